@@ -18,15 +18,13 @@ static const char format_name[] = "cifra-checkpoint-2", format_before[] = "cifra
 
 /* ---- State as JSON ---- */
 
-static json_t *row_to_json(const EpochRow *row) {
-    return json_pack("[i f f f f f f f]", row->epoch, row->rate, row->train_loss, row->train_accuracy,
-                     row->validation_loss, row->validation_accuracy, row->seconds, row->images_per_second);
-}
-
 static cf_status state_to_text(const FitState *state, int64_t optimizer_steps, char **text) {
     json_memory_begin();
     json_t *rows = json_array();
-    for (int i = 0; i < state->epoch; i++) json_array_append_new(rows, row_to_json(&state->rows[i]));
+    for (const EpochRow *row = state->rows; row < state->rows + state->epoch; row++)
+        json_array_append_new(rows, json_pack("[i f f f f f f f]", row->epoch, row->rate, row->train_loss,
+                                              row->train_accuracy, row->validation_loss, row->validation_accuracy,
+                                              row->seconds, row->images_per_second));
     json_auto_t *root =
         json_pack("{s:i s:I s:I s:I s:f s:f s:I s:I s:f s:i s:i s:f s:f s:o}", "epoch", state->epoch, "step",
                   (json_int_t)state->step, "steps_done", (json_int_t)state->steps_done, "optimizer_steps",
@@ -35,11 +33,6 @@ static cf_status state_to_text(const FitState *state, int64_t optimizer_steps, c
                   "best_epoch", state->best_epoch, "epochs_since_best", state->epochs_since_best, "best_loss",
                   state->best_loss, "best_accuracy", state->best_accuracy, "rows", rows);
     return json_to_text(root, 17, "the checkpoint", text);
-}
-
-static bool row_from_json(json_t *json, EpochRow *row) {
-    return json_unpack(json, "[i F F F F F F F]", &row->epoch, &row->rate, &row->train_loss, &row->train_accuracy,
-                       &row->validation_loss, &row->validation_accuracy, &row->seconds, &row->images_per_second) == 0;
 }
 
 static cf_status state_from_json(json_t *root, int epochs, FitState *state, int64_t *optimizer_steps) {
@@ -54,9 +47,13 @@ static cf_status state_from_json(json_t *root, int epochs, FitState *state, int6
                 state->best_epoch > state->epoch || json_array_size(rows) != (size_t)state->epoch,
             CF_BAD_INPUT, "its state is damaged");
     FAIL_IF(state->epoch > epochs, CF_BAD_USE, "it is %d epochs far already; %d were asked for", state->epoch, epochs);
-    for (int i = 0; i < state->epoch; i++)
-        FAIL_IF(!row_from_json(json_array_get(rows, (size_t)i), &state->rows[i]), CF_BAD_INPUT,
-                "its history is damaged");
+    for (int i = 0; i < state->epoch; i++) {
+        EpochRow *row = &state->rows[i];
+        bad = json_unpack(json_array_get(rows, (size_t)i), "[i F F F F F F F]", &row->epoch, &row->rate,
+                          &row->train_loss, &row->train_accuracy, &row->validation_loss, &row->validation_accuracy,
+                          &row->seconds, &row->images_per_second);
+        FAIL_IF(bad, CF_BAD_INPUT, "its history is damaged");
+    }
     state->step = step;
     state->steps_done = done;
     state->correct = correct;
@@ -71,17 +68,20 @@ static cf_status state_from_json(json_t *root, int epochs, FitState *state, int6
 
 /* ---- Files ---- */
 
-static const char labels_name[] = "adapt/labels";
+static const char labels_name[] = "adapt/labels", ranges_name[] = "ranges";
+enum { RANGE = sizeof(FakeRange) / sizeof(float) };
 
-/* Pseudo-labels of a round that is under way: the weights that gave them are gone. */
-static cf_status add_labels(const Checkpoint *c, TensorBag *bag) {
-    const size_t count = c->adaptation_count;
-    if (!count) return CF_OK;
-    FORWARD(memory_new(count, sizeof **bag->values, &bag->values[bag->count]));
-    memcpy(bag->values[bag->count], c->adaptation, count * sizeof **bag->values);
-    bag->tensors[bag->count] = (StoredTensor){
-        .name = labels_name, .dims = 1, .shape = {count}, .count = count, .values = bag->values[bag->count]};
-    bag->count++;
+/* [rows][columns]; a list where columns are 1. */
+static cf_status add_floats(TensorBag *bag, const char *name, size_t rows, size_t columns, const void *values) {
+    float *copy;
+    FORWARD(memory_new(rows * columns, sizeof *copy, &copy));
+    memcpy(copy, values, rows * columns * sizeof *copy);
+    bag->values[bag->count] = copy;
+    bag->tensors[bag->count++] = (StoredTensor){.name = name,
+                                                .dims = columns > 1 ? 2 : 1,
+                                                .shape = {rows, columns},
+                                                .count = rows * columns,
+                                                .values = copy};
     return CF_OK;
 }
 
@@ -100,22 +100,9 @@ static cf_status take_labels(const StoredFile *file, Checkpoint *c) {
     return CF_OK;
 }
 
-enum { RANGE = sizeof(FakeRange) / sizeof(float) };
-
-static cf_status add_ranges(const Checkpoint *c, TensorBag *bag) {
-    const size_t layers = (size_t)c->model->layers.count;
-    float *copy;
-    FORWARD(memory_new(layers * RANGE, sizeof *copy, &copy));
-    memcpy(copy, c->ranges, layers * sizeof *c->ranges);
-    bag->values[bag->count] = copy;
-    bag->tensors[bag->count++] =
-        (StoredTensor){.name = "ranges", .dims = 2, .shape = {layers, RANGE}, .count = layers * RANGE, .values = copy};
-    return CF_OK;
-}
-
 /* A plan was made for the layers that have one. */
 static cf_status take_ranges(const StoredFile *file, Checkpoint *c) {
-    const StoredTensor *tensor = safetensors_find(file, "ranges");
+    const StoredTensor *tensor = safetensors_find(file, ranges_name);
     const size_t layers = (size_t)c->model->layers.count;
     FAIL_IF(!tensor || !tensor->values || tensor->count != layers * RANGE, CF_BAD_INPUT, "its ranges are damaged");
     for (size_t i = 0; i < layers; i++) {
@@ -147,8 +134,9 @@ cf_status checkpoint_write(const char *path, const Checkpoint *c, const char *pr
     FORWARD(bag_new(SAVED_TENSORS * parameters->count + 2, &bag));
     for (int i = 0; i < SAVED_TENSORS; i++)
         if (saved[i].values) FORWARD(bag_add(&bag, parameters, saved[i].prefix, saved[i].values, saved[i].trainable));
-    FORWARD(add_labels(c, &bag));
-    if (c->ranges) FORWARD(add_ranges(c, &bag));
+    /* Pseudo-labels of a round that is under way: the weights that gave them are gone. */
+    if (c->adaptation_count) FORWARD(add_floats(&bag, labels_name, c->adaptation_count, 1, c->adaptation));
+    if (c->ranges) FORWARD(add_floats(&bag, ranges_name, (size_t)c->model->layers.count, RANGE, c->ranges));
     FORWARD(state_to_text(c->state, c->optimizer->steps, &state));
     const StoredText texts[] = {{"format", format_name},
                                 {"settings", c->settings},

@@ -37,14 +37,6 @@ static bool is_first_phase(const Fit *fit, int epoch) {
     return epoch < fit->freezing.head_epochs;
 }
 
-/* A training that would lack memory when the head has learnt is not begun. */
-static cf_status measure_last(const Fit *fit) {
-    const PlanOptions last = plan_options(fit, fit->options->epochs - 1);
-    size_t bytes;
-    if (!is_first_phase(fit, 0) || is_first_phase(fit, fit->options->epochs - 1)) return CF_OK;
-    return plan_measure(&fit->model->layers, &fit->model->parameters, &last, &bytes);
-}
-
 static cf_status use_features(Fit *fit) {
     const LayerList *layers = &fit->model->layers;
     const Shape shape = fit->features ? layers->layers[fit->first - 1].out : layers->input;
@@ -80,7 +72,12 @@ static cf_status prepare(Fit *fit) {
     FORWARD(freezing_new(o, model, &fit->freezing));
     FORWARD(distillation_new(o, model, engine, fit->threads, &fit->distillation));
     FORWARD(quantization_new(o, model, fit->train, engine, fit->threads, &fit->quantization));
-    FORWARD(measure_last(fit));
+    if (is_first_phase(fit, 0) && !is_first_phase(fit, o->epochs - 1)) {
+        /* A training that would lack memory when the head has learnt is not begun. */
+        const PlanOptions last = plan_options(fit, o->epochs - 1);
+        size_t bytes;
+        FORWARD(plan_measure(&model->layers, &model->parameters, &last, &bytes));
+    }
     FORWARD(feed_new(fit->validation->set, model->layers.input, names, model->classes, fit->threads, &fit->feed));
     FORWARD(batches_new(fit->train, model->layers.input, names, model->classes, o, fit->threads, &fit->batches));
     FORWARD(optimizer_new(o, engine->kernels, &model->parameters, &fit->optimizer));
@@ -89,7 +86,8 @@ static cf_status prepare(Fit *fit) {
     FORWARD(memory_new(model->parameters.total, sizeof *fit->best, &fit->best));
     FORWARD(memory_new((size_t)o->epochs, sizeof *fit->state.rows, &fit->state.rows));
     FORWARD(adaptation_new(model, o, fit->batches, fit->threads, fit->loss.heads, &fit->adaptation));
-    fit->steps_per_epoch = fit->adaptation ? adaptation_steps(fit->adaptation) : batches_steps(fit->batches);
+    fit->paced_by = fit->adaptation ? adaptation_batches(fit->adaptation) : fit->batches;
+    fit->steps_per_epoch = batches_steps(fit->paced_by);
     FORWARD(fit_describe_settings(fit));
     if (o->checkpoint) FORWARD(checkpoint_previous(o->checkpoint, &fit->previous));
     if (o->resume && o->checkpoint && file_exists(o->checkpoint)) FORWARD(fit_resume(fit));
@@ -297,12 +295,6 @@ static cf_status validate(Fit *fit, EpochRow *row) {
     return CF_OK;
 }
 
-/* The weights as they are now become the best ones. */
-static cf_status keep_best(Fit *fit) {
-    memcpy(fit->best, fit->model->parameters.values, fit->model->parameters.total * sizeof *fit->best);
-    return fit->files->best ? cf_model_save(fit->model, fit->files->best) : CF_OK;
-}
-
 /* What stands for the weights is in their place until it is called again. */
 static void exchange(Fit *fit, float *average) {
     Parameters *p = &fit->model->parameters;
@@ -350,7 +342,10 @@ static cf_status judge(Fit *fit, EpochRow *row, bool *best) {
     if (average && average == fit->average.mean) FORWARD(measure_statistics(fit));
     FORWARD(validate(fit, row));
     *best = early_stopping_note(s, row, fit->options->stop_on);
-    if (*best) FORWARD(keep_best(fit));
+    if (*best) {
+        memcpy(fit->best, fit->model->parameters.values, fit->model->parameters.total * sizeof *fit->best);
+        if (fit->files->best) FORWARD(cf_model_save(fit->model, fit->files->best));
+    }
     show_validated(fit, s->epoch + 1, s->epoch + 1);
     exchange(fit, average);
     return average ? quantization_measure(fit->quantization) : CF_OK;
@@ -413,23 +408,19 @@ static cf_status compute_features(Fit *fit) {
     return use_features(fit);
 }
 
-/* Pseudo-labels are by the weights that predict. */
-static cf_status begin_target(Fit *fit) {
-    const FitState *s = &fit->state;
-    exchange(fit, fit->average.moving);
-    const cf_status status = adaptation_epoch(fit->adaptation, s->epoch, s->step);
-    exchange(fit, fit->average.moving);
-    return status;
-}
-
 static cf_status begin_epoch(Fit *fit) {
     const int epoch = fit->state.epoch;
     if (fit->head_alone != is_first_phase(fit, epoch)) FORWARD(lay_out(fit));
     if (fit->first && !fit->features) FORWARD(compute_features(fit));
     train_loss_epoch(&fit->loss, epoch);
-    if (fit->adaptation) return begin_target(fit);
-    batches_epoch(fit->batches, epoch);
-    return CF_OK;
+    if (!fit->adaptation) {
+        batches_epoch(fit->batches, epoch);
+        return CF_OK;
+    }
+    exchange(fit, fit->average.moving); /* pseudo-labels are by the weights that predict */
+    const cf_status status = adaptation_epoch(fit->adaptation, epoch, fit->state.step);
+    exchange(fit, fit->average.moving);
+    return status;
 }
 
 static cf_status run_epoch(Fit *fit) {

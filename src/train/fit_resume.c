@@ -12,20 +12,16 @@
 
 /* ---- What a checkpoint must agree with ---- */
 
-static cf_status hash_images(const Fit *fit, char hex[SHA256_HEX]) {
-    AUTO(sha256_free_at) Sha256 *sha = NULL;
-    FORWARD(sha256_new(&sha));
-    FORWARD(sha256_add(sha, fit->train->images, fit->train->count * sizeof *fit->train->images));
-    FORWARD(sha256_add(sha, fit->validation->images, fit->validation->count * sizeof *fit->validation->images));
-    return sha256_finish(memory_take(&sha), hex);
-}
-
 cf_status fit_describe_settings(Fit *fit) {
     cf_train_options now = *fit->options;
     const char *teacher = distillation_sha256(fit->distillation);
     char images[SHA256_HEX], target[SHA256_HEX] = "", options[TRAIN_OPTIONS_TEXT];
+    AUTO(sha256_free_at) Sha256 *sha = NULL;
     AUTO_FREE char *line = NULL;
-    FORWARD(hash_images(fit, images));
+    FORWARD(sha256_new(&sha));
+    FORWARD(sha256_add(sha, fit->train->images, fit->train->count * sizeof *fit->train->images));
+    FORWARD(sha256_add(sha, fit->validation->images, fit->validation->count * sizeof *fit->validation->images));
+    FORWARD(sha256_finish(memory_take(&sha), images));
     if (fit->adaptation) FORWARD(adaptation_sha256(fit->adaptation, target));
     FORWARD(memory_copy_string(fit->model->layers.line, &line));
     for (char *p = line; *p; p++)
@@ -69,8 +65,7 @@ static cf_status check_counters(const Fit *fit, const char *path) {
     const FitState *s = &fit->state;
     /* Only what is below its bound is multiplied. */
     const bool far = s->step > fit->steps_per_epoch;
-    const size_t count = fit->adaptation ? adaptation_images(fit->adaptation) : batches_images(fit->batches);
-    int64_t begun = far ? 0 : s->step * fit->options->batch, images = (int64_t)count;
+    const int64_t begun = far ? 0 : s->step * fit->options->batch, images = (int64_t)batches_images(fit->paced_by);
     FAIL_IF(far || s->steps_done != s->epoch * fit->steps_per_epoch + s->step ||
                 fit->optimizer.steps != s->steps_done || s->seen != (begun < images ? begun : images) ||
                 s->correct < 0 || s->correct > s->seen || (s->epoch > 0) != (s->best_epoch > 0) ||

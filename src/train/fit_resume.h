@@ -18,6 +18,7 @@ typedef struct Fit {
     cf_precision precision; /* in use */
     Plan *plan;
     Batches *batches; /* of the training part */
+    const Batches *paced_by; /* of which an epoch is made: these, or those of the images that it adapts to */
     Adaptation *adaptation; /* NULL: none */
     Feed feed;        /* of the validation part */
     bool head_alone;  /* learns, by the plan */

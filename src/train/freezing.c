@@ -44,16 +44,9 @@ static cf_status choose_layers(const cf_train_options *options, const cf_model *
                 f->layers->layers[count - 1].name);
 }
 
-static cf_status find_drawn(const cf_train_options *options, bool *drawn) {
-    AUTO(augmentation_free_at) Augmentation *augmentation = NULL;
-    FORWARD(augmentation_new(options->augment, &augmentation));
-    *drawn = options->quantize != CF_QUANTIZE_NONE || options->sample == CF_SMOTE ||
-             strcmp(options->teacher, "none") != 0 || !augmentation_is_empty(augmentation);
-    return CF_OK;
-}
-
 cf_status freezing_new(const cf_train_options *options, const cf_model *model, Freezing *freezing) {
     const size_t count = (size_t)model->layers.count;
+    AUTO(augmentation_free_at) Augmentation *augmentation = NULL;
     AUTO(freezing_free)
     Freezing made = {.layers = &model->layers,
                      .parameters = &model->parameters,
@@ -62,7 +55,9 @@ cf_status freezing_new(const cf_train_options *options, const cf_model *model, F
     FORWARD(memory_new(count, sizeof *made.head, &made.head));
     FORWARD(memory_new(count, sizeof *made.kept, &made.kept));
     FORWARD(memory_new(count, sizeof *made.at_first, &made.at_first));
-    FORWARD(find_drawn(options, &made.drawn));
+    FORWARD(augmentation_new(options->augment, &augmentation));
+    made.drawn = options->quantize != CF_QUANTIZE_NONE || options->sample == CF_SMOTE ||
+                 strcmp(options->teacher, none) != 0 || !augmentation_is_empty(augmentation);
     const cf_status status = choose_layers(options, model, &made);
     if (status) return status_prefix(status, "freeze");
     *freezing = made;

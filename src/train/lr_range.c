@@ -82,19 +82,12 @@ static void test_free(Test *test) {
     optimizer_free(&test->optimizer);
 }
 
-/* Those of the first epoch: before what waits for head_epochs. */
-static cf_status take_paces(Test *test) {
-    AUTO_FREE Pace *paces = NULL;
-    FORWARD(memory_new((size_t)test->parameters->count, sizeof *paces, &paces));
-    freezing_paces(&test->freezing, 0, 0, paces);
-    return optimizer_pace(&test->optimizer, test->options, test->parameters, paces);
-}
-
 static cf_status prepare(cf_model *model, Test *test) {
     const cf_train_options *o = test->options;
     cf_precision precision = o->precision;
     const char *const *names = (const char *const *)model->class_names;
     const Engine *engine;
+    AUTO_FREE Pace *paces = NULL;
     FAIL_IF(o->sample == CF_SMOTE_FEATURES, CF_BAD_USE,
             "the range test makes no features for sample smote-features; look for a rate with balanced");
     FAIL_IF(o->quantize != CF_QUANTIZE_NONE, CF_BAD_USE,
@@ -115,13 +108,10 @@ static cf_status prepare(cf_model *model, Test *test) {
     FORWARD(plan_new(&model->layers, &model->parameters, &plan, &test->plan));
     FORWARD(batches_new(test->train, model->layers.input, names, model->classes, o, test->threads, &test->batches));
     FORWARD(optimizer_new(o, engine->kernels, &model->parameters, &test->optimizer));
-    return take_paces(test);
-}
-
-static void begin_pass(Test *test, int pass) {
-    batches_epoch(test->batches, pass);
-    train_loss_epoch(&test->loss, pass);
-    test->pass = pass;
+    /* The paces of the first epoch: before what waits for head_epochs. */
+    FORWARD(memory_new((size_t)test->parameters->count, sizeof *paces, &paces));
+    freezing_paces(&test->freezing, 0, 0, paces);
+    return optimizer_pace(&test->optimizer, o, test->parameters, paces);
 }
 
 /* *more: the test goes on. */
@@ -130,7 +120,11 @@ static cf_status take_step(Test *test, int step, LrRange *result, bool *more) {
     const double rate = lr_range_rate(test->range, step);
     StepResult got;
     int n;
-    if (step / steps != test->pass) begin_pass(test, (int)(step / steps));
+    if (step / steps != test->pass) {
+        test->pass = (int)(step / steps);
+        batches_epoch(test->batches, test->pass);
+        train_loss_epoch(&test->loss, test->pass);
+    }
     const Sample *samples = batches_step(test->batches, step % steps, &n);
     FORWARD(distillation_teach(test->distillation, &samples, n, test->threads));
     FORWARD(plan_train_samples(test->plan, samples, n, step, &got));

@@ -18,20 +18,6 @@ static const char *const weight_forms[] = {"none", "balanced", "effective BETA",
                                            NULL};
 static const double least_weight = 1e-6, most_weight = 1e6;
 
-static cf_status fail_weights(const char *line) {
-    char forms[120];
-    text_list(weight_forms, forms, sizeof forms);
-    return FAIL(CF_BAD_USE, "%s expected, found %.60s%s", forms, line, text_hint(line, weight_words));
-}
-
-static cf_status read_beta(const char *text, double *beta) {
-    text += strspn(text, " ");
-    FAIL_IF(!text_to_number(text, beta) || *beta < 0 || *beta >= 1, CF_BAD_USE,
-            "effective BETA: a number from 0 to below 1 expected, such as 0.999, found %.60s",
-            *text ? text : "nothing");
-    return CF_OK;
-}
-
 /* The next CLASS:WEIGHT of a list, which moves on; the class's name may have colons. */
 static cf_status next_weight(const char **list, char name[LONGEST_NAME + 1], double *weight) {
     const char *from = *list + strspn(*list, " "), *comma = strchr(from, ',');
@@ -48,7 +34,7 @@ static cf_status next_weight(const char **list, char name[LONGEST_NAME + 1], dou
 }
 
 static cf_status read_weights(const char *line, WeightKind *kind, double *beta) {
-    char name[LONGEST_NAME + 1];
+    char name[LONGEST_NAME + 1], forms[120];
     double weight;
     *kind = WEIGHTS_LISTED;
     for (int k = WEIGHTS_NONE; k <= WEIGHTS_BALANCED; k++)
@@ -56,9 +42,13 @@ static cf_status read_weights(const char *line, WeightKind *kind, double *beta) 
     if (*kind != WEIGHTS_LISTED) return CF_OK;
     if (strncmp(line, "effective", 9) == 0 && (line[9] == ' ' || !line[9])) {
         *kind = WEIGHTS_EFFECTIVE;
-        return read_beta(line + 9, beta);
+        const char *text = line + 9 + strspn(line + 9, " ");
+        FAIL_IF(!text_to_number(text, beta) || *beta < 0 || *beta >= 1, CF_BAD_USE,
+                "effective BETA: a number from 0 to below 1 expected, such as 0.999, found %.60s", *text ? text : "nothing");
+        return CF_OK;
     }
-    if (!strchr(line, ':')) return fail_weights(line);
+    text_list(weight_forms, forms, sizeof forms);
+    FAIL_IF(!strchr(line, ':'), CF_BAD_USE, "%s expected, found %.60s%s", forms, line, text_hint(line, weight_words));
     for (const char *rest = line; rest;) FORWARD(next_weight(&rest, name, &weight));
     return CF_OK;
 }

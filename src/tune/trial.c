@@ -18,11 +18,28 @@
 
 static const char *const checkpoint_names[] = {"checkpoint.safetensors", "checkpoint.previous.safetensors"};
 
+typedef struct TrialFiles {
+    char *checkpoint, *history, *best;
+} TrialFiles;
+
+static void trial_files_free(TrialFiles *files) {
+    free(files->checkpoint);
+    free(files->history);
+    free(files->best);
+}
+
+static cf_status name_files(const char *folder, TrialFiles *files) {
+    FORWARD(file_join(folder, checkpoint_names[0], &files->checkpoint));
+    FORWARD(file_join(folder, "history.csv", &files->history));
+    return file_join(folder, "model.safetensors", &files->best);
+}
+
 typedef struct Work {
     Worker *worker;
     const Job *job;
     const Trial *trial;
-    char *folder, *checkpoint, *history, *best, *line;
+    char *folder, *line;
+    TrialFiles files;
     cf_train_options options;
     double last;      /* when the time was last put down */
     bool paused;      /* its epochs are done, more may come */
@@ -30,17 +47,18 @@ typedef struct Work {
     char message[2048];
 } Work;
 
-static double take_seconds(Work *work) {
-    double now = clock_seconds(), passed = now - work->last;
-    work->last = now;
-    return passed;
+/* Since it was called last. */
+static double seconds_passed(Work *work) {
+    const double before = work->last;
+    work->last = clock_seconds();
+    return work->last - before;
 }
 
 /* ---- Within the fit loop ---- */
 
 static bool record_epoch(Work *work, const cf_progress *p) {
     const TrialEpoch epoch = {p->epoch,           p->learning_rate,       p->loss,           p->accuracy,
-                              p->validation_loss, p->validation_accuracy, take_seconds(work)};
+                              p->validation_loss, p->validation_accuracy, seconds_passed(work)};
     work->status = store_record_epoch(work->worker->store, work->trial->id, &epoch, p->best);
     if (work->status) snprintf(work->message, sizeof work->message, "%s", cf_error());
     return !work->status;
@@ -86,14 +104,12 @@ static void remove_drafts(const char *folder) {
 static cf_status prepare(Work *work) {
     const Tune *tune = work->worker->tune;
     FORWARD(store_trial_folder(work->worker->store, work->trial->id, &work->folder));
-    FORWARD(file_join(work->folder, checkpoint_names[0], &work->checkpoint));
-    FORWARD(file_join(work->folder, "history.csv", &work->history));
-    FORWARD(file_join(work->folder, "model.safetensors", &work->best));
+    FORWARD(name_files(work->folder, &work->files));
     work->options = tune->options.train;
     FORWARD(space_apply(tune->options.space, &work->trial->point, &work->options, &work->line));
     work->options.seed = work->trial->seed;
     work->options.threads = worker_most_threads(work->worker);
-    work->options.checkpoint = work->checkpoint;
+    work->options.checkpoint = work->files.checkpoint;
     work->options.resume = true;
     work->options.progress = on_progress;
     work->options.progress_context = work;
@@ -103,8 +119,9 @@ static cf_status prepare(Work *work) {
 }
 
 static void work_free(Work *work) {
-    char *owned[] = {work->folder, work->checkpoint, work->history, work->best, work->line};
-    for (size_t i = 0; i < COUNT_OF(owned); i++) free(owned[i]);
+    trial_files_free(&work->files);
+    free(work->folder);
+    free(work->line);
 }
 
 /* Which validation images the best weights get right. */
@@ -139,12 +156,6 @@ static cf_status fail_trial(Trial *result) {
     return memory_copy_string(cf_error(), &result->reason);
 }
 
-/* Of this network. */
-static cf_status check_freezing(const cf_train_options *options, const cf_model *model) {
-    AUTO(freezing_free) Freezing freezing = {0};
-    return freezing_new(options, model, &freezing);
-}
-
 /* ---- On another rank ---- */
 
 typedef struct TrialReport { /* of the rank that trains; both sides are the same build */
@@ -162,7 +173,7 @@ static cf_status send_trial(const Work *work) {
     json_object_set_new(config, "train", train_options_json(&work->options));
     json_auto_t *job = json_pack("{s:s s:o s:i s:s s:o}", "job", "trial", "config", config, "threads", o->train.threads,
                                  "sha256", cf_split_part(work->worker->tune->split, CF_TRAIN)->set->sha256,
-                                 "checkpoint", json_text(work->checkpoint));
+                                 "checkpoint", json_text(work->files.checkpoint));
     AUTO_FREE char *text = NULL;
     FORWARD(json_to_text(job, 17, "a rank's trial", &text));
     return ranks_send(work->worker->rank, TAG_JOB, text, strlen(text));
@@ -204,15 +215,13 @@ cf_status trial_serve(cf_model *model, const cf_split *split, const cf_train_opt
     TrialReport report = {.ended = true};
     Serving serving = {0};
     cf_train_options now = *options;
-    FitFiles files = {.silent = true};
-    AUTO_FREE char *folder = NULL, *history = NULL, *best = NULL;
+    AUTO(trial_files_free) TrialFiles names = {0};
+    AUTO_FREE char *folder = NULL;
     FORWARD(memory_copy_string(checkpoint, &folder));
     char *const name = strrchr(folder, '/');
     if (name) *name = '\0';
-    report.status = file_join(name ? folder : ".", "history.csv", &history);
-    if (!report.status) report.status = file_join(name ? folder : ".", "model.safetensors", &best);
-    files.history = history;
-    files.best = best;
+    report.status = name_files(name ? folder : ".", &names);
+    const FitFiles files = {.history = names.history, .best = names.best, .silent = true};
     now.checkpoint = checkpoint;
     now.resume = true;
     now.progress = tell_first_rank;
@@ -227,18 +236,19 @@ cf_status trial_serve(cf_model *model, const cf_split *split, const cf_train_opt
 static cf_status train(Work *work, Trial *result) {
     const Tune *tune = work->worker->tune;
     const FitFiles files = {
-        .history = work->history, .best = work->best, .silent = true, .threads = choose_threads, .context = work};
+        .history = work->files.history, .best = work->files.best, .silent = true, .threads = choose_threads, .context = work};
     AUTO(cf_model_free_at) cf_model *model = NULL;
+    AUTO(freezing_free) Freezing freezing = {0};
     cf_status status = train_options_check_together(&work->options);
     if (!status) status = cf_model_new(work->line, tune->split, work->trial->seed, &model);
-    if (!status) status = check_freezing(&work->options, model);
+    if (!status) status = freezing_new(&work->options, model, &freezing);
     if (status == CF_BAD_USE) return fail_trial(result);
     FORWARD(status);
     status = work->worker->rank ? fit_elsewhere(work) : fit(model, tune->split, &work->options, &files, NULL);
     if (!status && work->worker->rank) { /* the best weights are where that rank has written them */
         cf_model_free(model);
         model = NULL;
-        status = cf_model_load(work->best, &model);
+        status = cf_model_load(work->files.best, &model);
     }
     if (work->status) {
         status_set_message(work->message);
@@ -261,7 +271,7 @@ cf_status trial_work(Worker *worker, const Job *job, const Trial *trial) {
         return FAIL(CF_INTERRUPTED, "trial %d was stopped; it goes on where it is", trial->id);
     }
     if (status) return status_prefix(status, "trial %d", trial->id);
-    result.seconds = take_seconds(&work);
+    result.seconds = seconds_passed(&work);
     FORWARD(store_finish(worker->store, job, &result, objective_of(worker->tune->options.train.stop_on)));
     return result.state == TRIAL_WAITING ? CF_OK : trial_tidy(worker->store, trial->id);
 }

@@ -263,12 +263,8 @@ cf_status adaptation_lay_out(Adaptation *a, const PlanOptions *source, float *av
 
 /* ---- Sizes ---- */
 
-size_t adaptation_images(const Adaptation *a) {
-    return a->images.count;
-}
-
-int64_t adaptation_steps(const Adaptation *a) {
-    return batches_steps(a->batches);
+const Batches *adaptation_batches(const Adaptation *a) {
+    return a->batches;
 }
 
 double adaptation_flops(const Adaptation *a, const bool *frozen, int n) {
@@ -392,7 +388,7 @@ static cf_status add_gradient(const Adaptation *a, Plan *source, int threads) {
 }
 
 static void set_reversal(const Adaptation *a, Plan *source, int64_t steps_done) {
-    const double done = (double)steps_done / ((double)adaptation_steps(a) * a->options->epochs);
+    const double done = (double)steps_done / ((double)batches_steps(a->batches) * a->options->epochs);
     const double factor = 2 / (1 + exp(-10 * done)) - 1;
     plan_reverse_by(source, factor);
     plan_reverse_by(a->plan, factor);
