@@ -11,7 +11,7 @@
 
 /* What is drawn: each example's class, prediction and loss. A draw's results are a row of numbers: loss, six
  * averages, then F1 of each class. */
-enum { LOSS, MACRO, WEIGHTED = MACRO + 3, F1 = WEIGHTED + 3 };
+enum { AVERAGES = 6, LOSS = 0, MACRO, F1 = MACRO + AVERAGES };
 
 typedef struct Draws {
     size_t count;
@@ -26,12 +26,6 @@ static void draws_free(Draws *d) {
     free(d->predicted);
     free(d->losses);
     free(d->results);
-}
-
-static void note_averages(const cf_metrics *sum, double *result) {
-    const double averages[] = {sum->macro_precision,    sum->macro_recall,    sum->macro_f1,
-                               sum->weighted_precision, sum->weighted_recall, sum->weighted_f1};
-    for (size_t i = 0; i < COUNT_OF(averages); i++) result[(MACRO + i) * BOOTSTRAP_DRAWS] = averages[i];
 }
 
 static cf_status draw_resample(void *context, int64_t index, int thread) {
@@ -55,8 +49,11 @@ static cf_status draw_resample(void *context, int64_t index, int thread) {
         }
     }
     metrics_score(&metrics);
+    const cf_metrics *sum = &metrics.summary;
+    const double averages[AVERAGES] = {sum->macro_precision,    sum->macro_recall,    sum->macro_f1,
+                                       sum->weighted_precision, sum->weighted_recall, sum->weighted_f1};
     d->results[LOSS * BOOTSTRAP_DRAWS + index] = loss / (double)d->count;
-    note_averages(&metrics.summary, d->results + index);
+    for (int i = 0; i < AVERAGES; i++) d->results[(MACRO + i) * BOOTSTRAP_DRAWS + index] = averages[i];
     for (size_t c = 0; c < classes; c++)
         d->results[(F1 + c) * BOOTSTRAP_DRAWS + (size_t)index] = metrics.per_class[c].f1;
     return CF_OK;
@@ -92,24 +89,18 @@ static Interval share_interval(size_t part, size_t whole) {
     return made;
 }
 
-static void wilson_intervals(const Metrics *metrics, EvaluationIntervals *made) {
-    const size_t classes = (size_t)metrics->classes;
+static void make_intervals(const Metrics *metrics, const Draws *d, EvaluationIntervals *made) {
+    Interval *const averages[AVERAGES] = {&made->macro.precision,    &made->macro.recall,    &made->macro.f1,
+                                          &made->weighted.precision, &made->weighted.recall, &made->weighted.f1};
     made->accuracy = (Interval){metrics->summary.accuracy_low, metrics->summary.accuracy_high};
-    for (size_t c = 0; c < classes; c++) {
-        const ClassScore *score = &metrics->per_class[c];
-        made->per_class[c].precision = share_interval(score->hits, score->predicted);
-        made->per_class[c].recall = share_interval(score->hits, score->support);
-    }
-}
-
-static void bootstrap_intervals(const Draws *d, EvaluationIntervals *made) {
-    Interval *const averages[] = {&made->macro.precision,    &made->macro.recall,    &made->macro.f1,
-                                  &made->weighted.precision, &made->weighted.recall, &made->weighted.f1};
     made->loss = percentiles(d->results + LOSS * BOOTSTRAP_DRAWS);
-    for (size_t i = 0; i < COUNT_OF(averages); i++)
-        *averages[i] = percentiles(d->results + (MACRO + i) * BOOTSTRAP_DRAWS);
-    for (int c = 0; c < d->classes; c++)
-        made->per_class[c].f1 = percentiles(d->results + (F1 + (size_t)c) * BOOTSTRAP_DRAWS);
+    for (size_t i = 0; i < AVERAGES; i++) *averages[i] = percentiles(d->results + (MACRO + i) * BOOTSTRAP_DRAWS);
+    for (size_t c = 0; c < (size_t)metrics->classes; c++) {
+        const ClassScore *score = &metrics->per_class[c];
+        made->per_class[c] = (ClassIntervals){.precision = share_interval(score->hits, score->predicted),
+                                              .recall = share_interval(score->hits, score->support),
+                                              .f1 = percentiles(d->results + (F1 + c) * BOOTSTRAP_DRAWS)};
+    }
 }
 
 cf_status evaluation_intervals(const Evaluation *evaluation, int threads, EvaluationIntervals *intervals) {
@@ -122,8 +113,7 @@ cf_status evaluation_intervals(const Evaluation *evaluation, int threads, Evalua
     FORWARD(memory_new((size_t)(F1 + d.classes) * BOOTSTRAP_DRAWS, sizeof *d.results, &d.results));
     note_outcomes(evaluation, &d);
     FORWARD(slices_run(threads, BOOTSTRAP_DRAWS, draw_resample, &d));
-    wilson_intervals(&evaluation->metrics, &made);
-    bootstrap_intervals(&d, &made);
+    make_intervals(&evaluation->metrics, &d, &made);
     *intervals = made;
     made.per_class = NULL;
     return CF_OK;

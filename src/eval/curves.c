@@ -92,16 +92,6 @@ static void thin(Curve *curve, int steps) {
     curve->count = kept + 1;
 }
 
-/* The points of `from` in memory of their own. */
-static cf_status keep_points(const Curve *from, Curve *to) {
-    CurvePoint *points;
-    FORWARD(memory_new(from->count, sizeof *points, &points));
-    memcpy(points, from->points, from->count * sizeof *points);
-    *to = *from;
-    to->points = points;
-    return CF_OK;
-}
-
 static void average_areas(Curves *curves) {
     double roc = 0, precision = 0;
     int rocs = 0, precisions = 0;
@@ -126,7 +116,10 @@ cf_status curves_new(const Predictions *p, int steps, Curves *curves) {
         Curve curve = {.points = points};
         trace(p, c, scratch, &curve);
         if (steps > 0) thin(&curve, steps);
-        FORWARD(keep_points(&curve, &made.per_class[c]));
+        made.per_class[c] = curve;
+        made.per_class[c].points = NULL; /* in memory of their own */
+        FORWARD(memory_new(curve.count, sizeof *points, &made.per_class[c].points));
+        memcpy(made.per_class[c].points, points, curve.count * sizeof *points);
     }
     average_areas(&made);
     *curves = made;

@@ -111,23 +111,17 @@ static double share(size_t part, size_t whole, size_t *undefined) {
     return 0;
 }
 
-static void score_classes(Metrics *metrics) {
-    size_t harmless = 0;
+void metrics_score(Metrics *metrics) {
+    cf_metrics *sum = &metrics->summary;
+    const double equal = 1.0 / (double)metrics->classes;
+    size_t hits = 0, harmless = 0;
     for (int c = 0; c < metrics->classes; c++) {
         ClassScore *score = &metrics->per_class[c];
+        const double weight = (double)score->support / (double)sum->count;
         score->precision = share(score->hits, score->predicted, &metrics->undefined);
         score->recall = share(score->hits, score->support, &metrics->undefined);
         /* The harmonic mean, written so that it is 0/0 only for a class neither predicted nor there. */
         score->f1 = share(2 * score->hits, score->predicted + score->support, &harmless);
-    }
-}
-
-static void summarize(Metrics *metrics) {
-    cf_metrics *sum = &metrics->summary;
-    size_t classes = (size_t)metrics->classes, hits = 0;
-    for (size_t c = 0; c < classes; c++) {
-        const ClassScore *score = &metrics->per_class[c];
-        double equal = 1.0 / (double)classes, weight = (double)score->support / (double)sum->count;
         hits += score->hits;
         sum->macro_precision += equal * score->precision;
         sum->macro_recall += equal * score->recall;
@@ -138,11 +132,6 @@ static void summarize(Metrics *metrics) {
     }
     sum->accuracy = (double)hits / (double)sum->count;
     wilson_interval(hits, sum->count, &sum->accuracy_low, &sum->accuracy_high);
-}
-
-void metrics_score(Metrics *metrics) {
-    score_classes(metrics);
-    summarize(metrics);
 }
 
 cf_status metrics_new(const float *probabilities, const uint16_t *labels, size_t count, int classes,

@@ -54,23 +54,21 @@ static cf_status read_picture(const char *path, const PictureReading *reading, c
 }
 
 /* A picture is a set of one image, whose class nobody knows. */
-static cf_status picture_to_set(const char *path, const PictureReading *reading, Shape input, cf_set **set) {
+static cf_status prepare_picture(const Prediction *p, const char *path, float *image) {
+    const PictureReading *reading = p->reading;
+    const cf_model *model = p->model;
+    const Shape input = model->layers.input;
     const int high = reading->height ? reading->height : input.H, wide = reading->height ? reading->width : input.W;
+    AUTO(cf_set_free_at) cf_set *set = NULL;
+    AUTO(feed_free) Feed feed = {0};
     Picture picture;
     FORWARD(read_picture(path, reading, (const int[]){high, wide}, &picture));
     const int from[3] = {picture.channels, picture.height, picture.width}, to[3] = {picture.channels, high, wide};
     AUTO_FREE unsigned char *pixels = picture.pixels;
-    FORWARD(set_new(path, path, 1, to[0], to[1], to[2], 1, set));
-    FORWARD(set_name_classes_by_number(*set));
-    return fit_bytes(reading->fit, pixels, from, to, (*set)->pixels);
-}
-
-static cf_status prepare_picture(const Prediction *p, const char *path, float *image) {
-    const cf_model *model = p->model;
-    AUTO(cf_set_free_at) cf_set *set = NULL;
-    AUTO(feed_free) Feed feed = {0};
-    FORWARD(picture_to_set(path, p->reading, model->layers.input, &set));
-    FORWARD(feed_new(set, model->layers.input, (const char *const *)model->class_names, model->classes, 1, &feed));
+    FORWARD(set_new(path, path, 1, to[0], to[1], to[2], 1, &set));
+    FORWARD(set_name_classes_by_number(set));
+    FORWARD(fit_bytes(reading->fit, pixels, from, to, set->pixels));
+    FORWARD(feed_new(set, input, (const char *const *)model->class_names, model->classes, 1, &feed));
     feed_image(&feed, 0, 0, image);
     return CF_OK;
 }
@@ -123,13 +121,6 @@ static cf_status predict_some(Prediction *p, Plan *plan, PredictedFn tell, void 
     return CF_OK;
 }
 
-static int batch_of(size_t pictures, size_t image_bytes) {
-    size_t batch = MOST_BYTES / image_bytes;
-    if (batch < LEAST) batch = LEAST;
-    if (batch > BATCH) batch = BATCH;
-    return (int)(pictures < batch ? pictures : batch);
-}
-
 cf_status cf_predict(const cf_model *model, const unsigned char *images, size_t count, int height, int width,
                      int channels, int threads, float *probabilities) {
     AUTO(cf_set_free_at) cf_set *set = NULL;
@@ -158,7 +149,8 @@ cf_status predict_pictures(const cf_model *model, const PictureList *list, const
     AUTO(plan_free_at) Plan *plan = NULL;
     if (list->count == 0) return CF_OK;
     p.size = (size_t)input.C * (size_t)input.H * (size_t)input.W;
-    p.batch = batch_of(list->count, p.size * sizeof(float));
+    const size_t fit = MOST_BYTES / (p.size * sizeof(float)), most = fit < LEAST ? LEAST : fit > BATCH ? BATCH : fit;
+    p.batch = (int)(list->count < most ? list->count : most);
     const PlanOptions plan_options = {.engine = options->engine, .batch = p.batch, .threads = p.threads};
     FORWARD(memory_new((size_t)p.batch * p.size, sizeof(float), &p.images));
     FORWARD(memory_new((size_t)p.batch * (size_t)model->classes, sizeof(float), &p.probabilities));

@@ -184,21 +184,9 @@ static double quantile(const ImageLook *looks, size_t count, size_t member, doub
     return values[(size_t)(share * (double)(count - 1) + 0.5)];
 }
 
-static cf_status sum_up(const ImageLook *looks, size_t count, SourceLook *look) {
+cf_status source_look(const cf_subset *images, Shape input, int threads, SourceLook *look) {
     AUTO_FREE double *values = NULL;
     double light = 0;
-    FORWARD(memory_new(count, sizeof *values, &values));
-#define MEDIAN(name) look->name = quantile(looks, count, offsetof(ImageLook, name), 0.5, values)
-    MEDIAN(roughness), MEDIAN(low), MEDIAN(high), MEDIAN(row), MEDIAN(column), MEDIAN(spread);
-#undef MEDIAN
-    look->left = quantile(looks, count, offsetof(ImageLook, left), 0.05, values);
-    look->right = quantile(looks, count, offsetof(ImageLook, right), 0.95, values);
-    for (size_t i = 0; i < count; i++) light += looks[i].polarity > 0;
-    look->light = light / (double)count;
-    return CF_OK;
-}
-
-cf_status source_look(const cf_subset *images, Shape input, int threads, SourceLook *look) {
     AUTO(work_free) Work work = {.step = (images->count + MOST_LOOKS - 1) / MOST_LOOKS};
     FAIL_IF(!images->count, CF_BAD_USE, "images of the source expected, found none");
     const size_t count = (images->count + work.step - 1) / work.step;
@@ -206,7 +194,14 @@ cf_status source_look(const cf_subset *images, Shape input, int threads, SourceL
     FORWARD(work_new(images, input, threads, &work));
     FORWARD(memory_new(count, sizeof *work.looks, &work.looks));
     FORWARD(slices_run(threads, (int64_t)count, look_at_piece, &work));
-    return sum_up(work.looks, count, look);
+    FORWARD(memory_new(count, sizeof *values, &values));
+#define QUANTILE(name, share) look->name = quantile(work.looks, count, offsetof(ImageLook, name), share, values)
+    QUANTILE(roughness, 0.5), QUANTILE(low, 0.5), QUANTILE(high, 0.5), QUANTILE(row, 0.5), QUANTILE(column, 0.5);
+    QUANTILE(spread, 0.5), QUANTILE(left, 0.05), QUANTILE(right, 0.95);
+#undef QUANTILE
+    for (size_t i = 0; i < count; i++) light += work.looks[i].polarity > 0;
+    look->light = light / (double)count;
+    return CF_OK;
 }
 
 /* ---- Moves ---- */
@@ -243,23 +238,19 @@ static void move_contrast(const SourceLook *source, Picture *picture) {
     for (size_t i = 0; i < size; i++) picture->x[i] = (float)(source->low + ((double)picture->x[i] - look.low) * scale);
 }
 
-/* Ground on the outermost pixels, so that beyond them there is ground, too, and not what the frame cuts. */
-static void frame_with_ground(Picture *picture) {
+/* The places of the new image are turned into those of the old one; by no more than twice as large or small. */
+static void move_place(const SourceLook *source, Picture *picture) {
     const int C = picture->channels, H = picture->height, W = picture->width;
+    const ImageLook look = look_of(picture);
+    if (!(look.spread > 0)) return;
+    const double k = fmin(fmax(look.spread / source->spread, 0.5), 2);
+    const double map[9] = {k, 0, look.column - k * source->column, 0, k, look.row - k * source->row, 0, 0, 1};
+    /* Ground on the outermost pixels, so that beyond them there is ground, too, and not what the frame cuts. */
     for (int c = 0; c < C; c++) {
         const float ground = picture_ground(picture, c);
         for (int i = 0; i < H * W; i++)
             if (i / W == 0 || i / W == H - 1 || i % W == 0 || i % W == W - 1) picture->x[i * C + c] = ground;
     }
-}
-
-/* The places of the new image are turned into those of the old one; by no more than twice as large or small. */
-static void move_place(const SourceLook *source, Picture *picture) {
-    const ImageLook look = look_of(picture);
-    if (!(look.spread > 0)) return;
-    const double k = fmin(fmax(look.spread / source->spread, 0.5), 2);
-    const double map[9] = {k, 0, look.column - k * source->column, 0, k, look.row - k * source->row, 0, 0, 1};
-    frame_with_ground(picture);
     warp_by_map(picture, map, BORDER_EDGE);
 }
 

@@ -53,26 +53,21 @@ cf_status shift_json(const Shift *shift, json_t **json) {
 
 /* ---- Text ---- */
 
-static void print_row(const Shift *shift, const ShiftRow *row, FILE *out) {
-    const double explains = shift_explains(shift, row);
-    fprintf(out, "  %-16s ", row->name);
-    if (*row->cannot) {
-        fprintf(out, "       -  cannot be measured: %s\n", row->cannot);
-        return;
-    }
-    fprintf(out, "%6.2f %%  %+7.2f  %+7.2f to %+6.2f", 100 * row->accuracy, 100 * row->gain, 100 * row->low,
-            100 * row->high);
-    if (isfinite(explains)) fprintf(out, "  %5.0f %%", 100 * explains);
-    if (isfinite(row->without)) fprintf(out, "  %9.2f %%", 100 * row->without);
-    fputc('\n', out);
-}
-
 static void print_rows(const Shift *shift, FILE *out) {
-    for (int i = 0; i < shift->row_count; i++) {
-        const ShiftKind kind = shift->rows[i].kind;
-        if (kind == SHIFT_DIAL && shift->rows[i - 1].kind != SHIFT_DIAL)
+    for (const ShiftRow *row = shift->rows; row < shift->rows + shift->row_count; row++) {
+        const double explains = shift_explains(shift, row);
+        if (row->kind == SHIFT_DIAL && row[-1].kind != SHIFT_DIAL)
             fputs("\n  the generator's dials, each turned to the source's range, or to 0\n", out);
-        print_row(shift, &shift->rows[i], out);
+        fprintf(out, "  %-16s ", row->name);
+        if (*row->cannot) {
+            fprintf(out, "       -  cannot be measured: %s\n", row->cannot);
+            continue;
+        }
+        fprintf(out, "%6.2f %%  %+7.2f  %+7.2f to %+6.2f", 100 * row->accuracy, 100 * row->gain, 100 * row->low,
+                100 * row->high);
+        if (isfinite(explains)) fprintf(out, "  %5.0f %%", 100 * explains);
+        if (isfinite(row->without)) fprintf(out, "  %9.2f %%", 100 * row->without);
+        fputc('\n', out);
     }
 }
 
@@ -127,12 +122,12 @@ void shift_print(const Shift *shift, FILE *out) {
                 100 * (shift->source_accuracy - plain->accuracy));
     fputs("\n\n  factor moved     accuracy     gain  95 % interval     of the drop  all but it\n", out);
     print_rows(shift, out);
-    fputs("\nGains are on the same images, intervals Tango's (1998). \"all but it\": the accuracy with all the others "
-          "moved; where one alone\n"
-          "gains nothing, it may still be what the others need. Gains need not add up. What no factor explains is in "
-          "the shapes of\n"
-          "the subjects, or in what these moves do not reach.\n",
-          out);
+    fputs(
+        "\nGains are on the same images, intervals Tango's (1998). \"all but it\": the accuracy with all the others moved; where one "
+        "alone\n"
+        "gains nothing, it may still be what the others need. Gains need not add up. What no factor explains is in the shapes of\n"
+        "the subjects, or in what these moves do not reach.\n",
+        out);
     print_looks(shift, out);
     print_shares(shift, out);
 }

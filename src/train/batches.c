@@ -17,14 +17,6 @@ struct Batches {
     Sample *samples;  /* [batch] */
 };
 
-static cf_status check_classes(const cf_subset *train, const Feed *feed) {
-    for (int c = 0; c < train->classes; c++)
-        FAIL_IF(feed->class_of[train->class_labels[c]] < 0, CF_BAD_USE,
-                "the model has no class %s; it was made for other data",
-                train->set->class_names[train->class_labels[c]]);
-    return CF_OK;
-}
-
 cf_status batches_check(const cf_train_options *options) {
     AUTO(augmentation_free_at) Augmentation *augmentation = NULL;
     FORWARD(augmentation_new(options->augment, &augmentation));
@@ -49,7 +41,10 @@ cf_status batches_new(const cf_subset *train, Shape input, const char *const *cl
     FORWARD(memory_new(1, sizeof *made, &made));
     *made = (Batches){.seed = options->seed, .batch = options->batch, .threads = threads};
     FORWARD(feed_new(train->set, input, class_names, classes, threads, &made->feed));
-    FORWARD(check_classes(train, &made->feed));
+    for (int c = 0; c < train->classes; c++)
+        FAIL_IF(made->feed.class_of[train->class_labels[c]] < 0, CF_BAD_USE,
+                "the model has no class %s; it was made for other data",
+                train->set->class_names[train->class_labels[c]]);
     FORWARD(augmentation_new(options->augment, &made->augmentation));
     FORWARD(sampler_new(train, &made->feed, options, threads, &made->sampler));
     FORWARD(feed_augment(&made->feed, made->augmentation, options->seed));

@@ -77,11 +77,8 @@ static cf_status add_floats(TensorBag *bag, const char *name, size_t rows, size_
     FORWARD(memory_new(rows * columns, sizeof *copy, &copy));
     memcpy(copy, values, rows * columns * sizeof *copy);
     bag->values[bag->count] = copy;
-    bag->tensors[bag->count++] = (StoredTensor){.name = name,
-                                                .dims = columns > 1 ? 2 : 1,
-                                                .shape = {rows, columns},
-                                                .count = rows * columns,
-                                                .values = copy};
+    bag->tensors[bag->count++] = (StoredTensor){
+        .name = name, .dims = columns > 1 ? 2 : 1, .shape = {rows, columns}, .count = rows * columns, .values = copy};
     return CF_OK;
 }
 
@@ -177,19 +174,11 @@ static cf_status check_format(const StoredFile *file) {
     return CF_OK;
 }
 
-/* Rounding differs between instruction sets, and between versions of oneDNN. */
-static void tell_other_kernels(const StoredFile *file, const Checkpoint *c) {
-    const char *kernels = safetensors_text(file, "kernels");
-    if (kernels && strcmp(kernels, c->kernels) != 0)
-        notice("the checkpoint was made by %s, and goes on by %s: the end is as good, but not the same to the bit as "
-               "that of an undisturbed run",
-               kernels, c->kernels);
-}
-
 static cf_status restore(const StoredFile *file, Checkpoint *c) {
     const Parameters *parameters = &c->model->parameters;
     FORWARD(check_format(file));
-    const char *settings = safetensors_text(file, "settings"), *text = safetensors_text(file, "state");
+    const char *settings = safetensors_text(file, "settings"), *text = safetensors_text(file, "state"),
+               *kernels = safetensors_text(file, "kernels");
     if (strcmp(settings, c->settings) != 0) return fail_settings(settings, c->settings);
     json_auto_t *root = NULL;
     SavedTensors saved[SAVED_TENSORS];
@@ -200,7 +189,12 @@ static cf_status restore(const StoredFile *file, Checkpoint *c) {
         if (saved[i].values) FORWARD(bag_take(file, parameters, saved[i].prefix, saved[i].values, saved[i].trainable));
     FORWARD(take_labels(file, c));
     if (c->ranges) FORWARD(take_ranges(file, c));
-    tell_other_kernels(file, c);
+    /* Rounding differs between instruction sets, and between versions of oneDNN. */
+    if (kernels && strcmp(kernels, c->kernels) != 0)
+        notice(
+            "the checkpoint was made by %s, and goes on by %s: the end is as good, but not the same to the bit as that of an "
+            "undisturbed run",
+            kernels, c->kernels);
     return CF_OK;
 }
 

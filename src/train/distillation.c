@@ -61,7 +61,9 @@ static cf_status match_classes(const cf_model *student, Distillation *d) {
     return CF_OK;
 }
 
-static cf_status load_teacher(const cf_train_options *options, const cf_model *student, Distillation *d) {
+static cf_status prepare(const cf_train_options *options, const cf_model *student, const Engine *engine, int threads,
+                         Distillation *d) {
+    const PlanOptions plan = {.engine = engine, .batch = options->batch, .threads = threads};
     AUTO_FREE char *path = NULL;
     FORWARD(transfer_path(options->teacher, &path));
     FORWARD(transfer_sha256(path, d->sha256));
@@ -75,13 +77,7 @@ static cf_status load_teacher(const cf_train_options *options, const cf_model *s
             "it takes images of %dx%dx%d, and the network to be trained %dx%dx%d; begin the model line with \"input "
             "%dx%dx%d |\"",
             there.C, there.H, there.W, here.C, here.H, here.W, there.C, there.H, there.W);
-    return match_classes(student, d);
-}
-
-static cf_status prepare(const cf_train_options *options, const cf_model *student, const Engine *engine, int threads,
-                         Distillation *d) {
-    const PlanOptions plan = {.engine = engine, .batch = options->batch, .threads = threads};
-    FORWARD(load_teacher(options, student, d));
+    FORWARD(match_classes(student, d));
     d->classes = student->classes;
     FORWARD(memory_new((size_t)options->batch * (size_t)d->classes, sizeof *d->logits, &d->logits));
     FORWARD(memory_new((size_t)options->batch, sizeof *d->samples, &d->samples));

@@ -117,16 +117,6 @@ static cf_status share_bytes(const Fit *fit, void *bytes, size_t count) {
 }
 
 /* The checksum of the data is one of the settings. */
-static cf_status compare_settings(const Fit *fit, const char *first) {
-    const char *own = fit->settings;
-    size_t i = 0;
-    while (first[i] && first[i] == own[i]) i++;
-    if (first[i] == own[i]) return CF_OK;
-    while (i > 0 && first[i - 1] != ' ') i--;
-    return FAIL(CF_BAD_INPUT, "it has %.*s where rank 0 has %.*s; all ranks need the same data",
-                (int)strcspn(own + i, " "), own + i, (int)strcspn(first + i, " "), first + i);
-}
-
 static cf_status share_settings(Fit *fit) {
     size_t length = strlen(fit->settings);
     AUTO_FREE char *first = NULL;
@@ -134,7 +124,13 @@ static cf_status share_settings(Fit *fit) {
     if (!ranks_rank()) return share_bytes(fit, fit->settings, length);
     FORWARD(memory_new(length + 1, 1, &first));
     FORWARD(share_bytes(fit, first, length));
-    return compare_settings(fit, first);
+    const char *own = fit->settings;
+    size_t i = 0;
+    while (first[i] && first[i] == own[i]) i++;
+    if (first[i] == own[i]) return CF_OK;
+    while (i > 0 && first[i - 1] != ' ') i--;
+    return FAIL(CF_BAD_INPUT, "it has %.*s where rank 0 has %.*s; all ranks need the same data",
+                (int)strcspn(own + i, " "), own + i, (int)strcspn(first + i, " "), first + i);
 }
 
 cf_status fit_share(Fit *fit) {

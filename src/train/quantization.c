@@ -1,6 +1,7 @@
 #include "train/quantization.h"
 
 #include "base/memory.h"
+#include "base/numbers.h"
 #include "nn/int8/int8.h"
 
 #include <math.h>
@@ -42,18 +43,14 @@ cf_status quantization_measure(Quantization *q) {
     return q ? int8_ranges(q->model, q->images, q->engine, q->threads, q->ranges, q->weights) : CF_OK;
 }
 
-static void round_filter(float *values, size_t size) {
-    double largest = 0;
-    for (size_t i = 0; i < size; i++) largest = fmax(largest, fabs((double)values[i]));
-    const double scale = fmax(largest / 127, 1e-30);
-    for (size_t i = 0; i < size; i++) values[i] = (float)((double)lround((double)values[i] / scale) * scale);
-}
-
 /* Weights that are no numbers stay what they are: the step tells of them. */
 static void round_weights(const Parameter *parameter, float *values) {
     const size_t filters = parameter->shape[0], size = parameter->count / filters;
     if (parameter_first_unsound(parameter, values) < parameter->count) return;
-    for (size_t k = 0; k < filters; k++) round_filter(values + k * size, size);
+    for (float *filter = values; filter < values + parameter->count; filter += size) {
+        const double scale = fmax(largest_magnitude(filter, size) / 127, 1e-30);
+        for (size_t i = 0; i < size; i++) filter[i] = (float)((double)lround((double)filter[i] / scale) * scale);
+    }
 }
 
 static bool is_rounded(const Quantization *q, const Parameter *parameter) {

@@ -44,7 +44,8 @@ static cf_status read_weights(const char *line, WeightKind *kind, double *beta) 
         *kind = WEIGHTS_EFFECTIVE;
         const char *text = line + 9 + strspn(line + 9, " ");
         FAIL_IF(!text_to_number(text, beta) || *beta < 0 || *beta >= 1, CF_BAD_USE,
-                "effective BETA: a number from 0 to below 1 expected, such as 0.999, found %.60s", *text ? text : "nothing");
+                "effective BETA: a number from 0 to below 1 expected, such as 0.999, found %.60s",
+                *text ? text : "nothing");
         return CF_OK;
     }
     text_list(weight_forms, forms, sizeof forms);
@@ -99,19 +100,6 @@ static cf_status check_counts(const Counts *counts, const char *option) {
                 "data, or the option",
                 option, counts->names[k]);
     return CF_OK;
-}
-
-static void balanced_weights(const Counts *counts, float *weights) {
-    for (int k = 0; k < counts->classes; k++)
-        weights[k] = (float)((double)counts->all / ((double)counts->classes * (double)counts->of[k]));
-}
-
-/* 1 - beta is the same for all and falls out; 1 - beta^n is formed so that a beta next to 1 keeps its digits. */
-static void effective_weights(const Counts *counts, double beta, float *weights) {
-    double mean = 0;
-    for (int k = 0; k < counts->classes; k++) mean += -1 / expm1((double)counts->of[k] * log(beta)) / counts->classes;
-    for (int k = 0; k < counts->classes; k++)
-        weights[k] = (float)(-1 / expm1((double)counts->of[k] * log(beta)) / mean);
 }
 
 static cf_status fail_class(const Counts *counts, const char *name) {
@@ -177,27 +165,32 @@ static cf_status make_weights(const Counts *counts, const cf_train_options *o, W
     loss->weights_from = (int)ceil(o->reweight_from * o->epochs - 1e-9);
     if (kind == WEIGHTS_LISTED) return listed_weights(counts, o->class_weights, loss->weights);
     FORWARD(check_counts(counts, "class_weights"));
-    if (kind == WEIGHTS_BALANCED)
-        balanced_weights(counts, loss->weights);
-    else
-        effective_weights(counts, beta, loss->weights);
+    const size_t *of = counts->of;
+    if (kind == WEIGHTS_BALANCED) {
+        for (int k = 0; k < counts->classes; k++)
+            loss->weights[k] = (float)((double)counts->all / ((double)counts->classes * (double)of[k]));
+        return CF_OK;
+    }
+    /* 1 - beta is the same for all and falls out; 1 - beta^n is formed so that a beta next to 1 keeps its digits. */
+    double mean = 0;
+    for (int k = 0; k < counts->classes; k++) mean += -1 / expm1((double)of[k] * log(beta)) / counts->classes;
+    for (int k = 0; k < counts->classes; k++) loss->weights[k] = (float)(-1 / expm1((double)of[k] * log(beta)) / mean);
     return CF_OK;
 }
 
-static cf_status make_offsets(const Counts *counts, double tau, TrainLoss *loss) {
-    if (tau <= 0) return CF_OK;
-    FORWARD(check_counts(counts, "logit_adjust"));
-    FORWARD(memory_new((size_t)counts->classes, sizeof *loss->offsets, &loss->offsets));
-    for (int k = 0; k < counts->classes; k++)
-        loss->offsets[k] = (float)(tau * log((double)counts->of[k] / (double)counts->all));
-    return CF_OK;
-}
-
-static cf_status make_margins(const Counts *counts, const LossSettings *settings, TrainLoss *loss) {
+/* And margins. */
+static cf_status make_offsets(const Counts *counts, double tau, const LossSettings *settings, TrainLoss *loss) {
+    const size_t classes = (size_t)counts->classes;
+    if (tau > 0) {
+        FORWARD(check_counts(counts, "logit_adjust"));
+        FORWARD(memory_new(classes, sizeof *loss->offsets, &loss->offsets));
+        for (size_t k = 0; k < classes; k++)
+            loss->offsets[k] = (float)(tau * log((double)counts->of[k] / (double)counts->all));
+    }
     if (settings->loss != &ldam_loss) return CF_OK;
     FORWARD(check_counts(counts, "loss ldam"));
-    FORWARD(memory_new((size_t)counts->classes, sizeof *loss->margins, &loss->margins));
-    for (int k = 0; k < counts->classes; k++)
+    FORWARD(memory_new(classes, sizeof *loss->margins, &loss->margins));
+    for (size_t k = 0; k < classes; k++)
         loss->margins[k] = (float)(settings->margin * sqrt(sqrt((double)counts->fewest / (double)counts->of[k])));
     return CF_OK;
 }
@@ -218,8 +211,7 @@ cf_status train_loss_new(const cf_subset *train, const char *const *class_names,
     settings->temperature = options->temperature;
     FORWARD(count_images(train, &counts));
     FORWARD(make_weights(&counts, options, kind, beta, &made));
-    FORWARD(make_offsets(&counts, options->logit_adjust, &made));
-    FORWARD(make_margins(&counts, settings, &made));
+    FORWARD(make_offsets(&counts, options->logit_adjust, settings, &made));
     settings->offsets = made.offsets;
     settings->margins = made.margins;
     *loss = made;

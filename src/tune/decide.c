@@ -12,12 +12,6 @@ int tune_search_trials(const TuneOptions *options) {
     return options->trials;
 }
 
-static int count_search(const TrialList *trials) {
-    int count = 0;
-    for (size_t i = 0; i < trials->count; i++) count += trials->trials[i].repeats == 0;
-    return count;
-}
-
 /* The trials of the search as the sampler may see them; they come first in the list. */
 static void observe(const DecideInput *input, int visible, int count, Observation *seen) {
     for (int i = 0; i < count; i++) seen[i] = (Observation){.point = input->trials->trials[i].point};
@@ -32,8 +26,9 @@ static void observe(const DecideInput *input, int visible, int count, Observatio
 
 static cf_status new_trial(const DecideInput *input, int visible, Decision *decision) {
     const TuneOptions *o = input->options;
-    int count = count_search(input->trials);
+    int count = 0;
     AUTO_FREE Observation *seen = NULL;
+    for (size_t i = 0; i < input->trials->count; i++) count += !input->trials->trials[i].repeats;
     if (count >= tune_search_trials(o)) return CF_OK;
     FORWARD(memory_new((size_t)count, sizeof *seen, &seen));
     observe(input, visible, count, seen);

@@ -9,26 +9,14 @@
 
 /* ---- Configurations of trials ---- */
 
-static cf_status name_values(const TuneResults *r, Configuration *c) {
-    FORWARD(memory_new((size_t)r->space.count, sizeof *c->values, &c->values));
-    for (int i = 0; i < r->space.count; i++) {
-        char number[SPACE_NUMBER];
-        FORWARD(memory_copy_string(space_value(&r->space, &c->trials[0]->point, i, number), &c->values[i]));
-    }
-    return CF_OK;
-}
-
 /* The search's trials open configurations; repeats join the one that they name. */
 static cf_status group_trials(TuneResults *r) {
-    AUTO_FREE size_t *place = NULL; /* by id */
-    int most = 0;
-    for (size_t i = 0; i < r->list.count; i++)
-        if (r->list.trials[i].id > most) most = r->list.trials[i].id;
-    FORWARD(memory_new((size_t)most + 1, sizeof *place, &place));
+    AUTO_FREE size_t *place = NULL; /* by id, which go from 1 to the list's count */
+    FORWARD(memory_new(r->list.count + 1, sizeof *place, &place));
     FORWARD(memory_new(r->list.count, sizeof *r->configurations, &r->configurations));
     for (size_t i = 0; i < r->list.count; i++) {
         const Trial *t = &r->list.trials[i];
-        const bool repeats = t->repeats > 0 && t->repeats <= most && place[t->repeats];
+        const bool repeats = t->repeats > 0 && (size_t)t->repeats <= r->list.count && place[t->repeats];
         const size_t at = repeats ? place[t->repeats] - 1 : r->count++;
         Configuration *c = &r->configurations[at];
         if (!repeats) place[t->id] = at + 1;
@@ -37,7 +25,13 @@ static cf_status group_trials(TuneResults *r) {
         c->trials = grown;
         c->trials[c->count++] = t;
     }
-    for (size_t i = 0; i < r->count; i++) FORWARD(name_values(r, &r->configurations[i]));
+    for (Configuration *c = r->configurations; c < r->configurations + r->count; c++) {
+        FORWARD(memory_new((size_t)r->space.count, sizeof *c->values, &c->values));
+        for (int i = 0; i < r->space.count; i++) {
+            char number[SPACE_NUMBER];
+            FORWARD(memory_copy_string(space_value(&r->space, &c->trials[0]->point, i, number), &c->values[i]));
+        }
+    }
     return CF_OK;
 }
 
@@ -150,16 +144,6 @@ void results_free(TuneResults *results) {
 
 /* ---- From a folder ---- */
 
-/* Of the two that results_compare sets beside each other. */
-static cf_status read_correct(Store *store, TuneResults *results) {
-    for (size_t c = 0; c < results->count && c < 2; c++)
-        for (size_t i = 0; i < results->configurations[c].count; i++) {
-            Trial *trial = &results->list.trials[results->configurations[c].trials[i]->id - 1];
-            if (trial->state == TRIAL_DONE) FORWARD(store_correct(store, trial));
-        }
-    return CF_OK;
-}
-
 cf_status results_read(const char *folder, TuneResults *results) {
     AUTO(store_close_at) Store *store = NULL;
     AUTO(results_free) TuneResults made = {0};
@@ -173,7 +157,12 @@ cf_status results_read(const char *folder, TuneResults *results) {
     for (size_t i = 0; i < made.list.count; i++)
         FORWARD(store_epochs(store, made.list.trials[i].id, &made.curves[i].epochs, &made.curves[i].count));
     FORWARD(results_complete(&made, objective_of_settings(made.settings)));
-    FORWARD(read_correct(store, &made));
+    /* Of the two that results_compare sets beside each other. */
+    for (size_t c = 0; c < made.count && c < 2; c++)
+        for (size_t i = 0; i < made.configurations[c].count; i++) {
+            Trial *trial = &made.list.trials[made.configurations[c].trials[i]->id - 1];
+            if (trial->state == TRIAL_DONE) FORWARD(store_correct(store, trial));
+        }
     *results = made;
     made = (TuneResults){0};
     return CF_OK;

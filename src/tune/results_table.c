@@ -108,28 +108,10 @@ static void print_table(const Table *table, FILE *out) {
     }
 }
 
-/* What the intervals are, where there are any. */
-static void print_key(const TuneResults *r, FILE *out) {
-    char images[32];
-    if (!r->images) return;
-    fprintf(out, "\n95 %%: Wilson's interval over the %s validation images",
-            text_thousands((long long)r->images, images));
-    if (r->seeds > 1) fputs("; over seeds, behind the mean, Student's t, as after \xc2\xb1", out);
-    fputc('\n', out);
-}
-
-/* Why trials failed, below the table: a reason is a sentence. */
-static void print_reasons(const TuneResults *r, FILE *out) {
-    for (size_t i = 0; i < r->list.count; i++) {
-        const Trial *t = &r->list.trials[i];
-        if (t->state != TRIAL_FAILED) continue;
-        fprintf(out, "trial %d failed: %s\n", t->id, t->reason ? t->reason : "no reason was recorded");
-    }
-}
-
 cf_status results_print(const TuneResults *results, size_t rows, FILE *out) {
     const size_t shown = rows && rows < results->count ? rows : results->count;
     AUTO(table_free) Table table = {0};
+    char images[32];
     if (results->count == 0) {
         fputs("no trial yet\n", out);
         return CF_OK;
@@ -137,8 +119,15 @@ cf_status results_print(const TuneResults *results, size_t rows, FILE *out) {
     FORWARD(make_table(results, shown, &table));
     print_table(&table, out);
     if (shown < results->count) fprintf(out, "... and %zu more; trials.csv has all of them\n", results->count - shown);
-    print_key(results, out);
-    print_reasons(results, out);
+    if (results->images) { /* what the intervals are */
+        fprintf(out, "\n95 %%: Wilson's interval over the %s validation images",
+                text_thousands((long long)results->images, images));
+        if (results->seeds > 1) fputs("; over seeds, behind the mean, Student's t, as after \xc2\xb1", out);
+        fputc('\n', out);
+    }
+    for (const Trial *t = results->list.trials; t < results->list.trials + results->list.count; t++)
+        if (t->state == TRIAL_FAILED)
+            fprintf(out, "trial %d failed: %s\n", t->id, t->reason ? t->reason : "no reason was recorded");
     return CF_OK;
 }
 

@@ -181,11 +181,6 @@ static cf_status run_workers(Tune *tune) {
     return tune->status;
 }
 
-static int wanted_trials(const TuneOptions *o) {
-    int search = tune_search_trials(o);
-    return search + (o->seeds - 1) * (o->leading < search ? o->leading : search);
-}
-
 /* Trials side by side wait for nothing, threads of one trial for each other: a job per thread, as far as there is work for
  * them. */
 static void share_threads(Tune *tune) {
@@ -208,7 +203,8 @@ cf_status tune_run(const cf_split *split, const TuneOptions *options) {
     FORWARD(check_options(options));
     FORWARD(engine_choose(options->train.engine, &tune.options.train.precision, &engine));
     FORWARD(check_points(&tune));
-    tune.wanted = wanted_trials(options);
+    const int search = tune_search_trials(options);
+    tune.wanted = search + (options->seeds - 1) * (options->leading < search ? options->leading : search);
     share_threads(&tune);
     FORWARD(settle(&tune, engine->kernels->name));
     AUTO_FREE atomic_bool *working = NULL;

@@ -11,18 +11,17 @@
 
 /* ---- Making and freeing ---- */
 
-static void parameter_free(SpaceParameter *parameter) {
-    for (int v = 0; parameter->labels && v < parameter->count; v++) {
-        free(parameter->texts[v]);
-        free(parameter->labels[v]);
-    }
-    free(parameter->texts);
-    free(parameter->labels);
-    free(parameter->name);
-}
-
 void space_free(Space *space) {
-    for (int i = 0; space->parameters && i < space->count; i++) parameter_free(&space->parameters[i]);
+    for (int i = 0; space->parameters && i < space->count; i++) {
+        SpaceParameter *p = &space->parameters[i];
+        for (int v = 0; p->labels && v < p->count; v++) {
+            free(p->texts[v]);
+            free(p->labels[v]);
+        }
+        free(p->texts);
+        free(p->labels);
+        free(p->name);
+    }
     free(space->parameters);
     free(space->name);
     free(space->model);
@@ -185,20 +184,14 @@ cf_status space_point_from_json(const Space *space, const json_t *json, SpacePoi
 
 static const char *const kind_keys[] = {"values", "uniform", "log", "integer"};
 
-static json_t *parameter_json(const SpaceParameter *p) {
-    json_t *values = json_array();
-    for (int v = 0; p->kind == PARAMETER_LIST && v < p->count; v++)
-        json_array_append_new(values, json_text(p->texts[v]));
-    if (p->kind != PARAMETER_LIST) {
-        json_array_append_new(values, json_real(p->low));
-        json_array_append_new(values, json_real(p->high));
-    }
-    return json_pack("{s:o s:o}", "name", json_text(p->name), kind_keys[p->kind], values);
-}
-
 cf_status space_json(const Space *space, json_t **json) {
     json_t *parameters = json_array();
-    for (int i = 0; i < space->count; i++) json_array_append_new(parameters, parameter_json(&space->parameters[i]));
+    for (const SpaceParameter *p = space->parameters; p < space->parameters + space->count; p++) {
+        json_t *values = p->kind == PARAMETER_LIST ? json_array() : json_pack("[f f]", p->low, p->high);
+        for (int v = 0; v < p->count; v++) json_array_append_new(values, json_text(p->texts[v]));
+        json_array_append_new(parameters,
+                              json_pack("{s:o s:o}", "name", json_text(p->name), kind_keys[p->kind], values));
+    }
     json_auto_t *made = json_pack("{s:o s:o s:o}", "name", json_text(space->name), "model", json_text(space->model),
                                   "parameters", parameters);
     FAIL_IF(!made || json_array_size(parameters) != (size_t)space->count, CF_NO_MEMORY,

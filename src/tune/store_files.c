@@ -132,13 +132,6 @@ static bool hold_alone(int descriptor) {
     return free_yet;
 }
 
-static bool hold(int descriptor, const char *path) {
-    bool ours;
-    if (file_try_lock(descriptor, &ours)) return ours;
-    tell_missing_locks(path, errno);
-    return hold_alone(descriptor);
-}
-
 cf_status store_lock_trial(Store *store, int trial, int *lock) {
     AUTO_FREE char *folder = NULL, *path = NULL;
     FORWARD(store_trial_folder(store, trial, &folder));
@@ -146,7 +139,11 @@ cf_status store_lock_trial(Store *store, int trial, int *lock) {
     FORWARD(file_join(folder, "lock", &path));
     const int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     FAIL_IF(descriptor < 0, CF_IO, "cannot open %s: %s", path, strerror(errno));
-    const bool ours = hold(descriptor, path);
+    bool ours;
+    if (!file_try_lock(descriptor, &ours)) {
+        tell_missing_locks(path, errno);
+        ours = hold_alone(descriptor);
+    }
     if (!ours) close(descriptor);
     *lock = ours ? descriptor : -1;
     return CF_OK;

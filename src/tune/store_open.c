@@ -85,24 +85,6 @@ static cf_status make_tables(Store *store) {
     return execute(store, pragmas, "making its tables");
 }
 
-/* The index of a piece of the schema among ours; -1: it is foreign. An index that SQLite makes of itself has no SQL. */
-static int piece_of_schema(const char *type, const char *sql) {
-    if (!sql && type && strcmp(type, "index") == 0) return COUNT_OF(schema);
-    for (int i = 0; sql && i < (int)COUNT_OF(schema); i++)
-        if (strcmp(sql, schema[i]) == 0) return i;
-    return -1;
-}
-
-static cf_status check_piece(Store *store, sqlite3_stmt *s, unsigned *found) {
-    const char *type = (const char *)sqlite3_column_text(s, 0), *name = (const char *)sqlite3_column_text(s, 1);
-    const int piece = piece_of_schema(type, (const char *)sqlite3_column_text(s, 2));
-    FAIL_IF(piece < 0, CF_BAD_INPUT,
-            "%s holds the %.40s %.80s, which cifra tune has not made; whoever has added it may remove it again",
-            store->path, type ? type : "?", name ? name : "?");
-    *found |= 1u << piece;
-    return CF_OK;
-}
-
 static cf_status check_schema(Store *store) {
     const unsigned all = (1u << COUNT_OF(schema)) - 1;
     unsigned found = 0;
@@ -111,9 +93,19 @@ static cf_status check_schema(Store *store) {
     FORWARD(store_prepare(store, &statement, "SELECT type, name, sql FROM sqlite_master", ""));
     while (row) {
         FORWARD(store_step(store, statement, &row));
-        if (row) FORWARD(check_piece(store, statement, &found));
+        if (!row) break;
+        const char *const type = (const char *)sqlite3_column_text(statement, 0);
+        const char *const name = (const char *)sqlite3_column_text(statement, 1);
+        const char *const sql = (const char *)sqlite3_column_text(statement, 2);
+        size_t piece = 0; /* among ours */
+        while (sql && piece < COUNT_OF(schema) && strcmp(sql, schema[piece]) != 0) piece++;
+        /* An index that SQLite makes of itself has no SQL. */
+        FAIL_IF(sql ? piece == COUNT_OF(schema) : !type || strcmp(type, "index") != 0, CF_BAD_INPUT,
+                "%s holds the %.40s %.80s, which cifra tune has not made; whoever has added it may remove it again",
+                store->path, type ? type : "?", name ? name : "?");
+        if (sql) found |= 1u << piece;
     }
-    FAIL_IF((found & all) != all, CF_BAD_INPUT, "%s is damaged: not all of its tables are there", store->path);
+    FAIL_IF(found != all, CF_BAD_INPUT, "%s is damaged: not all of its tables are there", store->path);
     return CF_OK;
 }
 
@@ -145,22 +137,17 @@ static cf_status check_file(Store *store, bool may_make) {
 
 /* ---- Opening ---- */
 
-static cf_status check_path(const Store *store, bool may_make) {
+static cf_status open_store(Store *store, const char *folder, bool may_make) {
     struct stat info;
+    const char *vfs;
+    const int flags = SQLITE_OPEN_READWRITE | (may_make ? SQLITE_OPEN_CREATE : 0);
+    FORWARD(memory_copy_string(folder, &store->folder));
+    FORWARD(file_join(folder, "tune.db", &store->path));
     const bool there = lstat(store->path, &info) == 0;
     FAIL_IF(!there && !may_make, CF_BAD_USE, "%s holds no tune: there is no %s", store->folder, store->path);
     /* SQLite would keep its journal beside what a link points to, in another folder. */
     FAIL_IF(there && !S_ISREG(info.st_mode), CF_BAD_INPUT, "%s is to be a file; found a link, or something else",
             store->path);
-    return CF_OK;
-}
-
-static cf_status open_store(Store *store, const char *folder, bool may_make) {
-    const char *vfs;
-    const int flags = SQLITE_OPEN_READWRITE | (may_make ? SQLITE_OPEN_CREATE : 0);
-    FORWARD(memory_copy_string(folder, &store->folder));
-    FORWARD(file_join(folder, "tune.db", &store->path));
-    FORWARD(check_path(store, may_make));
     if (may_make) FORWARD(file_make_folder(folder));
     FORWARD(store_files(&vfs));
     if (sqlite3_open_v2(store->path, &store->db, flags, vfs) != SQLITE_OK) return store_fail(store, "opening");

@@ -156,21 +156,17 @@ static bool best_candidate(const SamplerInput *input, const Densities *d, SpaceP
     return candidates > 0;
 }
 
-static int rank_known(const SamplerInput *input, Ranked *ranked) {
-    int known = 0;
-    for (int b = 0; b < input->count; b++)
-        if (input->before[b].known) ranked[known++] = (Ranked){&input->before[b], b};
-    qsort(ranked, (size_t)known, sizeof *ranked, compare_ranked);
-    return known;
-}
-
 cf_status tpe_next(const SamplerInput *input, SpacePoint *point, bool *found) {
     AUTO(densities_free) Densities d = {0};
     AUTO_FREE Ranked *ranked = NULL;
+    int known = 0;
     *found = false;
     if (input->count < input->startup) return CF_OK;
     FORWARD(memory_new((size_t)input->count, sizeof *ranked, &ranked));
-    const int known = rank_known(input, ranked), good = (int)ceil(good_share * known);
+    for (int b = 0; b < input->count; b++)
+        if (input->before[b].known) ranked[known++] = (Ranked){&input->before[b], b};
+    qsort(ranked, (size_t)known, sizeof *ranked, compare_ranked);
+    const int good = (int)ceil(good_share * known);
     for (int i = 0; i < input->space->count; i++) {
         FORWARD(density_new(input, i, ranked, 0, good, &d.good[i]));
         FORWARD(density_new(input, i, ranked, good, known, &d.rest[i]));

@@ -57,8 +57,13 @@ static double seconds_passed(Work *work) {
 /* ---- Within the fit loop ---- */
 
 static bool record_epoch(Work *work, const cf_progress *p) {
-    const TrialEpoch epoch = {p->epoch,           p->learning_rate,       p->loss,           p->accuracy,
-                              p->validation_loss, p->validation_accuracy, seconds_passed(work)};
+    const TrialEpoch epoch = {p->epoch,
+                              p->learning_rate,
+                              p->loss,
+                              p->accuracy,
+                              p->validation_loss,
+                              p->validation_accuracy,
+                              seconds_passed(work)};
     work->status = store_record_epoch(work->worker->store, work->trial->id, &epoch, p->best);
     if (work->status) snprintf(work->message, sizeof work->message, "%s", cf_error());
     return !work->status;
@@ -125,29 +130,23 @@ static void work_free(Work *work) {
 }
 
 /* Which validation images the best weights get right. */
-static cf_status mark_correct(const cf_model *model, const cf_subset *subset, const float *probabilities,
-                              unsigned char *correct) {
-    AUTO_FREE int *class_of = NULL;
-    FORWARD(classes_match(subset->set, (const char *const *)model->class_names, model->classes, &class_of));
-    for (size_t i = 0; i < subset->count; i++) {
-        int predicted = first_largest(probabilities + i * (size_t)model->classes, model->classes);
-        correct[i] = predicted == class_of[subset->set->labels[subset->images[i]]];
-    }
-    return CF_OK;
-}
-
 static cf_status look_at_validation(const Work *work, const cf_model *model, Trial *result) {
     const cf_subset *subset = cf_split_part(work->worker->tune->split, CF_VALIDATION);
     cf_precision precision = work->options.precision;
     ClassifyOptions how = {.threads = worker_threads(work->worker)};
     StepResult sums;
     AUTO_FREE float *probabilities = NULL;
+    AUTO_FREE int *class_of = NULL;
     FORWARD(engine_choose(work->options.engine, &precision, &how.engine));
     FORWARD(memory_new(subset->count * (size_t)model->classes, sizeof *probabilities, &probabilities));
     FORWARD(classify(model, subset, &how, probabilities, &sums));
     FORWARD(memory_new(subset->count, 1, &result->correct));
     result->correct_count = subset->count;
-    FORWARD(mark_correct(model, subset, probabilities, result->correct));
+    FORWARD(classes_match(subset->set, (const char *const *)model->class_names, model->classes, &class_of));
+    for (size_t i = 0; i < subset->count; i++) {
+        const int predicted = first_largest(probabilities + i * (size_t)model->classes, model->classes);
+        result->correct[i] = predicted == class_of[subset->set->labels[subset->images[i]]];
+    }
     return parameters_sha256(&model->parameters, result->weights_sha256);
 }
 
@@ -235,8 +234,11 @@ cf_status trial_serve(cf_model *model, const cf_split *split, const cf_train_opt
 /* A configuration that diverges, cannot be built or contradicts itself is a result; any other failure is one of the tune. */
 static cf_status train(Work *work, Trial *result) {
     const Tune *tune = work->worker->tune;
-    const FitFiles files = {
-        .history = work->files.history, .best = work->files.best, .silent = true, .threads = choose_threads, .context = work};
+    const FitFiles files = {.history = work->files.history,
+                            .best = work->files.best,
+                            .silent = true,
+                            .threads = choose_threads,
+                            .context = work};
     AUTO(cf_model_free_at) cf_model *model = NULL;
     AUTO(freezing_free) Freezing freezing = {0};
     cf_status status = train_options_check_together(&work->options);

@@ -27,14 +27,6 @@ static cf_status claim_trial(Worker *worker, const Job *job, const Trial *trial,
     return CF_OK;
 }
 
-/* A job that was begun and that nobody works on: its lock is free. */
-static cf_status claim_abandoned(Worker *worker, const TuneView *view, Claim *claim) {
-    for (int j = 0; j < view->count && claim->kind != CLAIM_JOB; j++)
-        if (!view->jobs[j].done)
-            FORWARD(claim_trial(worker, &view->jobs[j], view_trial(view, view->jobs[j].trial), claim));
-    return CF_OK;
-}
-
 static cf_status begin_trial(Worker *worker, const TuneView *view, const Trial *trial, int budget, Claim *claim) {
     const Job job = {.number = view->count, .trial = trial->id, .budget = budget};
     FORWARD(store_add_trial(worker->store, worker->tune->options.space, trial));
@@ -116,7 +108,10 @@ static cf_status claim_once(Worker *worker, Claim *claim, bool *again) {
     *again = false;
     FORWARD(store_begin(transaction));
     FORWARD(store_view(worker->store, worker->tune->options.space, &view));
-    FORWARD(claim_abandoned(worker, &view, claim));
+    /* A job that was begun and that nobody works on: its lock is free. */
+    for (int j = 0; j < view.count && claim->kind != CLAIM_JOB; j++)
+        if (!view.jobs[j].done)
+            FORWARD(claim_trial(worker, &view.jobs[j], view_trial(&view, view.jobs[j].trial), claim));
     if (claim->kind != CLAIM_JOB) FORWARD(claim_next(worker, &view, claim, again));
     return store_commit(transaction);
 }
@@ -134,40 +129,30 @@ static cf_status claim_job(Worker *worker, Claim *claim) {
 
 /* ---- Working ---- */
 
-/* Counts the store's trials, and how long the rest will take at the pace of those that have ended. */
-static cf_status count_trials(Worker *worker, int id, Trial *ended) {
+/* With the store's trials counted, and how long the rest will take at the pace of those that have ended. */
+static cf_status tell_ended(Worker *worker, int id) {
     Tune *tune = worker->tune;
     AUTO(trial_list_free) TrialList list = {0};
     double seconds = 0, spent = 0;
-    int count = 0, over = 0, failed = 0;
+    int over = 0, failed = 0;
     FORWARD(store_trials(worker->store, tune->options.space, &list));
-    for (size_t i = 0; i < list.count; i++) {
-        Trial *t = &list.trials[i];
-        bool has_ended = t->state >= TRIAL_DONE;
+    for (const Trial *t = list.trials; t < list.trials + list.count; t++) {
+        const bool has_ended = t->state >= TRIAL_DONE;
         over += has_ended;
         failed += t->state == TRIAL_FAILED;
         if (has_ended) seconds += t->seconds;
         if (t->state == TRIAL_RUNNING) spent += t->seconds;
-        count++;
-        if (t->id != id) continue;
-        *ended = *t; /* its texts go over to the caller */
-        t->worker = t->reason = NULL;
     }
     pthread_mutex_lock(&tune->lock);
-    tune->trials = count;
+    tune->trials = (int)list.count;
     tune->ended = over;
     tune->failed = failed;
-    double left = over ? seconds / over * (tune->wanted - over) - spent : -1;
-    bool steady = over && tune->options.pruner == PRUNER_NONE;
+    const double left = over ? seconds / over * (tune->wanted - over) - spent : -1;
+    const bool steady = over && tune->options.pruner == PRUNER_NONE;
     tune->seconds_left = steady ? (left > 0 ? left : 0) / tune->options.jobs : -1;
     pthread_mutex_unlock(&tune->lock);
-    return CF_OK;
-}
-
-static cf_status tell_ended(Worker *worker, int id) {
-    AUTO(trial_free) Trial ended = {0};
-    FORWARD(count_trials(worker, id, &ended));
-    tune_tell(worker->tune, &(TuneProgress){.event = TUNE_ENDED, .trial = id, .point = &ended.point, .ended = &ended});
+    const Trial *ended = &list.trials[id - 1];
+    tune_tell(tune, &(TuneProgress){.event = TUNE_ENDED, .trial = id, .point = &ended->point, .ended = ended});
     return CF_OK;
 }
 

@@ -72,11 +72,19 @@ cf_status adaptation_check(const cf_train_options *o) {
 
 /* ---- The target ---- */
 
-static cf_status join_images(Adaptation *a, const cf_split *target) {
-    const cf_subset *train = cf_split_part(target, CF_TRAIN), *validation = cf_split_part(target, CF_VALIDATION);
+/* All labels are 0, of one class, which is the network's first: nothing that reads the set can tell one label from another. */
+static cf_status hide_labels(Adaptation *a) {
+    const cf_subset *train = cf_split_part(a->options->target, CF_TRAIN),
+                    *validation = cf_split_part(a->options->target, CF_VALIDATION);
     const size_t count = train->count + validation->count;
     FAIL_IF(!count, CF_BAD_USE, "%s: images to adapt to expected in the target's training part, found none",
             train->set->name);
+    FORWARD(memory_new(train->set->count, sizeof *a->no_labels, &a->no_labels));
+    a->set = *train->set;
+    a->class_names[0] = a->model->class_names[0];
+    a->set.labels = a->no_labels;
+    a->set.class_names = a->class_names;
+    a->set.classes = 1;
     FORWARD(memory_new(count, sizeof(uint32_t), &a->images.images));
     memcpy(a->images.images, train->images, train->count * sizeof(uint32_t));
     memcpy(a->images.images + train->count, validation->images, validation->count * sizeof(uint32_t));
@@ -87,25 +95,13 @@ static cf_status join_images(Adaptation *a, const cf_split *target) {
     return CF_OK;
 }
 
-/* All labels are 0, of one class, which is the network's first: nothing that reads the set can tell one label from another. */
-static cf_status hide_labels(Adaptation *a, const cf_split *target) {
-    const cf_set *set = cf_split_part(target, CF_TRAIN)->set;
-    FORWARD(memory_new(set->count, sizeof *a->no_labels, &a->no_labels));
-    a->set = *set;
-    a->class_names[0] = a->model->class_names[0];
-    a->set.labels = a->no_labels;
-    a->set.class_names = a->class_names;
-    a->set.classes = 1;
-    return join_images(a, target);
-}
-
 static cf_status prepare_target(Adaptation *a) {
     const cf_train_options *o = a->options;
     cf_train_options own = *o;
     const char *const *names = (const char *const *)a->model->class_names;
     FAIL_IF(!o->target, CF_BAD_USE,
             "adapt: a target set expected, whose images it adapts to (--target SET), found none");
-    FORWARD(hide_labels(a, o->target));
+    FORWARD(hide_labels(a));
     own.sample = CF_NATURAL;
     own.seed = o->seed ^ target_seed;
     if (adaptation_measures_only(a)) strcpy(own.augment, "none");
@@ -178,7 +174,9 @@ cf_status adaptation_new(cf_model *model, const cf_train_options *options, const
                          .model = model,
                          .threads = threads,
                          .classes = model->classes,
-                         .weight = options->adapt_weight > 0 ? options->adapt_weight : options->adapt == CF_MEAN_TEACHER ? 3 : 1,
+                         .weight = options->adapt_weight > 0           ? options->adapt_weight
+                                   : options->adapt == CF_MEAN_TEACHER ? 3
+                                                                       : 1,
                          .source_epoch = -1};
     FORWARD(prepare(made, heads));
     *adaptation = memory_take(&made);
@@ -305,20 +303,16 @@ cf_status adaptation_judge(Adaptation *a, int threads, double *score, double *co
     return CF_OK;
 }
 
-/* The share of a class's images that get their label grows by a tenth a round, to nine tenths at most. */
-static cf_status label_images(Adaptation *a, int round) {
-    const double share = fmin(a->options->adapt_share + 0.1 * round, fmax(a->options->adapt_share, 0.9));
+cf_status adaptation_epoch(Adaptation *a, int epoch, int64_t step) {
+    const cf_train_options *o = a->options;
     size_t count;
+    batches_epoch(a->batches, epoch);
+    if (!a->labels || step != 0 || epoch % o->adapt_round != 0) return CF_OK;
+    /* The share of a class's images that get their label grows by a tenth a round, to nine tenths at most. */
+    const double share = fmin(o->adapt_share + 0.1 * (epoch / o->adapt_round), fmax(o->adapt_share, 0.9));
     FORWARD(predict(a, &a->images));
     FORWARD(pseudo_labels(a->probabilities, a->images.count, a->classes, share, a->label_of, &count));
     for (size_t i = 0; i < a->images.count; i++) a->labels[a->images.images[i]] = a->label_of[i];
-    return CF_OK;
-}
-
-cf_status adaptation_epoch(Adaptation *a, int epoch, int64_t step) {
-    const int round = a->options->adapt_round;
-    batches_epoch(a->batches, epoch);
-    if (a->labels && step == 0 && epoch % round == 0) FORWARD(label_images(a, epoch / round));
     return CF_OK;
 }
 
@@ -382,18 +376,6 @@ static cf_status add_piece(void *context, int64_t index, int thread) {
     return CF_OK;
 }
 
-static cf_status add_gradient(const Adaptation *a, Plan *source, int threads) {
-    Addition sum = {plan_gradient(source), plan_gradient(a->plan), a->model->parameters.trainable};
-    return slices_run(threads, (int64_t)((sum.count + ADD_PIECE - 1) / ADD_PIECE), add_piece, &sum);
-}
-
-static void set_reversal(const Adaptation *a, Plan *source, int64_t steps_done) {
-    const double done = (double)steps_done / ((double)batches_steps(a->batches) * a->options->epochs);
-    const double factor = 2 / (1 + exp(-10 * done)) - 1;
-    plan_reverse_by(source, factor);
-    plan_reverse_by(a->plan, factor);
-}
-
 /* The mean of the batches' statistics so far: running ones move by `momentum` towards a batch's, from where they were saved. */
 static void mean_statistics(const Adaptation *a, int64_t before, int n) {
     const Parameters *p = &a->model->parameters;
@@ -409,14 +391,6 @@ static void mean_statistics(const Adaptation *a, int64_t before, int n) {
     }
 }
 
-static cf_status measure_step(Adaptation *a, const AdaptationStep *now, int n, StepResult *result) {
-    save_statistics(a, &a->model->parameters);
-    FORWARD(plan_train_samples(a->plan, a->samples, n, now->steps_done, result));
-    mean_statistics(a, now->step * a->options->batch, n);
-    *result = (StepResult){.weight = n};
-    return CF_OK;
-}
-
 static cf_status train_step(Adaptation *a, const AdaptationStep *now, int n, StepResult *result) {
     StepResult of_target;
     lay_source(a, now, n);
@@ -426,19 +400,29 @@ static cf_status train_step(Adaptation *a, const AdaptationStep *now, int n, Ste
         plan_read_tap(a->teacher, a->feature_layer, a->tapped);
         FORWARD(covariance_of(a->tapped, n, a->features, a->threads, a->mean, a->target_covariance));
     }
-    if (a->options->adapt == CF_DANN) set_reversal(a, now->source, now->steps_done);
+    if (a->options->adapt == CF_DANN) {
+        const double done = (double)now->steps_done / ((double)batches_steps(a->batches) * a->options->epochs);
+        const double factor = 2 / (1 + exp(-10 * done)) - 1;
+        plan_reverse_by(now->source, factor);
+        plan_reverse_by(a->plan, factor);
+    }
     save_statistics(a, &a->model->parameters);
     FORWARD(plan_train_samples(now->source, a->source_samples, n, now->steps_done, result));
     restore_statistics(a, &a->model->parameters);
     FORWARD(plan_train_samples(a->plan, a->samples, n, now->steps_done, &of_target));
     result->loss += (a->loss + of_target.loss / of_target.weight) * result->weight;
-    return add_gradient(a, now->source, now->threads);
+    Addition sum = {plan_gradient(now->source), plan_gradient(a->plan), a->model->parameters.trainable};
+    return slices_run(now->threads, (int64_t)((sum.count + ADD_PIECE - 1) / ADD_PIECE), add_piece, &sum);
 }
 
 cf_status adaptation_step(Adaptation *a, const AdaptationStep *now, StepResult *result, int *n) {
     plan_use_threads(a->plan, now->threads);
     if (a->teacher) plan_use_threads(a->teacher, now->threads);
     *n = lay_target(a, now->step);
-    if (adaptation_measures_only(a)) return measure_step(a, now, *n, result);
-    return train_step(a, now, *n, result);
+    if (!adaptation_measures_only(a)) return train_step(a, now, *n, result);
+    save_statistics(a, &a->model->parameters);
+    FORWARD(plan_train_samples(a->plan, a->samples, *n, now->steps_done, result));
+    mean_statistics(a, now->step * a->options->batch, *n);
+    *result = (StepResult){.weight = *n};
+    return CF_OK;
 }
