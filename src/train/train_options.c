@@ -6,10 +6,10 @@
 #include "data/augment/augment.h"
 #include "train/adaptation/adaptation.h"
 #include "train/batches.h"
-#include "train/train_loss.h"
 #include "train/distillation.h"
 #include "train/freezing.h"
 #include "train/schedule.h"
+#include "train/train_loss.h"
 
 #include <math.h>
 #include <stdio.h>

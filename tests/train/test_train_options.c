@@ -3,7 +3,7 @@
 /* Before testing.h: cmocka has a macro run_test. */
 #include "study/pipeline/recipe.h"
 
-#include "testing.h"
+#include "small_set.h"
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -369,20 +369,14 @@ static void help_tells_them(void **state) {
 
 enum { IMAGES = 60, SIDE = 4 };
 
+static void paint(int image, unsigned char *pixels, uint16_t *label) {
+    *label = image % 3 == 0; /* twice as many are of class 0 */
+    for (int p = 0; p < SIDE * SIDE; p++) pixels[p] = (unsigned char)(image * 7 % 50 + p % 5 + *label * 150);
+}
+
 static cf_split *bright_and_dark(cf_set **set) {
-    cf_split_options parts = cf_split_defaults();
-    cf_split *split;
-    assert_ok(set_new("two", "two", IMAGES, 1, SIDE, SIDE, 2, set));
-    assert_ok(set_name_classes_by_number(*set));
-    for (int i = 0; i < IMAGES; i++) {
-        (*set)->labels[i] = (unsigned char)(i % 3 == 0); /* twice as many are of class 0 */
-        for (int p = 0; p < SIDE * SIDE; p++)
-            (*set)->pixels[i * SIDE * SIDE + p] = (unsigned char)(i * 7 % 50 + p % 5 + (i % 3 == 0) * 150);
-    }
-    assert_ok(set_seal(*set));
-    parts.mode = CF_SPLIT_POOLED;
-    assert_ok(cf_split_new(*set, &parts, &split));
-    return split;
+    *set = small_set("two", IMAGES, 1, SIDE, 2, paint);
+    return pooled_split(*set);
 }
 
 static bool stop(const cf_progress *progress, void *context) {
@@ -399,8 +393,7 @@ static void set_target(const TrainOption *option, const cf_split *split, cf_trai
 }
 
 static cf_status train_on(const cf_split *split, const cf_train_options *options) {
-    cf_model *model;
-    assert_ok(cf_model_new("dense 4 | relu | dense classes", split, 1, &model));
+    cf_model *model = small_model("dense 4 | relu | dense classes", split, 1);
     cf_status status = cf_train(model, split, options, NULL);
     cf_model_free(model);
     return status;
