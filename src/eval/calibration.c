@@ -30,18 +30,6 @@ static int bin_of(double confidence, int bins) {
     return b > 0 && confidence <= (double)b / bins ? b - 1 : b;
 }
 
-/* Adds one example, of probabilities q. */
-static void add_example(Calibration *sum, const double *q, int classes, int best, int label) {
-    ReliabilityBin *bin = &sum->bin[bin_of(q[best], sum->bins)];
-    bin->count++;
-    bin->confidence += q[best];
-    bin->accuracy += best == label;
-    for (int c = 0; c < classes; c++) {
-        double off = q[c] - (c == label);
-        sum->brier += off * off;
-    }
-}
-
 /* From sums to means. */
 static void means_of_sums(Calibration *sum, double count) {
     for (int b = 0; b < sum->bins; b++) {
@@ -74,7 +62,14 @@ cf_status calibration_measure(const Predictions *p, double temperature, int bins
             logits_of(row, p->classes, logits);
             sum.loss += softmax(logits, p->classes, 1 / temperature, q) - logits[label] / temperature;
         }
-        add_example(&sum, q, p->classes, best, label);
+        ReliabilityBin *bin = &sum.bin[bin_of(q[best], bins)];
+        bin->count++;
+        bin->confidence += q[best];
+        bin->accuracy += best == label;
+        for (int c = 0; c < p->classes; c++) {
+            const double off = q[c] - (c == label);
+            sum.brier += off * off;
+        }
     }
     means_of_sums(&sum, (double)p->count);
     *calibration = sum;

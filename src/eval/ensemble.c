@@ -53,17 +53,6 @@ static cf_status add_member(const Evaluation *e, Sums *s, EnsembleMember *member
     return CF_OK;
 }
 
-/* The first model's evaluation becomes that of the ensemble. Its class names stay the first model's. */
-static cf_status become_mean(const Sums *s, size_t count, Evaluation *e) {
-    Metrics metrics;
-    for (size_t i = 0; i < e->count * (size_t)e->metrics.classes; i++)
-        e->probabilities[i] = (float)(s->sums[i] / (double)count);
-    FORWARD(metrics_new(e->probabilities, e->labels, e->count, e->metrics.classes, e->metrics.class_names, &metrics));
-    metrics_free(&e->metrics);
-    e->metrics = metrics;
-    return CF_OK;
-}
-
 cf_status ensemble_evaluate(const EnsembleModel *models, size_t count, const cf_subset *subset, int threads,
                             Ensemble *ensemble) {
     AUTO(ensemble_free) Ensemble made = {.count = count};
@@ -81,8 +70,18 @@ cf_status ensemble_evaluate(const EnsembleModel *models, size_t count, const cf_
         made.evaluation = evaluation;
         evaluation = (Evaluation){0};
     }
-    /* Of one model nothing changes, to the bit, and its loss stays the exact one. */
-    if (count > 1) FORWARD(become_mean(&sums, count, &made.evaluation));
+    /* The first model's evaluation becomes that of the ensemble, with its class names. Of one model nothing changes, to the bit, and its
+     * loss stays the exact one. */
+    Evaluation *e = &made.evaluation;
+    for (size_t i = 0; count > 1 && i < e->count * (size_t)e->metrics.classes; i++)
+        e->probabilities[i] = (float)(sums.sums[i] / (double)count);
+    if (count > 1) {
+        Metrics metrics;
+        FORWARD(
+            metrics_new(e->probabilities, e->labels, e->count, e->metrics.classes, e->metrics.class_names, &metrics));
+        metrics_free(&e->metrics);
+        e->metrics = metrics;
+    }
     *ensemble = made;
     made = (Ensemble){0};
     return CF_OK;

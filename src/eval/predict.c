@@ -83,25 +83,20 @@ static cf_status prepare_piece(void *context, int64_t index, int thread) {
     return memory_copy_string(cf_error(), &p->errors[index]);
 }
 
-/* Weights are finite, as their file was checked: sums of them were too large for a float. */
-static cf_status check_finite(Prediction *p, size_t i, const float *row) {
-    for (int c = 0; c < p->model->classes; c++)
-        if (!isfinite(row[c]))
-            return memory_print(
-                &p->errors[i],
-                "%s: the network gives no probabilities, since its outputs are not finite (class %s: %g): the model's weights are "
-                "so large that their sums overflow; train it again with a lower learning rate",
-                p->list->files[p->first + i].path, p->model->class_names[c], (double)row[c]);
-    return CF_OK;
-}
-
 static cf_status tell_all(Prediction *p, size_t count, PredictedFn tell, void *context) {
     const float *row = p->probabilities;
     for (size_t i = 0; i < count; i++) {
+        const char *const path = p->list->files[p->first + i].path;
         const bool read = !p->errors[i];
-        if (read) FORWARD(check_finite(p, i, row));
-        FORWARD(tell(&(PredictedPicture){p->list->files[p->first + i].path, p->errors[i], p->errors[i] ? NULL : row},
-                     context));
+        /* Weights are finite, as their file was checked: sums of them were too large for a float. */
+        for (int c = 0; read && c < p->model->classes && !p->errors[i]; c++)
+            if (!isfinite(row[c]))
+                FORWARD(memory_print(
+                    &p->errors[i],
+                    "%s: the network gives no probabilities, since its outputs are not finite (class %s: %g): the model's weights are "
+                    "so large that their sums overflow; train it again with a lower learning rate",
+                    path, p->model->class_names[c], (double)row[c]));
+        FORWARD(tell(&(PredictedPicture){path, p->errors[i], p->errors[i] ? NULL : row}, context));
         if (read) row += p->model->classes;
     }
     return CF_OK;

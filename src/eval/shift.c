@@ -12,6 +12,66 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- Shares of the classes, estimated without labels; how far predictions have collapsed ---- */
+
+/* What the images' posteriors become with these shares, summed: one round. */
+static void round_of(const Predictions *p, const double *source, const double *shares, double *sums) {
+    for (int c = 0; c < p->classes; c++) sums[c] = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        const float *row = p->probabilities + i * (size_t)p->classes;
+        double all = 0;
+        for (int c = 0; c < p->classes; c++)
+            if (source[c] > 0) all += (double)row[c] * shares[c] / source[c];
+        for (int c = 0; c < p->classes; c++)
+            if (all > 0 && source[c] > 0) sums[c] += (double)row[c] * shares[c] / source[c] / all;
+    }
+}
+
+cf_status shares_estimate(const Predictions *p, const double *source, int most, double *estimated, int *rounds) {
+    AUTO_FREE double *sums = NULL;
+    double change = 1;
+    int round = 0;
+    FORWARD(memory_new((size_t)p->classes, sizeof *sums, &sums));
+    memcpy(estimated, source, (size_t)p->classes * sizeof *estimated);
+    for (; round < most && change > 1e-9; round++) {
+        double all = 0;
+        round_of(p, source, estimated, sums);
+        for (int c = 0; c < p->classes; c++) all += sums[c];
+        if (!(all > 0)) break; /* no image has a class that the source has: nothing is learned */
+        change = 0;
+        for (int c = 0; c < p->classes; c++) {
+            change = fmax(change, fabs(sums[c] / all - estimated[c]));
+            estimated[c] = sums[c] / all;
+        }
+    }
+    if (rounds) *rounds = round;
+    return CF_OK;
+}
+
+int shares_corrected_class(const float *p, const double *source, const double *target, int classes) {
+    double most = -1;
+    int best = 0;
+    for (int c = 0; c < classes; c++) {
+        const double value = source[c] > 0 ? (double)p[c] * target[c] / source[c] : 0;
+        if (value > most) most = value, best = c;
+    }
+    return best;
+}
+
+static double effective_number(const double *shares, int classes) {
+    double entropy = 0;
+    for (int c = 0; c < classes; c++)
+        if (shares[c] > 0) entropy -= shares[c] * log(shares[c]);
+    return exp(entropy);
+}
+
+Collapse collapse_of(const double *predicted, const double *labels, int classes) {
+    Collapse collapse = {effective_number(predicted, classes), effective_number(labels, classes), 0, false};
+    for (int c = 0; c < classes; c++) collapse.distance += 0.5 * fabs(predicted[c] - labels[c]);
+    collapse.collapsed = collapse.predicted < 0.5 * collapse.labels;
+    return collapse;
+}
+
 /* ---- One row ---- */
 
 /* What is known of the images with something moved: whether each is right. */
@@ -144,7 +204,8 @@ static cf_status measure_dials(const ShiftQuestion *q, Shift *shift) {
         if (!dial_text(&target, alike ? &source : NULL, f, texts[dials.count])) continue;
         next_row(shift, SHIFT_DIAL, target.generator->factors[f].name, texts[dials.count++]);
     }
-    return dials.count ? measure_changes(&dials, UINT_MAX >> (32 - dials.count), SHIFT_ALL_DIALS, "all dials", "") : CF_OK;
+    return dials.count ? measure_changes(&dials, UINT_MAX >> (32 - dials.count), SHIFT_ALL_DIALS, "all dials", "")
+                       : CF_OK;
 }
 
 /* ---- Label shares ---- */
@@ -170,14 +231,6 @@ static void measure_labels(Shift *shift) {
     }
     row->accuracy = metrics->summary.accuracy + row->gain;
     row->low = row->gain - 1.959964 * sqrt(variance), row->high = row->gain + 1.959964 * sqrt(variance);
-}
-
-static void count_shares(const cf_subset *train, const cf_model *model, double *shares) {
-    for (size_t i = 0; i < train->count; i++) {
-        const char *name = train->set->class_names[train->set->labels[train->images[i]]];
-        for (int c = 0; c < model->classes; c++)
-            if (strcmp(name, model->class_names[c]) == 0) shares[c] += 1 / (double)train->count;
-    }
 }
 
 static cf_status estimate_labels(Shift *shift) {
@@ -217,7 +270,12 @@ static cf_status measure(const ShiftQuestion *q, Shift *shift) {
     FORWARD(source_look(q->target, input, q->threads, &shift->target));
     FORWARD(shift_move_images(q->target, input, NULL, 0, q->threads, &plain));
     FORWARD(evaluate_all(q, plain, &shift->plain));
-    count_shares(q->train, q->model, shift->source_shares);
+    for (size_t i = 0; i < q->train->count; i++) {
+        const cf_set *set = q->train->set;
+        const char *name = set->class_names[set->labels[q->train->images[i]]];
+        for (size_t c = 0; c < classes; c++)
+            if (strcmp(name, q->model->class_names[c]) == 0) shift->source_shares[c] += 1 / (double)q->train->count;
+    }
     FORWARD(estimate_labels(shift));
     FORWARD(measure_moves(q, shift));
     measure_labels(shift);

@@ -78,19 +78,6 @@ static bool is_smote(cf_sample kind) {
     return kind == CF_SMOTE || kind == CF_SMOTE_FEATURES;
 }
 
-static cf_status choose_bases(Sampler *s, int class) {
-    ClassPart *part = &s->parts[class];
-    FAIL_IF(part->count < 2, CF_BAD_USE,
-            "sample smote: at least two training images of a class expected, found one of %s; leave the class out of "
-            "the data, or take balanced",
-            s->train->set->class_names[class]);
-    part->bases = part->synthetic < part->count ? part->synthetic : part->count;
-    part->k = part->count > SMOTE_NEIGHBORS ? SMOTE_NEIGHBORS : (int)part->count - 1;
-    shuffle_class(s, class, RNG_SMOTE_BASE, 0);
-    memcpy(s->by_class + part->first, s->list, part->count * sizeof *s->list);
-    return memory_new(part->bases * (size_t)part->k, sizeof *part->neighbors, &part->neighbors);
-}
-
 static cf_status find_neighbors(const Sampler *s, const Feed *feed, int threads) {
     AUTO_FREE uint32_t *images = NULL;
     FORWARD(memory_new(s->train->count, sizeof *images, &images));
@@ -103,15 +90,26 @@ static cf_status find_neighbors(const Sampler *s, const Feed *feed, int threads)
     return CF_OK;
 }
 
+/* How many images each class lacks, and which of its own they begin at: the first of a random order. */
 static cf_status plan_synthetic(Sampler *s) {
     size_t largest = 0;
     for (int k = 0; k < s->classes; k++)
         if (s->parts[k].count > largest) largest = s->parts[k].count;
     for (int k = 0; k < s->classes; k++) {
-        if (s->parts[k].count == 0 || s->parts[k].count == largest) continue;
-        s->parts[k].synthetic = largest - s->parts[k].count;
-        FORWARD(choose_bases(s, k));
-        s->count += s->parts[k].synthetic;
+        ClassPart *part = &s->parts[k];
+        if (part->count == 0 || part->count == largest) continue;
+        FAIL_IF(
+            part->count < 2, CF_BAD_USE,
+            "sample smote: at least two training images of a class expected, found one of %s; leave the class out of the data, or "
+            "take balanced",
+            s->train->set->class_names[k]);
+        part->synthetic = largest - part->count;
+        part->bases = part->synthetic < part->count ? part->synthetic : part->count;
+        part->k = part->count > SMOTE_NEIGHBORS ? SMOTE_NEIGHBORS : (int)part->count - 1;
+        shuffle_class(s, k, RNG_SMOTE_BASE, 0);
+        memcpy(s->by_class + part->first, s->list, part->count * sizeof *s->list);
+        FORWARD(memory_new(part->bases * (size_t)part->k, sizeof *part->neighbors, &part->neighbors));
+        s->count += part->synthetic;
     }
     FAIL_IF(s->count > UINT32_MAX, CF_BAD_USE, "sample smote: at most %u images of an epoch expected, found %zu",
             UINT32_MAX, s->count);

@@ -307,14 +307,12 @@ static bool is_kept(const TrainOption *option, const cf_train_options *options) 
 }
 
 json_t *train_options_json(const cf_train_options *options) {
-    json_t *json = json_object();
-    for (const TrainOption *option = train_options; option->name; option++) {
-        if (!is_kept(option, options)) continue;
-        if (json_object_set_new(json, option->name, train_option_json(option, options)) == 0) continue;
-        json_decref(json);
-        return NULL;
-    }
-    return json;
+    json_auto_t *made = json_object();
+    for (const TrainOption *option = train_options; option->name; option++)
+        if (is_kept(option, options) &&
+            json_object_set_new(made, option->name, train_option_json(option, options)) != 0)
+            return NULL;
+    return memory_take(&made);
 }
 
 /* Whether what is done in a step depends on how many are to come. */

@@ -86,42 +86,32 @@ static int compare_configurations(const void *a, const void *b, void *objective)
     return one->trials[0]->id - other->trials[0]->id;
 }
 
-static cf_status find_far(TuneResults *r) {
-    AUTO_FREE double *losses = NULL;
-    size_t n = 0;
-    r->far = INFINITY;
-    FORWARD(memory_new(r->count, sizeof *losses, &losses));
-    for (size_t i = 0; i < r->count; i++)
-        if (isfinite(r->configurations[i].loss.mean)) losses[n++] = r->configurations[i].loss.mean;
-    qsort(losses, n, sizeof *losses, compare_doubles);
-    if (n) r->far = FAR_AWAY * losses[(n - 1) / 2];
-    return CF_OK;
+const char *results_objective(const TuneResults *results) {
+    return results->objective == OBJECTIVE_ACCURACY ? "validation accuracy" : "validation loss";
 }
 
-static void count_all(TuneResults *r) {
-    for (size_t i = 0; i < r->list.count; i++) {
-        const Trial *t = &r->list.trials[i];
+cf_status results_complete(TuneResults *r, TuneObjective objective) {
+    AUTO_FREE double *losses = NULL;
+    size_t known = 0;
+    r->objective = objective;
+    r->far = INFINITY;
+    FORWARD(group_trials(r));
+    FORWARD(memory_new(r->count, sizeof *losses, &losses));
+    for (Configuration *c = r->configurations; c < r->configurations + r->count; c++) {
+        FORWARD(measure(c));
+        if (isfinite(c->loss.mean)) losses[known++] = c->loss.mean;
+        if (c->done > r->seeds) r->seeds = c->done;
+    }
+    for (const Trial *t = r->list.trials; t < r->list.trials + r->list.count; t++) {
         r->done += t->state == TRIAL_DONE;
         r->pruned += t->state == TRIAL_PRUNED;
         r->failed += t->state == TRIAL_FAILED;
         r->seconds += t->seconds;
         if (t->correct_count > r->images) r->images = t->correct_count;
     }
-    for (size_t i = 0; i < r->count; i++)
-        if (r->configurations[i].done > r->seeds) r->seeds = r->configurations[i].done;
-}
-
-const char *results_objective(const TuneResults *results) {
-    return results->objective == OBJECTIVE_ACCURACY ? "validation accuracy" : "validation loss";
-}
-
-cf_status results_complete(TuneResults *r, TuneObjective objective) {
-    r->objective = objective;
-    FORWARD(group_trials(r));
-    for (size_t i = 0; i < r->count; i++) FORWARD(measure(&r->configurations[i]));
+    qsort(losses, known, sizeof *losses, compare_doubles);
+    if (known) r->far = FAR_AWAY * losses[(known - 1) / 2];
     if (r->count) qsort_r(r->configurations, r->count, sizeof *r->configurations, compare_configurations, &objective);
-    FORWARD(find_far(r));
-    count_all(r);
     return CF_OK;
 }
 

@@ -52,21 +52,8 @@ static size_t collect(const TuneResults *results, int parameter, Member *members
     return count;
 }
 
-/* Of members from..to; `room` has 2 x (to - from) places. */
-static EffectGroup group_of(const Member *members, size_t from, size_t to, double *room) {
-    EffectGroup group;
-    const size_t n = to - from;
-    for (size_t i = 0; i < n; i++) {
-        room[i] = members[from + i].loss;
-        room[n + i] = members[from + i].accuracy;
-    }
-    group.loss = mean_interval(room, n);
-    group.accuracy = mean_interval(room + n, n);
-    return group;
-}
-
 /* Sorted members fall into groups: of a list one for each value; of a range bins of equal size, and equal values are never
- * torn apart. */
+ * torn apart. `room` has 2 x count places. */
 static void form_groups(const SpaceParameter *p, const Member *members, size_t count, double *room, Effect *effect) {
     const bool listed = p->kind == PARAMETER_LIST;
     for (size_t from = 0, to; from < count; from = to) {
@@ -76,7 +63,13 @@ static void form_groups(const SpaceParameter *p, const Member *members, size_t c
              to++) {
         }
         EffectGroup *group = &effect->groups[effect->count++];
-        *group = group_of(members, from, to, room);
+        const size_t n = to - from;
+        for (size_t i = 0; i < n; i++) {
+            room[i] = members[from + i].loss;
+            room[n + i] = members[from + i].accuracy;
+        }
+        group->loss = mean_interval(room, n);
+        group->accuracy = mean_interval(room + n, n);
         const double low = members[from].value, high = members[to - 1].value;
         if (low == high)
             snprintf(group->range, sizeof group->range, "%.3g", low);

@@ -131,31 +131,31 @@ cf_status results_print(const TuneResults *results, size_t rows, FILE *out) {
     return CF_OK;
 }
 
-static void write_trial(const TuneResults *r, const Trial *t, FILE *out) {
-    char number[SPACE_NUMBER];
-    fprintf(out, "%d,%s,%d,%llu", t->id, trial_state_words[t->state], t->repeats, (unsigned long long)t->seed);
-    for (int p = 0; p < r->space.count; p++) {
-        fputc(',', out);
-        csv_text(out, space_value(&r->space, &t->point, p, number));
-    }
-    if (t->best_epoch)
-        fprintf(out, ",%.9g,%.9g,%d", t->validation_loss, t->validation_accuracy, t->best_epoch);
-    else
-        fputs(",,,", out);
-    fprintf(out, ",%d,%.3f,%s,", t->epochs_run, t->seconds, t->weights_sha256);
-    csv_text(out, t->reason ? t->reason : "");
-    fputc('\n', out);
-}
-
 cf_status results_write(const TuneResults *results, const char *path) {
+    const Space *space = &results->space;
     FileDraft draft;
     FORWARD(file_draft(path, &draft));
-    fputs("trial,state,repeats,seed", draft.stream);
-    for (int p = 0; p < results->space.count; p++) {
-        fputc(',', draft.stream);
-        csv_text(draft.stream, results->space.parameters[p].name);
+    FILE *const out = draft.stream;
+    fputs("trial,state,repeats,seed", out);
+    for (int p = 0; p < space->count; p++) {
+        fputc(',', out);
+        csv_text(out, space->parameters[p].name);
     }
-    fputs(",validation_loss,validation_accuracy,best_epoch,epochs,seconds,weights_sha256,reason\n", draft.stream);
-    for (size_t i = 0; i < results->list.count; i++) write_trial(results, &results->list.trials[i], draft.stream);
+    fputs(",validation_loss,validation_accuracy,best_epoch,epochs,seconds,weights_sha256,reason\n", out);
+    for (const Trial *t = results->list.trials; t < results->list.trials + results->list.count; t++) {
+        char number[SPACE_NUMBER];
+        fprintf(out, "%d,%s,%d,%llu", t->id, trial_state_words[t->state], t->repeats, (unsigned long long)t->seed);
+        for (int p = 0; p < space->count; p++) {
+            fputc(',', out);
+            csv_text(out, space_value(space, &t->point, p, number));
+        }
+        if (t->best_epoch)
+            fprintf(out, ",%.9g,%.9g,%d", t->validation_loss, t->validation_accuracy, t->best_epoch);
+        else
+            fputs(",,,", out);
+        fprintf(out, ",%d,%.3f,%s,", t->epochs_run, t->seconds, t->weights_sha256);
+        csv_text(out, t->reason ? t->reason : "");
+        fputc('\n', out);
+    }
     return file_commit(&draft);
 }

@@ -78,13 +78,6 @@ static cf_status read_number(Store *store, const char *sql, int64_t *number) {
     return CF_OK;
 }
 
-static cf_status make_tables(Store *store) {
-    char pragmas[96];
-    for (size_t i = 0; i < COUNT_OF(schema); i++) FORWARD(execute(store, schema[i], "making its tables"));
-    snprintf(pragmas, sizeof pragmas, "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION, VERSION);
-    return execute(store, pragmas, "making its tables");
-}
-
 static cf_status check_schema(Store *store) {
     const unsigned all = (1u << COUNT_OF(schema)) - 1;
     unsigned found = 0;
@@ -120,12 +113,18 @@ static cf_status check_pages(Store *store) {
     return CF_OK;
 }
 
+/* Makes the tables of a file that is empty. */
 static cf_status check_file(Store *store, bool may_make) {
     int64_t application, version, anything;
+    char pragmas[96];
     FORWARD(read_number(store, "PRAGMA application_id", &application));
     FORWARD(read_number(store, "PRAGMA user_version", &version));
     FORWARD(read_number(store, "SELECT 1 FROM sqlite_master LIMIT 1", &anything));
-    if (may_make && !application && !version && !anything) return make_tables(store);
+    if (may_make && !application && !version && !anything) {
+        for (size_t i = 0; i < COUNT_OF(schema); i++) FORWARD(execute(store, schema[i], "making its tables"));
+        snprintf(pragmas, sizeof pragmas, "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION, VERSION);
+        return execute(store, pragmas, "making its tables");
+    }
     FAIL_IF(application != APPLICATION, CF_BAD_INPUT, "%s is an SQLite file of something else than cifra tune",
             store->path);
     FAIL_IF(version != VERSION, CF_BAD_INPUT, "%s has version %lld of its tables; this program knows version %d",

@@ -49,10 +49,6 @@ static double to_axis(const SpaceParameter *p, double value) {
     return p->kind == PARAMETER_LOG_UNIFORM ? log(value) : value;
 }
 
-static double from_axis(const SpaceParameter *p, double at) {
-    return p->kind == PARAMETER_LOG_UNIFORM ? exp(at) : at;
-}
-
 /* Widths of the sorted centres; the prior, in the middle of the range, is as wide as the range. */
 static void set_widths(Density *d, double middle) {
     double range = d->high - d->low, least = range / fmin(100, d->count + 1);
@@ -121,7 +117,7 @@ static double density_draw(const SamplerInput *input, int i, const Density *d, u
         at = drawn;
         break;
     }
-    return sampler_round(p, from_axis(p, at));
+    return sampler_round(p, p->kind == PARAMETER_LOG_UNIFORM ? exp(at) : at);
 }
 
 typedef struct Densities {

@@ -189,34 +189,26 @@ static cf_status work_on(Worker *worker, const Claim *claim) {
     return tell_ended(worker, claim->trial.id);
 }
 
-/* Longer each time, until there is a job again. */
-static void wait_a_little(Worker *worker, int *milliseconds) {
-    const struct timespec pause = {0, *milliseconds * 1000000L};
-    tune_tell(worker->tune, &(TuneProgress){.event = TUNE_IDLE});
-    nanosleep(&pause, NULL);
-    if (*milliseconds < LONGEST_WAIT) *milliseconds *= 2;
-}
-
-static cf_status tidy_trials(Worker *worker) {
+cf_status worker_run(Worker *worker) {
     AUTO(trial_list_free) TrialList list = {0};
+    int milliseconds = FIRST_WAIT;
+    Claim claim = {.kind = CLAIM_WAIT};
+    while (claim.kind != CLAIM_END) {
+        FAIL_IF(atomic_load(&worker->tune->stop), CF_INTERRUPTED, "stopped; what was done is kept");
+        FORWARD(claim_job(worker, &claim));
+        if (claim.kind == CLAIM_JOB) {
+            milliseconds = FIRST_WAIT;
+            FORWARD(work_on(worker, &claim));
+        }
+        if (claim.kind == CLAIM_WAIT) { /* longer each time, until there is a job again */
+            const struct timespec pause = {0, milliseconds * 1000000L};
+            tune_tell(worker->tune, &(TuneProgress){.event = TUNE_IDLE});
+            nanosleep(&pause, NULL);
+            if (milliseconds < LONGEST_WAIT) milliseconds *= 2;
+        }
+    }
     FORWARD(store_trials(worker->store, worker->tune->options.space, &list));
     for (size_t i = 0; i < list.count; i++)
         if (list.trials[i].state >= TRIAL_DONE) FORWARD(trial_tidy(worker->store, list.trials[i].id));
     return CF_OK;
-}
-
-cf_status worker_run(Worker *worker) {
-    int milliseconds = FIRST_WAIT;
-    Claim claim;
-    while (!atomic_load(&worker->tune->stop)) {
-        FORWARD(claim_job(worker, &claim));
-        if (claim.kind == CLAIM_END) return tidy_trials(worker);
-        if (claim.kind == CLAIM_WAIT) {
-            wait_a_little(worker, &milliseconds);
-            continue;
-        }
-        milliseconds = FIRST_WAIT;
-        FORWARD(work_on(worker, &claim));
-    }
-    return FAIL(CF_INTERRUPTED, "stopped; what was done is kept");
 }
