@@ -164,21 +164,14 @@ static cf_status fail_settings(const char *stored, const char *now) {
                 (int)strcspn(then, " "), then, (int)strcspn(here, " "), here);
 }
 
-static cf_status check_format(const StoredFile *file) {
-    const char *format = safetensors_text(file, "format");
-    bool before = format && strcmp(format, format_before) == 0;
-    FAIL_IF(!format || (!before && strcmp(format, format_name) != 0) || !safetensors_text(file, "settings") ||
-                !safetensors_text(file, "state"),
-            CF_BAD_INPUT, "this is no checkpoint that cifra wrote");
-    FAIL_IF(!before && !file->sealed, CF_BAD_INPUT, "it is damaged: its checksum is missing");
-    return CF_OK;
-}
-
 static cf_status restore(const StoredFile *file, Checkpoint *c) {
     const Parameters *parameters = &c->model->parameters;
-    FORWARD(check_format(file));
-    const char *settings = safetensors_text(file, "settings"), *text = safetensors_text(file, "state"),
-               *kernels = safetensors_text(file, "kernels");
+    const char *format = safetensors_text(file, "format"), *settings = safetensors_text(file, "settings"),
+               *text = safetensors_text(file, "state"), *kernels = safetensors_text(file, "kernels");
+    const bool before = format && strcmp(format, format_before) == 0;
+    FAIL_IF(!format || (!before && strcmp(format, format_name) != 0) || !settings || !text, CF_BAD_INPUT,
+            "this is no checkpoint that cifra wrote");
+    FAIL_IF(!before && !file->sealed, CF_BAD_INPUT, "it is damaged: its checksum is missing");
     if (strcmp(settings, c->settings) != 0) return fail_settings(settings, c->settings);
     json_auto_t *root = NULL;
     SavedTensors saved[SAVED_TENSORS];

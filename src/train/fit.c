@@ -408,24 +408,20 @@ static cf_status compute_features(Fit *fit) {
     return use_features(fit);
 }
 
-static cf_status begin_epoch(Fit *fit) {
+static cf_status run_epoch(Fit *fit) {
     const int epoch = fit->state.epoch;
+    bool wish = true, stop;
     if (fit->head_alone != is_first_phase(fit, epoch)) FORWARD(lay_out(fit));
     if (fit->first && !fit->features) FORWARD(compute_features(fit));
     train_loss_epoch(&fit->loss, epoch);
-    if (!fit->adaptation) {
+    if (fit->adaptation) {
+        exchange(fit, fit->average.moving); /* pseudo-labels are by the weights that predict */
+        const cf_status status = adaptation_epoch(fit->adaptation, epoch, fit->state.step);
+        exchange(fit, fit->average.moving);
+        FORWARD(status);
+    } else {
         batches_epoch(fit->batches, epoch);
-        return CF_OK;
     }
-    exchange(fit, fit->average.moving); /* pseudo-labels are by the weights that predict */
-    const cf_status status = adaptation_epoch(fit->adaptation, epoch, fit->state.step);
-    exchange(fit, fit->average.moving);
-    return status;
-}
-
-static cf_status run_epoch(Fit *fit) {
-    bool wish = true, stop;
-    FORWARD(begin_epoch(fit));
     while (fit->state.step < fit->steps_per_epoch) {
         FORWARD(train_step(fit, &stop));
         if (!note_wish(fit, report_progress(fit, NULL, false)) || stop) return fail_interrupted(fit);

@@ -119,16 +119,6 @@ static cf_status settings_json(const Tune *tune, json_t **json) {
     return CF_OK;
 }
 
-static cf_status settle(const Tune *tune, const char *kernels) {
-    AUTO(store_close_at) Store *store = NULL;
-    json_auto_t *settings = NULL;
-    FORWARD(store_open(tune->options.out, &store));
-    FORWARD(settings_json(tune, &settings));
-    FORWARD(store_settle(store, settings));
-    FORWARD(store_settle_kernels(store, kernels));
-    return tune->options.data ? store_name_data(store, tune->options.data) : CF_OK;
-}
-
 /* ---- Workers ---- */
 
 /* The first failure is the tune's; the others stop, and what they say of it does not matter. */
@@ -199,6 +189,9 @@ static void share_threads(Tune *tune) {
 
 cf_status tune_run(const cf_split *split, const TuneOptions *options) {
     Tune tune = {.split = split, .options = *options, .lock = PTHREAD_MUTEX_INITIALIZER, .seconds_left = -1};
+    AUTO(store_close_at) Store *store = NULL;
+    AUTO_FREE atomic_bool *working = NULL;
+    json_auto_t *settings = NULL;
     const Engine *engine;
     FORWARD(check_options(options));
     FORWARD(engine_choose(options->train.engine, &tune.options.train.precision, &engine));
@@ -206,8 +199,12 @@ cf_status tune_run(const cf_split *split, const TuneOptions *options) {
     const int search = tune_search_trials(options);
     tune.wanted = search + (options->seeds - 1) * (options->leading < search ? options->leading : search);
     share_threads(&tune);
-    FORWARD(settle(&tune, engine->kernels->name));
-    AUTO_FREE atomic_bool *working = NULL;
+    FORWARD(store_open(options->out, &store));
+    FORWARD(settings_json(&tune, &settings));
+    FORWARD(store_settle(store, settings));
+    FORWARD(store_settle_kernels(store, engine->kernels->name));
+    if (options->data) FORWARD(store_name_data(store, options->data));
+    store_close(memory_take(&store)); /* each worker has its own */
     FORWARD(memory_new((size_t)tune.jobs, sizeof *working, &working));
     tune.working = working;
     return run_workers(&tune);

@@ -136,34 +136,29 @@ static cf_status check_file(Store *store, bool may_make) {
 
 /* ---- Opening ---- */
 
-static cf_status open_store(Store *store, const char *folder, bool may_make) {
+static cf_status new_store(const char *folder, bool may_make, Store **store) {
+    AUTO(store_close_at) Store *made = NULL;
     struct stat info;
     const char *vfs;
     const int flags = SQLITE_OPEN_READWRITE | (may_make ? SQLITE_OPEN_CREATE : 0);
-    FORWARD(memory_copy_string(folder, &store->folder));
-    FORWARD(file_join(folder, "tune.db", &store->path));
-    const bool there = lstat(store->path, &info) == 0;
-    FAIL_IF(!there && !may_make, CF_BAD_USE, "%s holds no tune: there is no %s", store->folder, store->path);
+    FORWARD(memory_new(1, sizeof *made, &made));
+    FORWARD(memory_copy_string(folder, &made->folder));
+    FORWARD(file_join(folder, "tune.db", &made->path));
+    const bool there = lstat(made->path, &info) == 0;
+    FAIL_IF(!there && !may_make, CF_BAD_USE, "%s holds no tune: there is no %s", made->folder, made->path);
     /* SQLite would keep its journal beside what a link points to, in another folder. */
     FAIL_IF(there && !S_ISREG(info.st_mode), CF_BAD_INPUT, "%s is to be a file; found a link, or something else",
-            store->path);
+            made->path);
     if (may_make) FORWARD(file_make_folder(folder));
     FORWARD(store_files(&vfs));
-    if (sqlite3_open_v2(store->path, &store->db, flags, vfs) != SQLITE_OK) return store_fail(store, "opening");
-    sqlite3_busy_timeout(store->db, STORE_BUSY_MILLISECONDS);
-    FORWARD(limit_sqlite(store));
-    AUTO(store_rollback_at) Store *transaction = store;
+    if (sqlite3_open_v2(made->path, &made->db, flags, vfs) != SQLITE_OK) return store_fail(made, "opening");
+    sqlite3_busy_timeout(made->db, STORE_BUSY_MILLISECONDS);
+    FORWARD(limit_sqlite(made));
+    AUTO(store_rollback_at) Store *transaction = made;
     FORWARD(store_begin(transaction));
-    FORWARD(check_file(store, may_make));
+    FORWARD(check_file(made, may_make));
     FORWARD(store_commit(transaction));
-    sqlite3_progress_handler(store->db, 0, NULL, NULL);
-    return CF_OK;
-}
-
-static cf_status new_store(const char *folder, bool may_make, Store **store) {
-    AUTO(store_close_at) Store *made = NULL;
-    FORWARD(memory_new(1, sizeof *made, &made));
-    FORWARD(open_store(made, folder, may_make));
+    sqlite3_progress_handler(made->db, 0, NULL, NULL);
     *store = memory_take(&made);
     return CF_OK;
 }

@@ -164,8 +164,12 @@ typedef struct TrialReport { /* of the rank that trains; both sides are the same
     char message[2048];
 } TrialReport;
 
-static cf_status send_trial(const Work *work) {
+/* As fit, by the worker's rank. */
+static cf_status fit_elsewhere(Work *work) {
     const TuneOptions *o = &work->worker->tune->options;
+    const int rank = work->worker->rank;
+    TrialReport report;
+    AUTO_FREE char *text = NULL;
     json_memory_begin();
     json_t *config = json_deep_copy(o->source);
     json_object_set_new(config, "model", json_text(work->line));
@@ -173,16 +177,8 @@ static cf_status send_trial(const Work *work) {
     json_auto_t *job = json_pack("{s:s s:o s:i s:s s:o}", "job", "trial", "config", config, "threads", o->train.threads,
                                  "sha256", cf_split_part(work->worker->tune->split, CF_TRAIN)->set->sha256,
                                  "checkpoint", json_text(work->files.checkpoint));
-    AUTO_FREE char *text = NULL;
     FORWARD(json_to_text(job, 17, "a rank's trial", &text));
-    return ranks_send(work->worker->rank, TAG_JOB, text, strlen(text));
-}
-
-/* As fit, by the worker's rank. */
-static cf_status fit_elsewhere(Work *work) {
-    const int rank = work->worker->rank;
-    TrialReport report;
-    FORWARD(send_trial(work));
+    FORWARD(ranks_send(rank, TAG_JOB, text, strlen(text)));
     for (;;) {
         FORWARD(ranks_receive(rank, TAG_ANSWER, &report, sizeof report));
         if (report.ended) break;

@@ -138,35 +138,14 @@ static cf_status find_features(Adaptation *a) {
     return memory_new(square, sizeof *a->target_covariance, &a->target_covariance);
 }
 
-static cf_status prepare(Adaptation *a, LossSettings *heads) {
-    const Parameters *parameters = &a->model->parameters;
-    const size_t batch = (size_t)a->options->batch;
-    FORWARD(adaptation_check(a->options));
-    a->feature_layer = -1;
-    a->heads[0] = plain_cross_entropy;
-    if (a->options->adapt == CF_DANN) {
-        FORWARD(find_domain_head(a));
-        a->heads[DOMAIN_HEAD] = heads[DOMAIN_HEAD] = (LossSettings){.loss = &cross_entropy, .scale = a->weight};
-    }
-    if (a->options->adapt == CF_CORAL) FORWARD(find_features(a));
-    if (a->options->adapt == CF_SELF_TRAIN) a->heads[0].scale = a->weight;
-    FORWARD(prepare_target(a));
-    FORWARD(memory_new(parameters->total - parameters->trainable + 1, sizeof(float), &a->statistics));
-    FORWARD(memory_new(batch, sizeof(Sample), &a->samples));
-    FORWARD(memory_new(batch, sizeof(Sample), &a->teacher_samples));
-    FORWARD(memory_new(batch, sizeof(Sample), &a->source_samples));
-    FORWARD(memory_new(a->images.count * (size_t)a->classes, sizeof(float), &a->probabilities));
-    if (a->options->adapt != CF_SELF_TRAIN) return CF_OK;
-    FORWARD(memory_new(a->images.count, sizeof(float), &a->label_of));
-    return memory_new(a->set.count, sizeof(float), &a->labels);
-}
-
 cf_status adaptation_new(cf_model *model, const cf_train_options *options, const Batches *source, int threads,
                          LossSettings *heads, Adaptation **adaptation) {
     AUTO(adaptation_free_at) Adaptation *made = NULL;
+    const Parameters *parameters = &model->parameters;
+    const size_t batch = (size_t)options->batch;
     *adaptation = NULL;
     if (options->adapt == CF_ADAPT_NONE) return CF_OK;
-    FAIL_IF((size_t)options->batch > batches_images(source), CF_BAD_USE,
+    FAIL_IF(batch > batches_images(source), CF_BAD_USE,
             "adapt: a batch of no more than the %zu images of the source expected, found %d", batches_images(source),
             options->batch);
     FORWARD(memory_new(1, sizeof *made, &made));
@@ -177,8 +156,26 @@ cf_status adaptation_new(cf_model *model, const cf_train_options *options, const
                          .weight = options->adapt_weight > 0           ? options->adapt_weight
                                    : options->adapt == CF_MEAN_TEACHER ? 3
                                                                        : 1,
+                         .heads = {plain_cross_entropy},
+                         .feature_layer = -1,
                          .source_epoch = -1};
-    FORWARD(prepare(made, heads));
+    FORWARD(adaptation_check(options));
+    if (options->adapt == CF_DANN) {
+        FORWARD(find_domain_head(made));
+        made->heads[DOMAIN_HEAD] = heads[DOMAIN_HEAD] = (LossSettings){.loss = &cross_entropy, .scale = made->weight};
+    }
+    if (options->adapt == CF_CORAL) FORWARD(find_features(made));
+    FORWARD(prepare_target(made));
+    FORWARD(memory_new(parameters->total - parameters->trainable + 1, sizeof(float), &made->statistics));
+    FORWARD(memory_new(batch, sizeof(Sample), &made->samples));
+    FORWARD(memory_new(batch, sizeof(Sample), &made->teacher_samples));
+    FORWARD(memory_new(batch, sizeof(Sample), &made->source_samples));
+    FORWARD(memory_new(made->images.count * (size_t)made->classes, sizeof(float), &made->probabilities));
+    if (options->adapt == CF_SELF_TRAIN) {
+        made->heads[0].scale = made->weight;
+        FORWARD(memory_new(made->images.count, sizeof(float), &made->label_of));
+        FORWARD(memory_new(made->set.count, sizeof(float), &made->labels));
+    }
     *adaptation = memory_take(&made);
     return CF_OK;
 }
