@@ -17,7 +17,7 @@ json_t *json_text(const char *bytes);
 /* The bytes back in a new string; *bytes NULL where there is no string: null, a number, no member. Release with free(). */
 cf_status json_text_value(const json_t *text, char **bytes);
 
-/* A new reference; null where the number is not finite, which JSON has no word for. */
+/* A number; null where it is not finite. A new reference. */
 json_t *json_number(double value);
 
 /* A document as compact text with so many digits, in a new string. CF_NO_MEMORY where there is none (NULL), or where it lacks something
