@@ -410,11 +410,13 @@ void sha256_free(Sha256 *sha) {
     free(sha);
 }
 
-cf_status sha256_text(const char *text, char hex[SHA256_HEX]) {
-    Sha256 *sha;
+cf_status sha256_bytes(const void *bytes, size_t size, char hex[SHA256_HEX]) {
+    AUTO(sha256_free_at) Sha256 *sha = NULL;
     FORWARD(sha256_new(&sha));
-    cf_status status = sha256_add(sha, text, strlen(text));
-    if (!status) return sha256_finish(sha, hex);
-    sha256_free(sha);
-    return status;
+    FORWARD(sha256_add(sha, bytes, size));
+    return sha256_finish(memory_take(&sha), hex);
+}
+
+cf_status sha256_text(const char *text, char hex[SHA256_HEX]) {
+    return sha256_bytes(text, strlen(text), hex);
 }

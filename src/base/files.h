@@ -71,5 +71,6 @@ cf_status sha256_add(Sha256 *sha, const void *bytes, size_t size);
 cf_status sha256_finish(Sha256 *sha, char hex[SHA256_HEX]);
 void sha256_free(Sha256 *sha);
 AUTO_HANDLE(Sha256, sha256_free)
-/* Of a text, in one call. */
+/* Of what is in one piece, and of a text, in one call. */
+cf_status sha256_bytes(const void *bytes, size_t size, char hex[SHA256_HEX]);
 cf_status sha256_text(const char *text, char hex[SHA256_HEX]);

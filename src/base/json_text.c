@@ -103,3 +103,20 @@ cf_status json_read(const char *path, json_t **json) {
     *json = memory_take(&root);
     return CF_OK;
 }
+
+/* ---- JSON in memory ---- */
+
+cf_status json_to_text(const json_t *json, size_t digits, const char *what, char **text) {
+    AUTO_FREE char *made = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(digits)) : NULL;
+    FAIL_IF(json_memory_failed() || !made, CF_NO_MEMORY, "out of memory while writing %s", what);
+    *text = memory_take(&made);
+    return CF_OK;
+}
+
+cf_status json_from_text(const char *text, const char *what, json_error_t *error, json_t **json) {
+    json_memory_begin();
+    json_auto_t *made = json_loads(text, 0, error);
+    FAIL_IF(json_memory_failed(), CF_NO_MEMORY, "out of memory while reading %s", what);
+    *json = memory_take(&made);
+    return CF_OK;
+}

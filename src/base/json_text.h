@@ -3,6 +3,8 @@
  * Bytes that are no UTF-8 (RFC 3629) are written as \xNN, two lower-case digits, in the string itself; and the backslash of what
  * looks like that already as \x5c. So a string always exists, what is UTF-8 stays as it is, and whoever replaces every \xNN by its
  * byte has the original. jansson's own json_string gives NULL for such bytes, and what is given NULL leaves a member out.
+ *
+ * Below: numbers that may be none, and whole documents as text.
  */
 #pragma once
 
@@ -17,6 +19,13 @@ cf_status json_text_value(const json_t *text, char **bytes);
 
 /* A number; null where it is not finite. A new reference. */
 json_t *json_number(double value);
+
+/* A document as compact text with so many digits, in a new string. CF_NO_MEMORY where there is none (NULL), or where it lacks something
+ * that jansson had no memory for since json_memory_begin: "out of memory while writing the settings". */
+cf_status json_to_text(const json_t *json, size_t digits, const char *what, char **text);
+/* And back: *json is a new reference; NULL where the text is no JSON, of which `error` tells unless it is NULL. CF_NO_MEMORY: "out of
+ * memory while reading the settings". */
+cf_status json_from_text(const char *text, const char *what, json_error_t *error, json_t **json);
 
 /* ---- JSON files ---- */
 

@@ -20,6 +20,12 @@ static inline int first_largest(const float *values, int count) {
     return best;
 }
 
+/* For qsort of doubles, the smallest first. */
+static inline int compare_doubles(const void *left, const void *right) {
+    const double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
 /* The largest |value|, 0 of none; NaN is passed over. All in float: gcc 12 for ARM breaks off at fmax over floats turned into
  * doubles. */
 static inline double largest_magnitude(const float *values, size_t count) {

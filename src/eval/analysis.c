@@ -8,20 +8,18 @@
 
 cf_status analysis_new(const Evaluation *evaluation, Analysis *analysis) {
     const Predictions p = evaluation_predictions(evaluation);
+    AUTO(analysis_free)
     Analysis made = {.temperature = evaluation->temperature, .class_names = evaluation->metrics.class_names};
-    cf_status status;
-    FORWARD_TO(failed, calibration_measure(&p, 1, CALIBRATION_BINS, &made.plain));
+    FORWARD(calibration_measure(&p, 1, CALIBRATION_BINS, &made.plain));
     /* The network's loss is exact where a probability has become 0. */
     made.plain.loss = evaluation->metrics.summary.loss;
     if (made.temperature.value > 0)
-        FORWARD_TO(failed, calibration_measure(&p, made.temperature.value, CALIBRATION_BINS, &made.scaled));
-    FORWARD_TO(failed, curves_new(&p, p.classes < MANY_CLASSES ? CURVE_STEPS : MANY_CURVE_STEPS, &made.curves));
-    FORWARD_TO(failed, confused_pairs(&evaluation->metrics, CONFUSED_PAIRS, &made.pairs, &made.pair_count));
+        FORWARD(calibration_measure(&p, made.temperature.value, CALIBRATION_BINS, &made.scaled));
+    FORWARD(curves_new(&p, p.classes < MANY_CLASSES ? CURVE_STEPS : MANY_CURVE_STEPS, &made.curves));
+    FORWARD(confused_pairs(&evaluation->metrics, CONFUSED_PAIRS, &made.pairs, &made.pair_count));
     *analysis = made;
+    made = (Analysis){0};
     return CF_OK;
-failed:
-    analysis_free(&made);
-    return status;
 }
 
 void analysis_free(Analysis *analysis) {
@@ -85,29 +83,21 @@ void analysis_print(const Analysis *a, FILE *out) {
 
 /* ---- JSON ---- */
 
-static json_t *number_or_null(double value) {
-    return isnan(value) ? json_null() : json_real(value);
-}
-
-static json_t *bin_list(const Calibration *calibration) {
+static json_t *calibration_json(const Analysis *a) {
+    const bool scaled = a->temperature.value > 0;
     json_t *list = json_array();
-    for (int b = 0; b < calibration->bins; b++) {
-        const ReliabilityBin *bin = &calibration->bin[b];
-        double bins = calibration->bins;
+    for (int b = 0; b < a->plain.bins; b++) {
+        const ReliabilityBin *bin = &a->plain.bin[b];
+        const double bins = a->plain.bins;
         json_array_append_new(list, json_pack("{s:f, s:f, s:I, s:o, s:o}", "low", b / bins, "high", (b + 1) / bins,
                                               "count", (json_int_t)bin->count, "confidence",
-                                              number_or_null(bin->count ? bin->confidence : NAN), "accuracy",
-                                              number_or_null(bin->count ? bin->accuracy : NAN)));
+                                              json_number(bin->count ? bin->confidence : NAN), "accuracy",
+                                              json_number(bin->count ? bin->accuracy : NAN)));
     }
-    return list;
-}
-
-static json_t *calibration_json(const Analysis *a) {
-    bool scaled = a->temperature.value > 0;
-    json_t *object = json_pack(
-        "{s:f, s:o, s:f, s:o, s:o, s:o}", "ece", a->plain.ece, "bins", bin_list(&a->plain), "brier", a->plain.brier,
-        "temperature", number_or_null(scaled ? a->temperature.value : NAN), "ece_scaled",
-        number_or_null(scaled ? a->scaled.ece : NAN), "loss_scaled", number_or_null(scaled ? a->scaled.loss : NAN));
+    json_t *object =
+        json_pack("{s:f, s:o, s:f, s:o, s:o, s:o}", "ece", a->plain.ece, "bins", list, "brier", a->plain.brier,
+                  "temperature", json_number(scaled ? a->temperature.value : NAN), "ece_scaled",
+                  json_number(scaled ? a->scaled.ece : NAN), "loss_scaled", json_number(scaled ? a->scaled.loss : NAN));
     if (!scaled) json_object_set_new(object, "temperature_missing", json_string(a->temperature.missing));
     return object;
 }
@@ -115,29 +105,23 @@ static json_t *calibration_json(const Analysis *a) {
 static json_t *area_json(const Curves *curves, bool roc) {
     json_t *list = json_array();
     for (int c = 0; c < curves->classes; c++)
-        json_array_append_new(
-            list, number_or_null(roc ? curves->per_class[c].roc_auc : curves->per_class[c].average_precision));
+        json_array_append_new(list,
+                              json_number(roc ? curves->per_class[c].roc_auc : curves->per_class[c].average_precision));
     return json_pack("{s:o, s:o}", "per_class", list, "macro",
-                     number_or_null(roc ? curves->macro_roc_auc : curves->macro_average_precision));
-}
-
-static json_t *pair_list(const Analysis *a) {
-    json_t *list = json_array();
-    for (size_t i = 0; i < a->pair_count; i++) {
-        const ConfusedPair *pair = &a->pairs[i];
-        json_array_append_new(list, json_pack("{s:o, s:o, s:I, s:f}", "true", json_text(a->class_names[pair->truth]),
-                                              "predicted", json_text(a->class_names[pair->predicted]), "count",
-                                              (json_int_t)pair->count, "share", pair->share));
-    }
-    return list;
+                     json_number(roc ? curves->macro_roc_auc : curves->macro_average_precision));
 }
 
 cf_status analysis_json(const Analysis *a, json_t *root) {
+    json_t *pairs = json_array();
+    for (const ConfusedPair *pair = a->pairs; pair < a->pairs + a->pair_count; pair++)
+        json_array_append_new(pairs, json_pack("{s:o, s:o, s:I, s:f}", "true", json_text(a->class_names[pair->truth]),
+                                               "predicted", json_text(a->class_names[pair->predicted]), "count",
+                                               (json_int_t)pair->count, "share", pair->share));
     /* Setting NULL fails too, so one check is enough. */
     int failed = json_object_set_new(root, "calibration", calibration_json(a)) |
                  json_object_set_new(root, "roc_auc", area_json(&a->curves, true)) |
                  json_object_set_new(root, "average_precision", area_json(&a->curves, false)) |
-                 json_object_set_new(root, "confused", pair_list(a));
+                 json_object_set_new(root, "confused", pairs);
     FAIL_IF(failed, CF_NO_MEMORY,
             "out of memory while making JSON of the calibration, the areas and the confused pairs");
     return CF_OK;

@@ -71,35 +71,31 @@ static cf_status choose_batch(const AttentionRollout *rollout, int *batch) {
     double bytes = 0;
     for (int i = 0; i < rollout->count; i++)
         bytes += (double)sizeof(float) * layer_at(rollout, i)->number * positions * positions;
-    FAIL_IF(bytes * SLICE > ATTENTION_BYTES, CF_BAD_USE,
-            "the weights of %d layers of attention between %.0f positions take %.1f GB for %d images, and %.1f are the "
-            "most",
-            rollout->count, positions, bytes * SLICE / 1e9, SLICE, ATTENTION_BYTES / 1e9);
+    FAIL_IF(
+        bytes * SLICE > ATTENTION_BYTES, CF_BAD_USE,
+        "the weights of %d layers of attention between %.0f positions take %.1f GB for %d images, and %.1f are the most",
+        rollout->count, positions, bytes * SLICE / 1e9, SLICE, ATTENTION_BYTES / 1e9);
     const double fit = ATTENTION_BYTES / 4 / bytes;
     *batch = fit >= IMAGES_AT_ONCE ? IMAGES_AT_ONCE : fit >= SLICE ? (int)fit / SLICE * SLICE : SLICE;
     return CF_OK;
 }
 
 cf_status attention_rollout_new(const cf_model *model, const Engine *engine, int threads, AttentionRollout **rollout) {
-    AttentionRollout *made;
+    AUTO(attention_rollout_free_at) AttentionRollout *made = NULL;
     PlanOptions options = {.engine = engine, .attention_weights = true, .only_taps = true};
-    cf_status status;
     FORWARD(memory_new(1, sizeof *made, &made));
     made->model = model;
     made->parameters = model->parameters;
     made->threads = options.threads = slices_threads(threads);
-    FORWARD_TO(failed, find_layers(made));
-    FORWARD_TO(failed, choose_batch(made, &options.batch));
+    FORWARD(find_layers(made));
+    FORWARD(choose_batch(made, &options.batch));
     options.taps = made->layers;
     options.tap_count = made->count;
-    FORWARD_TO(failed, memory_new((size_t)made->threads * 2 * positions_of(made), sizeof(double), &made->rows));
-    FORWARD_TO(failed, plan_new(&model->layers, &made->parameters, &options, &made->plan));
-    FORWARD_TO(failed, plan_use_parameters(made->plan));
-    *rollout = made;
+    FORWARD(memory_new((size_t)made->threads * 2 * positions_of(made), sizeof(double), &made->rows));
+    FORWARD(plan_new(&model->layers, &made->parameters, &options, &made->plan));
+    FORWARD(plan_use_parameters(made->plan));
+    *rollout = memory_take(&made);
     return CF_OK;
-failed:
-    attention_rollout_free(made);
-    return status;
 }
 
 void attention_rollout_free(AttentionRollout *rollout) {
@@ -192,19 +188,14 @@ cf_status cf_attention_grid(const cf_model *model, int hw[2]) {
 
 cf_status cf_attention_rollout(const cf_model *model, const cf_subset *subset, int threads, float *maps) {
     const Shape input = model->layers.input;
-    AttentionRollout *rollout = NULL;
-    Feed feed = {0};
-    float *made = NULL;
-    cf_status status;
-    FORWARD_TO(done, attention_rollout_new(model, cpu_engine(), threads, &rollout));
-    FORWARD_TO(done, feed_new(subset->set, input, (const char *const *)model->class_names, model->classes,
-                              rollout->threads, &feed));
-    FORWARD_TO(done, memory_new(subset->count * positions_of(rollout), sizeof *made, &made));
-    FORWARD_TO(done, attention_rollout_maps(rollout, &feed, subset->images, subset->count, made));
+    AUTO(attention_rollout_free_at) AttentionRollout *rollout = NULL;
+    AUTO(feed_free) Feed feed = {0};
+    AUTO_FREE float *made = NULL;
+    FORWARD(attention_rollout_new(model, cpu_engine(), threads, &rollout));
+    FORWARD(
+        feed_new(subset->set, input, (const char *const *)model->class_names, model->classes, rollout->threads, &feed));
+    FORWARD(memory_new(subset->count * positions_of(rollout), sizeof *made, &made));
+    FORWARD(attention_rollout_maps(rollout, &feed, subset->images, subset->count, made));
     memcpy(maps, made, subset->count * positions_of(rollout) * sizeof *made);
-done:
-    free(made);
-    feed_free(&feed);
-    attention_rollout_free(rollout);
-    return status;
+    return CF_OK;
 }

@@ -22,6 +22,7 @@ bool attention_rollout_possible(const cf_model *model);
  * grid so large that its weights do not fit ATTENTION_BYTES. */
 cf_status attention_rollout_new(const cf_model *model, const Engine *engine, int threads, AttentionRollout **rollout);
 void attention_rollout_free(AttentionRollout *rollout);
+AUTO_HANDLE(AttentionRollout, attention_rollout_free)
 enum { ATTENTION_BYTES = 1 << 30 };
 
 /* The attention layers, first to last: `out` is of the grid H x W, `number` how many heads there are. */

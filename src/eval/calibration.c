@@ -5,7 +5,6 @@
 
 #include <float.h>
 #include <math.h>
-#include <stdlib.h>
 
 /* Logits up to a shift, which a softmax does not see: log-probabilities. A float softmax keeps small probabilities to
  * full relative precision down to FLT_MIN; what it rounded to 0 counts as FLT_MIN. The largest becomes 0. */
@@ -31,20 +30,8 @@ static int bin_of(double confidence, int bins) {
     return b > 0 && confidence <= (double)b / bins ? b - 1 : b;
 }
 
-/* Adds one example, of probabilities q. */
-static void add_example(Calibration *sum, const double *q, int classes, int best, int label) {
-    ReliabilityBin *bin = &sum->bin[bin_of(q[best], sum->bins)];
-    bin->count++;
-    bin->confidence += q[best];
-    bin->accuracy += best == label;
-    for (int c = 0; c < classes; c++) {
-        double off = q[c] - (c == label);
-        sum->brier += off * off;
-    }
-}
-
 /* From sums to means. */
-static void finish(Calibration *sum, double count) {
+static void means_of_sums(Calibration *sum, double count) {
     for (int b = 0; b < sum->bins; b++) {
         ReliabilityBin *bin = &sum->bin[b];
         if (!bin->count) continue;
@@ -58,13 +45,13 @@ static void finish(Calibration *sum, double count) {
 
 cf_status calibration_measure(const Predictions *p, double temperature, int bins, Calibration *calibration) {
     Calibration sum = {.bins = bins};
-    double *logits, *q;
+    AUTO_FREE double *logits = NULL;
     FAIL_IF(bins < 1 || bins > CALIBRATION_BINS_MAX, CF_INTERNAL, "%d bins: 1 to %d are possible", bins,
             CALIBRATION_BINS_MAX);
     FAIL_IF(!(temperature > 0 && temperature <= DBL_MAX), CF_INTERNAL, "temperature %g is not positive", temperature);
     FORWARD(predictions_check(p));
     FORWARD(memory_new(2 * (size_t)p->classes, sizeof *logits, &logits));
-    q = logits + p->classes;
+    double *const q = logits + p->classes;
     for (size_t i = 0; i < p->count; i++) {
         const float *row = predictions_row(p, i);
         int best = first_largest(row, p->classes), label = p->labels[i];
@@ -75,10 +62,16 @@ cf_status calibration_measure(const Predictions *p, double temperature, int bins
             logits_of(row, p->classes, logits);
             sum.loss += softmax(logits, p->classes, 1 / temperature, q) - logits[label] / temperature;
         }
-        add_example(&sum, q, p->classes, best, label);
+        ReliabilityBin *bin = &sum.bin[bin_of(q[best], bins)];
+        bin->count++;
+        bin->confidence += q[best];
+        bin->accuracy += best == label;
+        for (int c = 0; c < p->classes; c++) {
+            const double off = q[c] - (c == label);
+            sum.brier += off * off;
+        }
     }
-    free(logits);
-    finish(&sum, (double)p->count);
+    means_of_sums(&sum, (double)p->count);
     *calibration = sum;
     return CF_OK;
 }
@@ -105,9 +98,9 @@ static Temperature search(const Predictions *p, const double *logits, double *q)
     const double widest = log(20), precision = 1e-10;
     double low = -widest, high = widest; /* of log T */
     if (slope(p, logits, exp(-low), q) <= 0)
-        return (Temperature){0,
-                             "the loss on the validation part falls down to temperature 1/20, as it does where every "
-                             "image there is classified correctly"};
+        return (Temperature){
+            0, "the loss on the validation part falls down to temperature 1/20, as it does where every image there is "
+               "classified correctly"};
     if (slope(p, logits, exp(-high), q) >= 0)
         return (Temperature){0, "the loss on the validation part falls up to temperature 20: the probabilities tell "
                                 "nothing about the classes there"};
@@ -122,22 +115,18 @@ static Temperature search(const Predictions *p, const double *logits, double *q)
 }
 
 cf_status temperature_fit(const Predictions *p, Temperature *temperature) {
-    double *logits;
-    uint16_t *labels;
+    AUTO_FREE double *logits = NULL;
+    AUTO_FREE uint16_t *labels = NULL;
     const size_t classes = (size_t)p->classes, step = (p->count * classes + MOST_FITTED - 1) / MOST_FITTED;
     FORWARD(predictions_check(p));
     Predictions fitted = {.count = (p->count + step - 1) / step, .classes = p->classes};
     FORWARD(memory_new(fitted.count, sizeof *labels, &labels));
+    FORWARD(memory_new((fitted.count + 1) * classes, sizeof *logits, &logits));
     fitted.labels = labels;
-    const cf_status status = memory_new((fitted.count + 1) * classes, sizeof *logits, &logits);
-    if (!status) {
-        for (size_t i = 0; i < fitted.count; i++) {
-            labels[i] = p->labels[i * step];
-            logits_of(predictions_row(p, i * step), p->classes, logits + i * classes);
-        }
-        *temperature = search(&fitted, logits, logits + fitted.count * classes);
-        free(logits);
+    for (size_t i = 0; i < fitted.count; i++) {
+        labels[i] = p->labels[i * step];
+        logits_of(predictions_row(p, i * step), p->classes, logits + i * classes);
     }
-    free(labels);
-    return status;
+    *temperature = search(&fitted, logits, logits + fitted.count * classes);
+    return CF_OK;
 }

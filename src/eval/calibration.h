@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "eval/predictions.h"
+#include "eval/metrics.h"
 
 enum { CALIBRATION_BINS = 15, CALIBRATION_BINS_MAX = 100 };
 

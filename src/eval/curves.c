@@ -1,10 +1,10 @@
 #include "eval/curves.h"
 
 #include "base/memory.h"
-#include "eval/evaluate.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct ScoredExample {
     float score;
@@ -92,21 +92,7 @@ static void thin(Curve *curve, int steps) {
     curve->count = kept + 1;
 }
 
-/* The points of `from` in memory of their own. */
-static cf_status keep_points(const Curve *from, Curve *to) {
-    CurvePoint *points;
-    FORWARD(memory_new(from->count, sizeof *points, &points));
-    for (size_t i = 0; i < from->count; i++) points[i] = from->points[i];
-    *to = *from;
-    to->points = points;
-    return CF_OK;
-}
-
-static double mean_of_defined(double sum, int count) {
-    return count ? sum / count : NAN;
-}
-
-static void average(Curves *curves) {
+static void average_areas(Curves *curves) {
     double roc = 0, precision = 0;
     int rocs = 0, precisions = 0;
     for (int c = 0; c < curves->classes; c++) {
@@ -114,32 +100,31 @@ static void average(Curves *curves) {
         if (!isnan(curve->roc_auc)) roc += curve->roc_auc, rocs++;
         if (!isnan(curve->average_precision)) precision += curve->average_precision, precisions++;
     }
-    curves->macro_roc_auc = mean_of_defined(roc, rocs);
-    curves->macro_average_precision = mean_of_defined(precision, precisions);
+    curves->macro_roc_auc = rocs ? roc / rocs : NAN;
+    curves->macro_average_precision = precisions ? precision / precisions : NAN;
 }
 
 cf_status curves_new(const Predictions *p, int steps, Curves *curves) {
-    Curves made = {.classes = p->classes};
-    ScoredExample *scratch = NULL;
-    CurvePoint *points = NULL;
-    cf_status status;
+    AUTO(curves_free) Curves made = {.classes = p->classes};
+    AUTO_FREE ScoredExample *scratch = NULL;
+    AUTO_FREE CurvePoint *points = NULL;
     FORWARD(predictions_check(p));
-    FORWARD_TO(done, memory_new((size_t)p->classes, sizeof *made.per_class, &made.per_class));
-    FORWARD_TO(done, memory_new(p->count, sizeof *scratch, &scratch));
-    FORWARD_TO(done, memory_new(p->count + 1, sizeof *points, &points));
+    FORWARD(memory_new((size_t)p->classes, sizeof *made.per_class, &made.per_class));
+    FORWARD(memory_new(p->count, sizeof *scratch, &scratch));
+    FORWARD(memory_new(p->count + 1, sizeof *points, &points));
     for (int c = 0; c < p->classes; c++) {
         Curve curve = {.points = points};
         trace(p, c, scratch, &curve);
         if (steps > 0) thin(&curve, steps);
-        FORWARD_TO(done, keep_points(&curve, &made.per_class[c]));
+        made.per_class[c] = curve;
+        made.per_class[c].points = NULL; /* in memory of their own */
+        FORWARD(memory_new(curve.count, sizeof *points, &made.per_class[c].points));
+        memcpy(made.per_class[c].points, points, curve.count * sizeof *points);
     }
-    average(&made);
+    average_areas(&made);
     *curves = made;
-done:
-    if (status) curves_free(&made);
-    free(scratch);
-    free(points);
-    return status;
+    made = (Curves){0};
+    return CF_OK;
 }
 
 void curves_free(Curves *curves) {

@@ -9,9 +9,7 @@
  */
 #pragma once
 
-#include "eval/predictions.h"
-
-#include <stdio.h>
+#include "eval/metrics.h"
 
 typedef struct CurvePoint {
     double threshold; /* infinite in the first point, where nothing is called positive */

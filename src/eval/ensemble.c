@@ -32,11 +32,16 @@ static cf_status match_classes(const cf_model *first, const cf_model *model, siz
 typedef struct Sums {
     double *sums; /* [images][classes] */
     int *places;  /* [classes] of the model at hand */
-    size_t values;
 } Sums;
 
-static cf_status take_member(const Evaluation *e, Sums *s, EnsembleMember *member) {
+static void sums_free(Sums *s) {
+    free(s->sums);
+    free(s->places);
+}
+
+static cf_status add_member(const Evaluation *e, Sums *s, EnsembleMember *member) {
     const size_t classes = (size_t)e->metrics.classes;
+    if (!s->sums) FORWARD(memory_new(e->count * classes, sizeof *s->sums, &s->sums));
     FORWARD(memory_new(e->count, 1, &member->right));
     member->accuracy = e->metrics.summary.accuracy;
     member->loss = e->metrics.summary.loss;
@@ -48,60 +53,38 @@ static cf_status take_member(const Evaluation *e, Sums *s, EnsembleMember *membe
     return CF_OK;
 }
 
-/* The first model's evaluation becomes that of the ensemble. Its class names stay the first model's. */
-static cf_status settle(const Sums *s, size_t count, Evaluation *e) {
-    Metrics metrics;
-    for (size_t i = 0; i < s->values; i++) e->probabilities[i] = (float)(s->sums[i] / (double)count);
-    FORWARD(metrics_new(e->probabilities, e->labels, e->count, e->metrics.classes, e->metrics.class_names, &metrics));
-    metrics_free(&e->metrics);
-    e->metrics = metrics;
-    return CF_OK;
-}
-
-static cf_status add_first(const EnsembleModel *first, const cf_subset *subset, int threads, Sums *s, Ensemble *made) {
-    const cf_model *model = first->model;
-    const ClassifyOptions options = {.engine = first->engine, .threads = threads, .views = first->views};
-    FORWARD(memory_new((size_t)model->classes, sizeof *s->places, &s->places));
-    FORWARD(evaluate(model, subset, &options, &made->evaluation));
-    s->values = made->evaluation.count * (size_t)model->classes;
-    FORWARD(memory_new(s->values, sizeof *s->sums, &s->sums));
-    for (int c = 0; c < model->classes; c++) s->places[c] = c;
-    return take_member(&made->evaluation, s, &made->members[0]);
-}
-
-static cf_status add_another(const EnsembleModel *model, const cf_subset *subset, int threads, Sums *s,
-                             EnsembleMember *member) {
-    const ClassifyOptions options = {.engine = model->engine, .threads = threads, .views = model->views};
-    Evaluation evaluation;
-    FORWARD(evaluate(model->model, subset, &options, &evaluation));
-    cf_status status = take_member(&evaluation, s, member);
-    evaluation_free(&evaluation);
-    return status;
-}
-
 cf_status ensemble_evaluate(const EnsembleModel *models, size_t count, const cf_subset *subset, int threads,
                             Ensemble *ensemble) {
-    Ensemble made = {.count = count};
-    Sums sums = {0};
-    cf_status status;
+    AUTO(ensemble_free) Ensemble made = {.count = count};
+    AUTO(sums_free) Sums sums = {0};
     FAIL_IF(count < 1, CF_BAD_USE, "an ensemble of no model: one at least is needed");
-    FORWARD_TO(failed, memory_new(count, sizeof *made.members, &made.members));
-    FORWARD_TO(failed, add_first(&models[0], subset, threads, &sums, &made));
-    for (size_t m = 1; m < count; m++) {
-        FORWARD_TO(failed, match_classes(models[0].model, models[m].model, m + 1, sums.places));
-        FORWARD_TO(failed, add_another(&models[m], subset, threads, &sums, &made.members[m]));
+    FORWARD(memory_new(count, sizeof *made.members, &made.members));
+    FORWARD(memory_new((size_t)models[0].model->classes, sizeof *sums.places, &sums.places));
+    for (size_t m = 0; m < count; m++) {
+        const ClassifyOptions options = {.engine = models[m].engine, .threads = threads, .views = models[m].views};
+        AUTO(evaluation_free) Evaluation evaluation = {0};
+        FORWARD(match_classes(models[0].model, models[m].model, m + 1, sums.places));
+        FORWARD(evaluate(models[m].model, subset, &options, &evaluation));
+        FORWARD(add_member(&evaluation, &sums, &made.members[m]));
+        if (m) continue;
+        made.evaluation = evaluation;
+        evaluation = (Evaluation){0};
     }
-    /* Of one model nothing changes, to the bit, and its loss stays the exact one. */
-    if (count > 1) FORWARD_TO(failed, settle(&sums, count, &made.evaluation));
-    free(sums.sums);
-    free(sums.places);
+    /* The first model's evaluation becomes that of the ensemble, with its class names. Of one model nothing changes, to the bit, and its
+     * loss stays the exact one. */
+    Evaluation *e = &made.evaluation;
+    for (size_t i = 0; count > 1 && i < e->count * (size_t)e->metrics.classes; i++)
+        e->probabilities[i] = (float)(sums.sums[i] / (double)count);
+    if (count > 1) {
+        Metrics metrics;
+        FORWARD(
+            metrics_new(e->probabilities, e->labels, e->count, e->metrics.classes, e->metrics.class_names, &metrics));
+        metrics_free(&e->metrics);
+        e->metrics = metrics;
+    }
     *ensemble = made;
+    made = (Ensemble){0};
     return CF_OK;
-failed:
-    free(sums.sums);
-    free(sums.places);
-    ensemble_free(&made);
-    return status;
 }
 
 void ensemble_free(Ensemble *ensemble) {
@@ -134,14 +117,11 @@ void ensemble_discordant(const Ensemble *ensemble, size_t member, size_t *only_e
 
 cf_status cf_evaluate_ensemble(const cf_model *const *models, size_t count, const cf_subset *subset, int threads,
                                cf_metrics *metrics) {
-    Ensemble ensemble;
-    EnsembleModel *all;
+    AUTO(ensemble_free) Ensemble ensemble = {0};
+    AUTO_FREE EnsembleModel *all = NULL;
     FORWARD(memory_new(count, sizeof *all, &all));
     for (size_t m = 0; m < count; m++) all[m] = (EnsembleModel){.model = models[m], .engine = cpu_engine()};
-    cf_status status = ensemble_evaluate(all, count, subset, threads, &ensemble);
-    free(all);
-    FORWARD(status);
+    FORWARD(ensemble_evaluate(all, count, subset, threads, &ensemble));
     *metrics = ensemble.evaluation.metrics.summary;
-    ensemble_free(&ensemble);
     return CF_OK;
 }

@@ -24,7 +24,7 @@ void overlap_tell(const Overlap *o, size_t count) {
 
 /* Keeps the images whose class the model knows, by name. */
 static cf_status choose_images(const cf_model *model, const cf_subset *subset, Evaluation *e) {
-    int *class_of;
+    AUTO_FREE int *class_of = NULL;
     FORWARD(memory_new(subset->count, sizeof *e->images, &e->images));
     FORWARD(memory_new(subset->count, sizeof *e->labels, &e->labels));
     FORWARD(classes_match(subset->set, (const char *const *)model->class_names, model->classes, &class_of));
@@ -37,7 +37,6 @@ static cf_status choose_images(const cf_model *model, const cf_subset *subset, E
         e->images[e->count] = subset->images[i];
         e->labels[e->count++] = (uint16_t)label;
     }
-    free(class_of);
     FAIL_IF(!e->count, CF_BAD_USE, "none of the %zu images of %s has a class that the model knows (%s, %s ..)",
             subset->count, subset->set->name, model->class_names[0], model->class_names[model->classes - 1]);
     if (e->left_out)
@@ -50,43 +49,39 @@ static cf_status check_loss(const cf_model *model, const cf_subset *subset, cons
     size_t i = 0;
     if (isfinite(loss)) return CF_OK;
     while (i + 1 < e->count && isfinite(e->probabilities[i * (size_t)model->classes])) i++;
-    return FAIL(CF_DIVERGED,
-                "the loss over %zu images of %s is %g: the outputs of the network overflow (first seen at image %u); "
-                "its weights are "
-                "too large, so train it again with a lower learning rate",
-                e->count, subset->set->name, loss, (unsigned)subset->images[i]);
+    return FAIL(
+        CF_DIVERGED,
+        "the loss over %zu images of %s is %g: the outputs of the network overflow (first seen at image %u); its weights "
+        "are too large, so train it again with a lower learning rate",
+        e->count, subset->set->name, loss, (unsigned)subset->images[i]);
 }
 
 cf_status evaluate(const cf_model *model, const cf_subset *subset, const ClassifyOptions *options,
                    Evaluation *evaluation) {
+    AUTO(evaluation_free)
     Evaluation e = {
         .files = subset->set->files, .views = options->views, .temperature = {0, "no validation part was evaluated"}};
     StepResult result;
-    cf_status status;
-    size_t classes = (size_t)model->classes;
-    FORWARD_TO(failed, choose_images(model, subset, &e));
-    if (e.count > MOST_PROBABILITIES / classes) {
-        status = FAIL(CF_BAD_USE,
-                      "%zu images with %zu classes have more than the %zu probabilities that an evaluation can hold; "
-                      "evaluate fewer images, such as --data SET:test=%zu",
-                      e.count, classes, MOST_PROBABILITIES, MOST_PROBABILITIES / classes);
-        goto failed;
-    }
-    FORWARD_TO(failed, memory_new(e.count * classes, sizeof(float), &e.probabilities));
+    const size_t classes = (size_t)model->classes;
+    FORWARD(choose_images(model, subset, &e));
+    FAIL_IF(
+        e.count > MOST_PROBABILITIES / classes, CF_BAD_USE,
+        "%zu images with %zu classes have more than the %zu probabilities that an evaluation can hold; evaluate fewer images, "
+        "such as --data SET:test=%zu",
+        e.count, classes, MOST_PROBABILITIES, MOST_PROBABILITIES / classes);
+    FORWARD(memory_new(e.count * classes, sizeof(float), &e.probabilities));
     cf_subset kept = *subset;
     kept.images = e.images;
     kept.count = e.count;
-    FORWARD_TO(failed, classify(model, &kept, options, e.probabilities, &result));
-    FORWARD_TO(failed, check_loss(model, &kept, &e, result.loss));
-    FORWARD_TO(failed, metrics_new(e.probabilities, e.labels, e.count, model->classes,
-                                   (const char *const *)model->class_names, &e.metrics));
+    FORWARD(classify(model, &kept, options, e.probabilities, &result));
+    FORWARD(check_loss(model, &kept, &e, result.loss));
+    FORWARD(metrics_new(e.probabilities, e.labels, e.count, model->classes, (const char *const *)model->class_names,
+                        &e.metrics));
     /* The network's loss is exact where a probability has become 0. */
     e.metrics.summary.loss = result.loss / (double)e.count;
     *evaluation = e;
+    e = (Evaluation){0};
     return CF_OK;
-failed:
-    evaluation_free(&e);
-    return status;
 }
 
 void evaluation_free(Evaluation *evaluation) {
@@ -107,15 +102,12 @@ cf_status cf_evaluate(const cf_model *model, const cf_subset *subset, int thread
 
 cf_status cf_evaluate_views(const cf_model *model, const cf_subset *subset, const char *line, int threads,
                             cf_metrics *metrics) {
-    Evaluation evaluation;
-    Augmentation *views = NULL;
+    AUTO(evaluation_free) Evaluation evaluation = {0};
+    AUTO(augmentation_free_at) Augmentation *views = NULL;
     if (line) FORWARD(augmentation_new(line, &views));
     const ClassifyOptions options = {.engine = cpu_engine(), .threads = threads, .views = views};
-    cf_status status = evaluate(model, subset, &options, &evaluation);
-    augmentation_free(views);
-    FORWARD(status);
+    FORWARD(evaluate(model, subset, &options, &evaluation));
     *metrics = evaluation.metrics.summary;
-    evaluation_free(&evaluation);
     return CF_OK;
 }
 
@@ -129,11 +121,10 @@ void evaluation_write_image(FILE *out, const Evaluation *e, size_t at) {
 static cf_status write_head(FILE *out, const Evaluation *e) {
     fprintf(out, "image,%slabel,predicted,correct,confidence", e->files ? "file," : "");
     for (int c = 0; c < e->metrics.classes && e->metrics.classes <= WIDE_CLASSES; c++) {
-        char *name;
+        AUTO_FREE char *name = NULL;
         FORWARD(memory_print(&name, "p_%s", e->metrics.class_names[c]));
         fputc(',', out);
         csv_text(out, name);
-        free(name);
     }
     if (e->metrics.classes > WIDE_CLASSES) {
         fputs(",p_label", out);
@@ -162,14 +153,10 @@ static void write_likeliest(FILE *out, const Evaluation *e, const float *p) {
 }
 
 cf_status predictions_write(const char *path, const Evaluation *e) {
-    FileDraft draft;
+    AUTO(file_abandon) FileDraft draft = {0};
     const int classes = e->metrics.classes;
     FORWARD(file_draft(path, &draft));
-    const cf_status status = write_head(draft.stream, e);
-    if (status) {
-        file_abandon(&draft);
-        return status;
-    }
+    FORWARD(write_head(draft.stream, e));
     for (size_t i = 0; i < e->count; i++) {
         const float *p = e->probabilities + i * (size_t)classes;
         int best = first_largest(p, classes);

@@ -11,8 +11,8 @@ struct GradCam {
     const cf_model *model;
     Parameters parameters; /* the model's: a plan of this mode does not write to them */
     Plan *plan;
-    int target;                                 /* the layer that gives A */
-    float *activations, *gradient, *wanted;     /* of one image; wanted: the gradient of the logits */
+    int target;                             /* the layer that gives A */
+    float *activations, *gradient, *wanted; /* of one image; wanted: the gradient of the logits */
 };
 
 /* The layer that gives A: the last convolution, or the norm, the addition and the activation directly behind it. */
@@ -40,8 +40,7 @@ bool grad_cam_possible(const cf_model *model) {
 }
 
 cf_status grad_cam_new(const cf_model *model, const Engine *engine, GradCam **cam) {
-    GradCam *made;
-    cf_status status;
+    AUTO(grad_cam_free_at) GradCam *made = NULL;
     const int target = find_target(&model->layers);
     FAIL_IF(target < 0, CF_BAD_USE, "Grad-CAM looks at the last convolution, and this model has none: %s",
             model->layers.line);
@@ -52,15 +51,12 @@ cf_status grad_cam_new(const cf_model *model, const Engine *engine, GradCam **ca
     made->model = model;
     made->parameters = model->parameters;
     made->target = target;
-    FORWARD_TO(failed, memory_new(size, sizeof(float), &made->activations));
-    FORWARD_TO(failed, memory_new(size, sizeof(float), &made->gradient));
-    FORWARD_TO(failed, memory_new((size_t)model->classes, sizeof(float), &made->wanted));
-    FORWARD_TO(failed, plan_new(&model->layers, &made->parameters, &options, &made->plan));
-    *cam = made;
+    FORWARD(memory_new(size, sizeof(float), &made->activations));
+    FORWARD(memory_new(size, sizeof(float), &made->gradient));
+    FORWARD(memory_new((size_t)model->classes, sizeof(float), &made->wanted));
+    FORWARD(plan_new(&model->layers, &made->parameters, &options, &made->plan));
+    *cam = memory_take(&made);
     return CF_OK;
-failed:
-    grad_cam_free(made);
-    return status;
 }
 
 void grad_cam_free(GradCam *cam) {
@@ -96,7 +92,7 @@ cf_status grad_cam_map(GradCam *cam, const float *image, int label, float *map) 
     const float *A, *dA, *logits;
     Shape shape = grad_cam_shape(cam);
     size_t K = (size_t)shape.C, places = (size_t)shape.H * (size_t)shape.W;
-    double *weights;
+    AUTO_FREE double *weights = NULL;
     FORWARD(grad_cam_gradient(cam, image, label, &A, &dA, &logits));
     bool finite = isfinite(logits[label]);
     FORWARD(memory_new(K, sizeof *weights, &weights));
@@ -108,9 +104,7 @@ cf_status grad_cam_map(GradCam *cam, const float *image, int label, float *map) 
         map[i] = sum > 0 ? (float)sum : 0;
         finite = finite && isfinite(sum);
     }
-    free(weights);
     FAIL_IF(!finite, CF_BAD_INPUT,
-            "the map is not finite: the model's weights are so "
-            "large that its gradients overflow");
+            "the map is not finite: the model's weights are so large that its gradients overflow");
     return CF_OK;
 }

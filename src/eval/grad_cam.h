@@ -20,6 +20,7 @@ bool grad_cam_possible(const cf_model *model);
 /* Borrows the model, whose weights it takes as they are at each call. A model without a convolution is refused: CF_BAD_USE. */
 cf_status grad_cam_new(const cf_model *model, const Engine *engine, GradCam **cam);
 void grad_cam_free(GradCam *cam);
+AUTO_HANDLE(GradCam, grad_cam_free)
 /* Of A: K channels, H x W places. */
 Shape grad_cam_shape(const GradCam *cam);
 

@@ -7,6 +7,25 @@
 #include <math.h>
 #include <stdlib.h>
 
+cf_status predictions_check(const Predictions *p) {
+    /* A float softmax over many classes may sum to a little more than 1; a hundred times that is a fault. */
+    const float most = 1.0001f;
+    FAIL_IF(p->count == 0, CF_BAD_USE, "there is no example to evaluate: the data set, or this part of it, is empty");
+    FAIL_IF(p->classes < 1, CF_INTERNAL, "%d classes cannot be evaluated", p->classes);
+    for (size_t i = 0; i < p->count; i++) {
+        const float *row = predictions_row(p, i);
+        FAIL_IF(p->labels[i] >= p->classes, CF_INTERNAL, "example %zu has label %d, and there are %d classes", i,
+                p->labels[i], p->classes);
+        for (int c = 0; c < p->classes; c++)
+            FAIL_IF(
+                !(row[c] >= 0 && row[c] <= most), CF_BAD_INPUT,
+                "the probability of class number %d for example %zu is %g, not between 0 and 1: the model's weights are damaged "
+                "or diverged",
+                c, i, (double)row[c]);
+    }
+    return CF_OK;
+}
+
 /* `cells` has room for the cell of each example, as a number. */
 static cf_status count_predictions(const float *probabilities, const uint16_t *labels, size_t count, Metrics *metrics,
                                    uint32_t *cells) {
@@ -19,8 +38,7 @@ static cf_status count_predictions(const float *probabilities, const uint16_t *l
                 classes);
         for (size_t c = 0; c < classes; c++) {
             FAIL_IF(!(row[c] >= 0 && row[c] <= FLT_MAX), CF_BAD_INPUT,
-                    "the probability of class %s for example %zu is %g: the model's weights are damaged or "
-                    "diverged",
+                    "the probability of class %s for example %zu is %g: the model's weights are damaged or diverged",
                     metrics->class_names[c], i, (double)row[c]);
             if (row[c] > row[best]) best = c;
         }
@@ -93,23 +111,17 @@ static double share(size_t part, size_t whole, size_t *undefined) {
     return 0;
 }
 
-static void score_classes(Metrics *metrics) {
-    size_t harmless = 0;
+void metrics_score(Metrics *metrics) {
+    cf_metrics *sum = &metrics->summary;
+    const double equal = 1.0 / (double)metrics->classes;
+    size_t hits = 0, harmless = 0;
     for (int c = 0; c < metrics->classes; c++) {
         ClassScore *score = &metrics->per_class[c];
+        const double weight = (double)score->support / (double)sum->count;
         score->precision = share(score->hits, score->predicted, &metrics->undefined);
         score->recall = share(score->hits, score->support, &metrics->undefined);
         /* The harmonic mean, written so that it is 0/0 only for a class neither predicted nor there. */
         score->f1 = share(2 * score->hits, score->predicted + score->support, &harmless);
-    }
-}
-
-static void summarize(Metrics *metrics) {
-    cf_metrics *sum = &metrics->summary;
-    size_t classes = (size_t)metrics->classes, hits = 0;
-    for (size_t c = 0; c < classes; c++) {
-        const ClassScore *score = &metrics->per_class[c];
-        double equal = 1.0 / (double)classes, weight = (double)score->support / (double)sum->count;
         hits += score->hits;
         sum->macro_precision += equal * score->precision;
         sum->macro_recall += equal * score->recall;
@@ -122,30 +134,20 @@ static void summarize(Metrics *metrics) {
     wilson_interval(hits, sum->count, &sum->accuracy_low, &sum->accuracy_high);
 }
 
-void metrics_score(Metrics *metrics) {
-    score_classes(metrics);
-    summarize(metrics);
-}
-
 cf_status metrics_new(const float *probabilities, const uint16_t *labels, size_t count, int classes,
                       const char *const *class_names, Metrics *metrics) {
-    Metrics made = {.summary = {.count = count}, .classes = classes, .class_names = class_names};
-    uint32_t *cells = NULL;
-    cf_status status;
+    AUTO(metrics_free) Metrics made = {.summary = {.count = count}, .classes = classes, .class_names = class_names};
+    AUTO_FREE uint32_t *cells = NULL;
     FAIL_IF(count == 0, CF_BAD_USE, "there is no example to evaluate: the data set, or this part of it, is empty");
     FAIL_IF(classes < 1, CF_INTERNAL, "%d classes cannot be evaluated", classes);
-    FORWARD_TO(failed, memory_new((size_t)classes, sizeof *made.per_class, &made.per_class));
-    FORWARD_TO(failed, memory_new(count, sizeof *cells, &cells));
-    FORWARD_TO(failed, count_predictions(probabilities, labels, count, &made, cells));
-    FORWARD_TO(failed, count_cells(cells, count, &made));
-    free(cells);
+    FORWARD(memory_new((size_t)classes, sizeof *made.per_class, &made.per_class));
+    FORWARD(memory_new(count, sizeof *cells, &cells));
+    FORWARD(count_predictions(probabilities, labels, count, &made, cells));
+    FORWARD(count_cells(cells, count, &made));
     metrics_score(&made);
     *metrics = made;
+    made = (Metrics){0};
     return CF_OK;
-failed:
-    free(cells);
-    metrics_free(&made);
-    return status;
 }
 
 void metrics_free(Metrics *metrics) {
@@ -195,19 +197,17 @@ static json_t *cell_list(const Metrics *metrics) {
 cf_status metrics_json(const Metrics *metrics, json_t **json) {
     const cf_metrics *sum = &metrics->summary;
     json_t *classes = class_list(metrics);
-    if (json_array_size(classes) != (size_t)metrics->classes) { /* an append that failed leaves the list short */
-        json_decref(classes);
-        return FAIL(CF_NO_MEMORY, "out of memory while making JSON of the metrics");
-    }
-    json_t *made =
+    json_auto_t *made =
         json_pack("{s:I, s:f, s:f, s:[f, f], s:o, s:o, s:o, s:o}", "n", (json_int_t)sum->count, "loss", sum->loss,
                   "accuracy", sum->accuracy, "accuracy_interval", sum->accuracy_low, sum->accuracy_high, "macro",
                   averages(sum->macro_precision, sum->macro_recall, sum->macro_f1), "weighted",
                   averages(sum->weighted_precision, sum->weighted_recall, sum->weighted_f1), "per_class", classes,
                   "confusion", confusion_rows(metrics));
-    FAIL_IF(!made || (metrics->classes > WIDE_CLASSES &&
-                      json_object_set_new(made, "confusion_cells", cell_list(metrics)) != 0),
-            CF_NO_MEMORY, "out of memory while making JSON of the metrics");
-    *json = made;
+    /* An append that failed leaves the list short. */
+    FAIL_IF(
+        !made || json_array_size(classes) != (size_t)metrics->classes ||
+            (metrics->classes > WIDE_CLASSES && json_object_set_new(made, "confusion_cells", cell_list(metrics)) != 0),
+        CF_NO_MEMORY, "out of memory while making JSON of the metrics");
+    *json = memory_take(&made);
     return CF_OK;
 }

@@ -43,7 +43,7 @@ static int by_class(const void *left, const void *right) {
 }
 
 cf_status confused_classes(const Metrics *metrics, int classes[MANY_CLASSES], int *count) {
-    ConfusedPair *pairs;
+    AUTO_FREE ConfusedPair *pairs = NULL;
     size_t pair_count;
     int found = 0;
     if (metrics->classes < MANY_CLASSES) {
@@ -58,7 +58,6 @@ cf_status confused_classes(const Metrics *metrics, int classes[MANY_CLASSES], in
         while (k < found && classes[k] != class) k++;
         if (k == found) classes[found++] = class;
     }
-    free(pairs);
     qsort(classes, (size_t)found, sizeof *classes, by_class);
     *count = found;
     return CF_OK;

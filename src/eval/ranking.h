@@ -2,7 +2,6 @@
 #pragma once
 
 #include "eval/metrics.h"
-#include "eval/predictions.h"
 
 typedef struct ConfusedPair {
     int truth, predicted; /* classes, not equal */

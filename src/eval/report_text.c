@@ -47,19 +47,12 @@ void metrics_print_report(const Metrics *metrics, FILE *out) {
     fprintf(out, "\naccuracy %.2f %% (95 %% interval %.2f %% to %.2f %%, Wilson), loss %.4f\n", 100 * sum->accuracy,
             100 * sum->accuracy_low, 100 * sum->accuracy_high, sum->loss);
     if (metrics->undefined)
-        fprintf(out,
-                "%zu of the precisions and recalls%s %s 0/0 (a class never predicted, or without "
-                "examples) and %s "
-                "as 0, in the averages too\n",
-                metrics->undefined, many ? "" : " above", metrics->undefined == 1 ? "is" : "are",
-                metrics->undefined == 1 ? "counts" : "count");
-}
-
-static int longest_count(const Metrics *metrics) {
-    size_t largest = 0;
-    for (size_t i = 0; i < metrics->cell_count; i++)
-        if (metrics->cells[i].count > largest) largest = metrics->cells[i].count;
-    return snprintf(NULL, 0, "%zu", largest);
+        fprintf(
+            out,
+            "%zu of the precisions and recalls%s %s 0/0 (a class never predicted, or without examples) and %s as 0, in the "
+            "averages too\n",
+            metrics->undefined, many ? "" : " above", metrics->undefined == 1 ? "is" : "are",
+            metrics->undefined == 1 ? "counts" : "count");
 }
 
 static void print_cell(const Metrics *metrics, int column, const char *text, int digits, FILE *out) {
@@ -69,12 +62,16 @@ static void print_cell(const Metrics *metrics, int column, const char *text, int
 }
 
 void metrics_print_confusion(const Metrics *metrics, FILE *out) {
-    int names = widest_name(metrics), digits = longest_count(metrics);
+    const int names = widest_name(metrics);
+    size_t largest = 0;
     if (metrics->classes >= MANY_CLASSES) {
         fprintf(out, "the confusion matrix of %d classes is not printed: confusion.csv among the figures has it\n",
                 metrics->classes);
         return;
     }
+    for (size_t i = 0; i < metrics->cell_count; i++)
+        if (metrics->cells[i].count > largest) largest = metrics->cells[i].count;
+    const int digits = snprintf(NULL, 0, "%zu", largest);
     fprintf(out, "confusion matrix: a row is a true class, a column a predicted one, . is 0\n\n%*s", names, "");
     for (int c = 0; c < metrics->classes; c++) print_cell(metrics, c, metrics->class_names[c], digits, out);
     for (int truth = 0; truth < metrics->classes; truth++) {

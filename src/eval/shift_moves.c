@@ -1,6 +1,7 @@
 #include "eval/shift_moves.h"
 
 #include "base/memory.h"
+#include "base/numbers.h"
 #include "base/slices.h"
 #include "data/augment/operation.h"
 #include "data/augment/warp.h"
@@ -23,11 +24,6 @@ const char *const shift_move_about[SHIFT_MOVES] = {
 
 static int compare_floats(const void *a, const void *b) {
     const float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
-static int compare_doubles(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
@@ -153,6 +149,7 @@ typedef struct Work {
 
 static void work_free(Work *work) {
     preparation_free(work->preparation);
+    cf_set_free(work->moved);
     free(work->scratch);
     free(work->looks);
 }
@@ -187,33 +184,24 @@ static double quantile(const ImageLook *looks, size_t count, size_t member, doub
     return values[(size_t)(share * (double)(count - 1) + 0.5)];
 }
 
-static cf_status sum_up(const ImageLook *looks, size_t count, SourceLook *look) {
-    double *values, light = 0;
-    FORWARD(memory_new(count, sizeof *values, &values));
-#define MEDIAN(name) look->name = quantile(looks, count, offsetof(ImageLook, name), 0.5, values)
-    MEDIAN(roughness), MEDIAN(low), MEDIAN(high), MEDIAN(row), MEDIAN(column), MEDIAN(spread);
-#undef MEDIAN
-    look->left = quantile(looks, count, offsetof(ImageLook, left), 0.05, values);
-    look->right = quantile(looks, count, offsetof(ImageLook, right), 0.95, values);
-    for (size_t i = 0; i < count; i++) light += looks[i].polarity > 0;
-    look->light = light / (double)count;
-    free(values);
-    return CF_OK;
-}
-
 cf_status source_look(const cf_subset *images, Shape input, int threads, SourceLook *look) {
-    Work work = {.step = (images->count + MOST_LOOKS - 1) / MOST_LOOKS};
-    cf_status status;
+    AUTO_FREE double *values = NULL;
+    double light = 0;
+    AUTO(work_free) Work work = {.step = (images->count + MOST_LOOKS - 1) / MOST_LOOKS};
     FAIL_IF(!images->count, CF_BAD_USE, "images of the source expected, found none");
     const size_t count = (images->count + work.step - 1) / work.step;
     *look = (SourceLook){.width = input.W};
-    FORWARD_TO(done, work_new(images, input, threads, &work));
-    FORWARD_TO(done, memory_new(count, sizeof *work.looks, &work.looks));
-    FORWARD_TO(done, slices_run(threads, (int64_t)count, look_at_piece, &work));
-    FORWARD_TO(done, sum_up(work.looks, count, look));
-done:
-    work_free(&work);
-    return status;
+    FORWARD(work_new(images, input, threads, &work));
+    FORWARD(memory_new(count, sizeof *work.looks, &work.looks));
+    FORWARD(slices_run(threads, (int64_t)count, look_at_piece, &work));
+    FORWARD(memory_new(count, sizeof *values, &values));
+#define QUANTILE(name, share) look->name = quantile(work.looks, count, offsetof(ImageLook, name), share, values)
+    QUANTILE(roughness, 0.5), QUANTILE(low, 0.5), QUANTILE(high, 0.5), QUANTILE(row, 0.5), QUANTILE(column, 0.5);
+    QUANTILE(spread, 0.5), QUANTILE(left, 0.05), QUANTILE(right, 0.95);
+#undef QUANTILE
+    for (size_t i = 0; i < count; i++) light += work.looks[i].polarity > 0;
+    look->light = light / (double)count;
+    return CF_OK;
 }
 
 /* ---- Moves ---- */
@@ -250,23 +238,19 @@ static void move_contrast(const SourceLook *source, Picture *picture) {
     for (size_t i = 0; i < size; i++) picture->x[i] = (float)(source->low + ((double)picture->x[i] - look.low) * scale);
 }
 
-/* Ground on the outermost pixels, so that beyond them there is ground, too, and not what the frame cuts. */
-static void frame_with_ground(Picture *picture) {
+/* The places of the new image are turned into those of the old one; by no more than twice as large or small. */
+static void move_place(const SourceLook *source, Picture *picture) {
     const int C = picture->channels, H = picture->height, W = picture->width;
+    const ImageLook look = look_of(picture);
+    if (!(look.spread > 0)) return;
+    const double k = fmin(fmax(look.spread / source->spread, 0.5), 2);
+    const double map[9] = {k, 0, look.column - k * source->column, 0, k, look.row - k * source->row, 0, 0, 1};
+    /* Ground on the outermost pixels, so that beyond them there is ground, too, and not what the frame cuts. */
     for (int c = 0; c < C; c++) {
         const float ground = picture_ground(picture, c);
         for (int i = 0; i < H * W; i++)
             if (i / W == 0 || i / W == H - 1 || i % W == 0 || i % W == W - 1) picture->x[i * C + c] = ground;
     }
-}
-
-/* The places of the new image are turned into those of the old one; by no more than twice as large or small. */
-static void move_place(const SourceLook *source, Picture *picture) {
-    const ImageLook look = look_of(picture);
-    if (!(look.spread > 0)) return;
-    const double k = fmin(fmax(look.spread / source->spread, 0.5), 2);
-    const double map[9] = {k, 0, look.column - k * source->column, 0, k, look.row - k * source->row, 0, 0, 1};
-    frame_with_ground(picture);
     warp_by_map(picture, map, BORDER_EDGE);
 }
 
@@ -320,18 +304,12 @@ static cf_status move_piece(void *context, int64_t index, int thread) {
 cf_status shift_move_images(const cf_subset *images, Shape input, const SourceLook *source, unsigned moves, int threads,
                             cf_set **moved) {
     const cf_set *set = images->set;
-    Work work = {.source = source, .moves = moves};
-    cf_status status;
-    FORWARD_TO(done, work_new(images, input, threads, &work));
-    FORWARD_TO(done,
-               set_new(set->name, set->source, images->count, input.C, input.H, input.W, set->classes, &work.moved));
-    FORWARD_TO(done, set_name_classes(work.moved, (const char *const *)set->class_names));
+    AUTO(work_free) Work work = {.source = source, .moves = moves};
+    FORWARD(work_new(images, input, threads, &work));
+    FORWARD(set_new(set->name, set->source, images->count, input.C, input.H, input.W, set->classes, &work.moved));
+    FORWARD(set_name_classes(work.moved, (const char *const *)set->class_names));
     for (size_t i = 0; i < images->count; i++) work.moved->labels[i] = set->labels[images->images[i]];
-    FORWARD_TO(done, slices_run(threads, (int64_t)images->count, move_piece, &work));
-    *moved = work.moved;
-    work.moved = NULL;
-done:
-    cf_set_free(work.moved);
-    work_free(&work);
-    return status;
+    FORWARD(slices_run(threads, (int64_t)images->count, move_piece, &work));
+    *moved = memory_take(&work.moved);
+    return CF_OK;
 }

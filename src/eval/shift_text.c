@@ -9,10 +9,6 @@
 
 /* ---- JSON ---- */
 
-static json_t *number_json(double value) {
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 static json_t *row_json(const Shift *shift, const ShiftRow *row) {
     static const char *const kinds[] = {"moved", "labels", "all", "dial", "all dials"};
     if (*row->cannot)
@@ -20,7 +16,7 @@ static json_t *row_json(const Shift *shift, const ShiftRow *row) {
                          "cannot", row->cannot);
     return json_pack("{s:s s:s s:s s:f s:f s:[f f] s:o s:o}", "factor", row->name, "kind", kinds[row->kind], "about",
                      row->about, "accuracy", row->accuracy, "gain", row->gain, "interval", row->low, row->high,
-                     "explains", number_json(shift_explains(shift, row)), "without", number_json(row->without));
+                     "explains", json_number(shift_explains(shift, row)), "without", json_number(row->without));
 }
 
 static json_t *look_json(const SourceLook *look) {
@@ -45,7 +41,7 @@ cf_status shift_json(const Shift *shift, json_t **json) {
     for (int i = 0; i < shift->row_count; i++) json_array_append_new(rows, row_json(shift, &shift->rows[i]));
     *json = json_pack("{s:I s:f s:[f f] s:{s:o s:I s:o} s:o s:o s:o s:{s:f s:f s:f s:b} s:{s:i s:f s:f s:[f f]}}", "n",
                       (json_int_t)plain->count, "accuracy", plain->accuracy, "accuracy_interval", plain->accuracy_low,
-                      plain->accuracy_high, "source", "accuracy", number_json(shift->source_accuracy), "n",
+                      plain->accuracy_high, "source", "accuracy", json_number(shift->source_accuracy), "n",
                       (json_int_t)shift->source_count, "look", look_json(&shift->source), "look",
                       look_json(&shift->target), "factors", rows, "shares", shares_json(shift), "collapse",
                       "effective_predicted", shift->collapse.predicted, "effective_labels", shift->collapse.labels,
@@ -57,26 +53,21 @@ cf_status shift_json(const Shift *shift, json_t **json) {
 
 /* ---- Text ---- */
 
-static void print_row(const Shift *shift, const ShiftRow *row, FILE *out) {
-    const double explains = shift_explains(shift, row);
-    fprintf(out, "  %-16s ", row->name);
-    if (*row->cannot) {
-        fprintf(out, "       -  cannot be measured: %s\n", row->cannot);
-        return;
-    }
-    fprintf(out, "%6.2f %%  %+7.2f  %+7.2f to %+6.2f", 100 * row->accuracy, 100 * row->gain, 100 * row->low,
-            100 * row->high);
-    if (isfinite(explains)) fprintf(out, "  %5.0f %%", 100 * explains);
-    if (isfinite(row->without)) fprintf(out, "  %9.2f %%", 100 * row->without);
-    fputc('\n', out);
-}
-
 static void print_rows(const Shift *shift, FILE *out) {
-    for (int i = 0; i < shift->row_count; i++) {
-        const ShiftKind kind = shift->rows[i].kind;
-        if (kind == SHIFT_DIAL && shift->rows[i - 1].kind != SHIFT_DIAL)
+    for (const ShiftRow *row = shift->rows; row < shift->rows + shift->row_count; row++) {
+        const double explains = shift_explains(shift, row);
+        if (row->kind == SHIFT_DIAL && row[-1].kind != SHIFT_DIAL)
             fputs("\n  the generator's dials, each turned to the source's range, or to 0\n", out);
-        print_row(shift, &shift->rows[i], out);
+        fprintf(out, "  %-16s ", row->name);
+        if (*row->cannot) {
+            fprintf(out, "       -  cannot be measured: %s\n", row->cannot);
+            continue;
+        }
+        fprintf(out, "%6.2f %%  %+7.2f  %+7.2f to %+6.2f", 100 * row->accuracy, 100 * row->gain, 100 * row->low,
+                100 * row->high);
+        if (isfinite(explains)) fprintf(out, "  %5.0f %%", 100 * explains);
+        if (isfinite(row->without)) fprintf(out, "  %9.2f %%", 100 * row->without);
+        fputc('\n', out);
     }
 }
 
@@ -102,11 +93,10 @@ static void print_shares(const Shift *shift, FILE *out) {
         if (more[c] - true_shares[c] > more[most] - true_shares[most]) most = c;
         if (more[c] - true_shares[c] < more[rare] - true_shares[rare]) rare = c;
     }
-    fprintf(out,
-            "\nPredictions: %s. They are worth %.1f classes, the labels %.1f (exp of the entropy; below half: "
-            "collapsed).\n",
-            collapse->collapsed ? "collapsed onto few classes" : "not collapsed", collapse->predicted,
-            collapse->labels);
+    fprintf(
+        out,
+        "\nPredictions: %s. They are worth %.1f classes, the labels %.1f (exp of the entropy; below half: collapsed).\n",
+        collapse->collapsed ? "collapsed onto few classes" : "not collapsed", collapse->predicted, collapse->labels);
     fprintf(out, "Too often %s: %.1f %% of the predictions, %.1f %% of the labels; too rarely %s: %.1f %%, %.1f %%.\n",
             shift->model->class_names[most], 100 * shift->predicted_shares[most], 100 * shift->label_shares[most],
             shift->model->class_names[rare], 100 * shift->predicted_shares[rare], 100 * shift->label_shares[rare]);
@@ -132,12 +122,12 @@ void shift_print(const Shift *shift, FILE *out) {
                 100 * (shift->source_accuracy - plain->accuracy));
     fputs("\n\n  factor moved     accuracy     gain  95 % interval     of the drop  all but it\n", out);
     print_rows(shift, out);
-    fputs("\nGains are on the same images, intervals Tango's (1998). \"all but it\": the accuracy with all the others "
-          "moved; where one alone\n"
-          "gains nothing, it may still be what the others need. Gains need not add up. What no factor explains is in "
-          "the shapes of\n"
-          "the subjects, or in what these moves do not reach.\n",
-          out);
+    fputs(
+        "\nGains are on the same images, intervals Tango's (1998). \"all but it\": the accuracy with all the others moved; where one "
+        "alone\n"
+        "gains nothing, it may still be what the others need. Gains need not add up. What no factor explains is in the shapes of\n"
+        "the subjects, or in what these moves do not reach.\n",
+        out);
     print_looks(shift, out);
     print_shares(shift, out);
 }

@@ -9,11 +9,6 @@
 
 enum { PIECE = 65536 }; /* values */
 
-/* The epoch that the share falls into; rounding must not make 28 of 0.29 x 100. */
-static int first_epoch(const cf_train_options *options) {
-    return options->swa_from < 1 ? (int)floor(options->swa_from * options->epochs + 1e-9) : options->epochs;
-}
-
 static cf_status copy_new(const float *values, size_t count, float **copy) {
     FORWARD(memory_new(count, sizeof **copy, copy));
     memcpy(*copy, values, count * sizeof **copy);
@@ -21,15 +16,13 @@ static cf_status copy_new(const float *values, size_t count, float **copy) {
 }
 
 cf_status average_new(const cf_train_options *options, const Parameters *parameters, Average *average) {
-    Average made = {.ema = options->ema, .first = first_epoch(options), .count = parameters->total};
-    cf_status status = CF_OK;
-    if (made.ema > 0) status = copy_new(parameters->values, made.count, &made.moving);
-    if (!status && made.first < options->epochs) status = copy_new(parameters->values, made.count, &made.mean);
-    if (status) {
-        average_free(&made);
-        return status;
-    }
+    AUTO(average_free) Average made = {.ema = options->ema, .first = options->epochs, .count = parameters->total};
+    /* The epoch that the share falls into; rounding must not make 28 of 0.29 x 100. */
+    if (options->swa_from < 1) made.first = (int)floor(options->swa_from * options->epochs + 1e-9);
+    if (made.ema > 0) FORWARD(copy_new(parameters->values, made.count, &made.moving));
+    if (made.first < options->epochs) FORWARD(copy_new(parameters->values, made.count, &made.mean));
     *average = made;
+    made = (Average){0};
     return CF_OK;
 }
 

@@ -17,49 +17,41 @@ struct Batches {
     Sample *samples;  /* [batch] */
 };
 
-static cf_status check_classes(const cf_subset *train, const Feed *feed) {
-    for (int c = 0; c < train->classes; c++)
-        FAIL_IF(feed->class_of[train->class_labels[c]] < 0, CF_BAD_USE,
-                "the model has no class %s; it was made for other data",
-                train->set->class_names[train->class_labels[c]]);
-    return CF_OK;
-}
-
 cf_status batches_check(const cf_train_options *options) {
-    Augmentation *augmentation;
+    AUTO(augmentation_free_at) Augmentation *augmentation = NULL;
     FORWARD(augmentation_new(options->augment, &augmentation));
-    const bool mixes = augmentation_mixes(augmentation), empty = augmentation_is_empty(augmentation);
-    augmentation_free(augmentation);
-    FAIL_IF(options->sample == CF_SMOTE && mixes, CF_BAD_USE,
-            "sample smote mixes images of one class already; leave mixup and cutmix out of the augmentation, or choose "
-            "another sampling");
-    FAIL_IF(options->sample == CF_SMOTE_FEATURES && (!empty || strcmp(options->freeze, "none") == 0 || options->head_epochs),
-            CF_BAD_USE,
-            "sample smote-features is of features that stay the same: freeze backbone (or a layer), no augmentation and no "
-            "head_epochs expected, found freeze %s, augment %s, head_epochs %d",
-            options->freeze, options->augment, options->head_epochs);
+    FAIL_IF(
+        options->sample == CF_SMOTE && augmentation_mixes(augmentation), CF_BAD_USE,
+        "sample smote mixes images of one class already; leave mixup and cutmix out of the augmentation, or choose another "
+        "sampling");
+    FAIL_IF(
+        options->sample == CF_SMOTE_FEATURES &&
+            (!augmentation_is_empty(augmentation) || strcmp(options->freeze, "none") == 0 || options->head_epochs),
+        CF_BAD_USE,
+        "sample smote-features is of features that stay the same: freeze backbone (or a layer), no augmentation and no "
+        "head_epochs expected, found freeze %s, augment %s, head_epochs %d",
+        options->freeze, options->augment, options->head_epochs);
     return CF_OK;
 }
 
 cf_status batches_new(const cf_subset *train, Shape input, const char *const *class_names, int classes,
                       const cf_train_options *options, int threads, Batches **batches) {
-    Batches *made;
-    cf_status status;
+    AUTO(batches_free_at) Batches *made = NULL;
     FORWARD(batches_check(options));
     FORWARD(memory_new(1, sizeof *made, &made));
     *made = (Batches){.seed = options->seed, .batch = options->batch, .threads = threads};
-    FORWARD_TO(failed, feed_new(train->set, input, class_names, classes, threads, &made->feed));
-    FORWARD_TO(failed, check_classes(train, &made->feed));
-    FORWARD_TO(failed, augmentation_new(options->augment, &made->augmentation));
-    FORWARD_TO(failed, sampler_new(train, &made->feed, options, threads, &made->sampler));
-    FORWARD_TO(failed, feed_augment(&made->feed, made->augmentation, options->seed));
-    FORWARD_TO(failed, memory_new((size_t)options->batch, sizeof *made->images, &made->images));
-    FORWARD_TO(failed, memory_new((size_t)options->batch, sizeof *made->samples, &made->samples));
-    *batches = made;
+    FORWARD(feed_new(train->set, input, class_names, classes, threads, &made->feed));
+    for (int c = 0; c < train->classes; c++)
+        FAIL_IF(made->feed.class_of[train->class_labels[c]] < 0, CF_BAD_USE,
+                "the model has no class %s; it was made for other data",
+                train->set->class_names[train->class_labels[c]]);
+    FORWARD(augmentation_new(options->augment, &made->augmentation));
+    FORWARD(sampler_new(train, &made->feed, options, threads, &made->sampler));
+    FORWARD(feed_augment(&made->feed, made->augmentation, options->seed));
+    FORWARD(memory_new((size_t)options->batch, sizeof *made->images, &made->images));
+    FORWARD(memory_new((size_t)options->batch, sizeof *made->samples, &made->samples));
+    *batches = memory_take(&made);
     return CF_OK;
-failed:
-    batches_free(made);
-    return status;
 }
 
 void batches_free(Batches *batches) {
@@ -97,7 +89,8 @@ static void mix(const Batches *b, const RngStream *partners, int i, int n) {
     rng_block(partners, (uint64_t)i, words);
     const Sample *partner = &b->samples[words[0] % (uint32_t)n];
     if (augmentation_has_neighbours(b->augmentation))
-        sample_beside(sample, (const uint32_t[]){b->samples[words[1] % (uint32_t)n].image, b->samples[words[2] % (uint32_t)n].image});
+        sample_beside(sample, (const uint32_t[]){b->samples[words[1] % (uint32_t)n].image,
+                                                 b->samples[words[2] % (uint32_t)n].image});
     if (augmentation_mixes(b->augmentation) && sample_mix(sample, partner->image, partner->copy))
         sample->partner_target[0] = partner->target[0];
 }

@@ -16,6 +16,7 @@ cf_status batches_check(const cf_train_options *options);
 cf_status batches_new(const cf_subset *train, Shape input, const char *const *class_names, int classes,
                       const cf_train_options *options, int threads, Batches **batches);
 void batches_free(Batches *batches);
+AUTO_HANDLE(Batches, batches_free)
 /* From now on the part's images are these floats, as feed_use_ready has it: with smote-features the ones that synthetic images are
  * made of. */
 cf_status batches_use_ready(Batches *batches, const float *ready, const uint32_t *place, Shape input);

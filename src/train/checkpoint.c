@@ -6,6 +6,7 @@
 #include "train/checkpoint.h"
 
 #include "base/json_memory.h"
+#include "base/json_text.h"
 #include "base/memory.h"
 
 #include <float.h>
@@ -17,35 +18,21 @@ static const char format_name[] = "cifra-checkpoint-2", format_before[] = "cifra
 
 /* ---- State as JSON ---- */
 
-static json_t *row_to_json(const EpochRow *row) {
-    return json_pack("[i f f f f f f f]", row->epoch, row->rate, row->train_loss, row->train_accuracy,
-                     row->validation_loss, row->validation_accuracy, row->seconds, row->images_per_second);
-}
-
 static cf_status state_to_text(const FitState *state, int64_t optimizer_steps, char **text) {
     json_memory_begin();
     json_t *rows = json_array();
-    for (int i = 0; i < state->epoch; i++) json_array_append_new(rows, row_to_json(&state->rows[i]));
-    json_t *root =
+    for (const EpochRow *row = state->rows; row < state->rows + state->epoch; row++)
+        json_array_append_new(rows, json_pack("[i f f f f f f f]", row->epoch, row->rate, row->train_loss,
+                                              row->train_accuracy, row->validation_loss, row->validation_accuracy,
+                                              row->seconds, row->images_per_second));
+    json_auto_t *root =
         json_pack("{s:i s:I s:I s:I s:f s:f s:I s:I s:f s:i s:i s:f s:f s:o}", "epoch", state->epoch, "step",
                   (json_int_t)state->step, "steps_done", (json_int_t)state->steps_done, "optimizer_steps",
                   (json_int_t)optimizer_steps, "loss_sum", state->loss_sum, "weight_sum", state->weight_sum, "correct",
                   (json_int_t)state->correct, "seen", (json_int_t)state->seen, "step_seconds", state->step_seconds,
                   "best_epoch", state->best_epoch, "epochs_since_best", state->epochs_since_best, "best_loss",
                   state->best_loss, "best_accuracy", state->best_accuracy, "rows", rows);
-    *text = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
-    json_decref(root);
-    if (json_memory_failed() || !*text) {
-        free(*text);
-        *text = NULL;
-        return FAIL(CF_NO_MEMORY, "out of memory while writing the checkpoint");
-    }
-    return CF_OK;
-}
-
-static bool row_from_json(json_t *json, EpochRow *row) {
-    return json_unpack(json, "[i F F F F F F F]", &row->epoch, &row->rate, &row->train_loss, &row->train_accuracy,
-                       &row->validation_loss, &row->validation_accuracy, &row->seconds, &row->images_per_second) == 0;
+    return json_to_text(root, 17, "the checkpoint", text);
 }
 
 static cf_status state_from_json(json_t *root, int epochs, FitState *state, int64_t *optimizer_steps) {
@@ -60,9 +47,13 @@ static cf_status state_from_json(json_t *root, int epochs, FitState *state, int6
                 state->best_epoch > state->epoch || json_array_size(rows) != (size_t)state->epoch,
             CF_BAD_INPUT, "its state is damaged");
     FAIL_IF(state->epoch > epochs, CF_BAD_USE, "it is %d epochs far already; %d were asked for", state->epoch, epochs);
-    for (int i = 0; i < state->epoch; i++)
-        FAIL_IF(!row_from_json(json_array_get(rows, (size_t)i), &state->rows[i]), CF_BAD_INPUT,
-                "its history is damaged");
+    for (int i = 0; i < state->epoch; i++) {
+        EpochRow *row = &state->rows[i];
+        bad = json_unpack(json_array_get(rows, (size_t)i), "[i F F F F F F F]", &row->epoch, &row->rate,
+                          &row->train_loss, &row->train_accuracy, &row->validation_loss, &row->validation_accuracy,
+                          &row->seconds, &row->images_per_second);
+        FAIL_IF(bad, CF_BAD_INPUT, "its history is damaged");
+    }
     state->step = step;
     state->steps_done = done;
     state->correct = correct;
@@ -77,17 +68,17 @@ static cf_status state_from_json(json_t *root, int epochs, FitState *state, int6
 
 /* ---- Files ---- */
 
-static const char labels_name[] = "adapt/labels";
+static const char labels_name[] = "adapt/labels", ranges_name[] = "ranges";
+enum { RANGE = sizeof(FakeRange) / sizeof(float) };
 
-/* Pseudo-labels of a round that is under way: the weights that gave them are gone. */
-static cf_status add_labels(const Checkpoint *c, TensorBag *bag) {
-    const size_t count = c->adaptation_count;
-    if (!count) return CF_OK;
-    FORWARD(memory_new(count, sizeof **bag->values, &bag->values[bag->count]));
-    memcpy(bag->values[bag->count], c->adaptation, count * sizeof **bag->values);
-    bag->tensors[bag->count] = (StoredTensor){
-        .name = labels_name, .dims = 1, .shape = {count}, .count = count, .values = bag->values[bag->count]};
-    bag->count++;
+/* [rows][columns]; a list where columns are 1. */
+static cf_status add_floats(TensorBag *bag, const char *name, size_t rows, size_t columns, const void *values) {
+    float *copy;
+    FORWARD(memory_new(rows * columns, sizeof *copy, &copy));
+    memcpy(copy, values, rows * columns * sizeof *copy);
+    bag->values[bag->count] = copy;
+    bag->tensors[bag->count++] = (StoredTensor){
+        .name = name, .dims = columns > 1 ? 2 : 1, .shape = {rows, columns}, .count = rows * columns, .values = copy};
     return CF_OK;
 }
 
@@ -100,67 +91,56 @@ static cf_status take_labels(const StoredFile *file, Checkpoint *c) {
         const float label = tensor->values[i];
         sound = label >= -1 && label < (float)c->model->classes && label == (float)(int)label;
     }
-    FAIL_IF(!sound, CF_BAD_INPUT, "the tensor %s: a class or -1 expected of each of %zu images", labels_name, c->adaptation_count);
+    FAIL_IF(!sound, CF_BAD_INPUT, "the tensor %s: a class or -1 expected of each of %zu images", labels_name,
+            c->adaptation_count);
     memcpy(c->adaptation, tensor->values, tensor->count * sizeof *c->adaptation);
-    return CF_OK;
-}
-
-enum { RANGE = sizeof(FakeRange) / sizeof(float) };
-
-static cf_status add_ranges(const Checkpoint *c, TensorBag *bag) {
-    const size_t layers = (size_t)c->model->layers.count;
-    float *copy;
-    FORWARD(memory_new(layers * RANGE, sizeof *copy, &copy));
-    memcpy(copy, c->ranges, layers * sizeof *c->ranges);
-    bag->values[bag->count] = copy;
-    bag->tensors[bag->count++] =
-        (StoredTensor){.name = "ranges", .dims = 2, .shape = {layers, RANGE}, .count = layers * RANGE, .values = copy};
     return CF_OK;
 }
 
 /* A plan was made for the layers that have one. */
 static cf_status take_ranges(const StoredFile *file, Checkpoint *c) {
-    const StoredTensor *tensor = safetensors_find(file, "ranges");
+    const StoredTensor *tensor = safetensors_find(file, ranges_name);
     const size_t layers = (size_t)c->model->layers.count;
     FAIL_IF(!tensor || !tensor->values || tensor->count != layers * RANGE, CF_BAD_INPUT, "its ranges are damaged");
     for (size_t i = 0; i < layers; i++) {
         const float scale = tensor->values[RANGE * i], zero = tensor->values[RANGE * i + 1];
-        FAIL_IF((scale > 0) != (c->ranges[i].scale > 0) || !(scale >= 0 && scale <= FLT_MAX) || !(zero >= -128 && zero <= 127),
+        FAIL_IF((scale > 0) != (c->ranges[i].scale > 0) || !(scale >= 0 && scale <= FLT_MAX) ||
+                    !(zero >= -128 && zero <= 127),
                 CF_BAD_INPUT, "its ranges are damaged");
     }
     memcpy(c->ranges, tensor->values, layers * sizeof *c->ranges);
     return CF_OK;
 }
 
-static cf_status fill_bag(const Checkpoint *c, TensorBag *bag) {
-    const Parameters *parameters = &c->model->parameters;
-    FORWARD(bag_new(6 * parameters->count + 1, bag));
-    FORWARD(bag_add(bag, parameters, "now/", parameters->values, false));
-    FORWARD(bag_add(bag, parameters, "first/", c->optimizer->m, true));
-    if (c->optimizer->v) FORWARD(bag_add(bag, parameters, "second/", c->optimizer->v, true));
-    if (c->state->best_epoch) FORWARD(bag_add(bag, parameters, "best/", c->best, false));
-    if (c->average && c->average->moving) FORWARD(bag_add(bag, parameters, "ema/", c->average->moving, false));
-    if (c->average && c->average->mean) FORWARD(bag_add(bag, parameters, "swa/", c->average->mean, false));
-    FORWARD(add_labels(c, bag));
-    return c->ranges ? add_ranges(c, bag) : CF_OK;
+void checkpoint_tensors(const Checkpoint *c, SavedTensors saved[SAVED_TENSORS]) {
+    const SavedTensors all[SAVED_TENSORS] = {{"now/", c->model->parameters.values, false},
+                                             {"first/", c->optimizer->m, true},
+                                             {"second/", c->optimizer->v, true},
+                                             {"best/", c->state->best_epoch ? c->best : NULL, false},
+                                             {"ema/", c->average ? c->average->moving : NULL, false},
+                                             {"swa/", c->average ? c->average->mean : NULL, false}};
+    memcpy(saved, all, sizeof all);
 }
 
 cf_status checkpoint_write(const char *path, const Checkpoint *c, const char *previous) {
-    TensorBag bag = {0};
-    char *state = NULL;
-    cf_status status;
-    FORWARD_TO(done, fill_bag(c, &bag));
-    FORWARD_TO(done, state_to_text(c->state, c->optimizer->steps, &state));
+    const Parameters *parameters = &c->model->parameters;
+    AUTO(bag_free) TensorBag bag = {0};
+    AUTO_FREE char *state = NULL;
+    SavedTensors saved[SAVED_TENSORS];
+    checkpoint_tensors(c, saved);
+    FORWARD(bag_new(SAVED_TENSORS * parameters->count + 2, &bag));
+    for (int i = 0; i < SAVED_TENSORS; i++)
+        if (saved[i].values) FORWARD(bag_add(&bag, parameters, saved[i].prefix, saved[i].values, saved[i].trainable));
+    /* Pseudo-labels of a round that is under way: the weights that gave them are gone. */
+    if (c->adaptation_count) FORWARD(add_floats(&bag, labels_name, c->adaptation_count, 1, c->adaptation));
+    if (c->ranges) FORWARD(add_floats(&bag, ranges_name, (size_t)c->model->layers.count, RANGE, c->ranges));
+    FORWARD(state_to_text(c->state, c->optimizer->steps, &state));
     const StoredText texts[] = {{"format", format_name},
                                 {"settings", c->settings},
                                 {"kernels", c->kernels},
                                 {"state", state},
                                 {"cifra", cf_version()}};
-    FORWARD_TO(done, safetensors_write_keeping(path, bag.tensors, (size_t)bag.count, texts, COUNT_OF(texts), previous));
-done:
-    free(state);
-    bag_free(&bag);
-    return status;
+    return safetensors_write_keeping(path, bag.tensors, (size_t)bag.count, texts, COUNT_OF(texts), previous);
 }
 
 /* Whether `settings` have the name that `setting` begins with. */
@@ -184,45 +164,30 @@ static cf_status fail_settings(const char *stored, const char *now) {
                 (int)strcspn(then, " "), then, (int)strcspn(here, " "), here);
 }
 
-static cf_status check_format(const StoredFile *file) {
-    const char *format = safetensors_text(file, "format");
-    bool before = format && strcmp(format, format_before) == 0;
-    FAIL_IF(!format || (!before && strcmp(format, format_name) != 0) || !safetensors_text(file, "settings") ||
-                !safetensors_text(file, "state"),
-            CF_BAD_INPUT, "this is no checkpoint that cifra wrote");
-    FAIL_IF(!before && !file->sealed, CF_BAD_INPUT, "it is damaged: its checksum is missing");
-    return CF_OK;
-}
-
-/* Rounding differs between instruction sets, and between versions of oneDNN. */
-static void tell_other_kernels(const StoredFile *file, const Checkpoint *c) {
-    const char *kernels = safetensors_text(file, "kernels");
-    if (kernels && strcmp(kernels, c->kernels) != 0)
-        notice("the checkpoint was made by %s, and goes on by %s: the end is as good, but not the same to the bit as "
-               "that of an undisturbed run",
-               kernels, c->kernels);
-}
-
 static cf_status restore(const StoredFile *file, Checkpoint *c) {
     const Parameters *parameters = &c->model->parameters;
-    FORWARD(check_format(file));
-    const char *settings = safetensors_text(file, "settings"), *text = safetensors_text(file, "state");
+    const char *format = safetensors_text(file, "format"), *settings = safetensors_text(file, "settings"),
+               *text = safetensors_text(file, "state"), *kernels = safetensors_text(file, "kernels");
+    const bool before = format && strcmp(format, format_before) == 0;
+    FAIL_IF(!format || (!before && strcmp(format, format_name) != 0) || !settings || !text, CF_BAD_INPUT,
+            "this is no checkpoint that cifra wrote");
+    FAIL_IF(!before && !file->sealed, CF_BAD_INPUT, "it is damaged: its checksum is missing");
     if (strcmp(settings, c->settings) != 0) return fail_settings(settings, c->settings);
-    json_memory_begin();
-    json_t *root = json_loads(text, 0, NULL);
-    cf_status status = state_from_json(root, c->epochs, c->state, &c->optimizer->steps);
-    if (json_memory_failed()) status = FAIL(CF_NO_MEMORY, "out of memory while reading its state");
-    json_decref(root);
-    FORWARD(status);
-    FORWARD(bag_take(file, parameters, "now/", parameters->values, false));
-    FORWARD(bag_take(file, parameters, "first/", c->optimizer->m, true));
-    if (c->optimizer->v) FORWARD(bag_take(file, parameters, "second/", c->optimizer->v, true));
-    if (c->state->best_epoch) FORWARD(bag_take(file, parameters, "best/", c->best, false));
-    if (c->average && c->average->moving) FORWARD(bag_take(file, parameters, "ema/", c->average->moving, false));
-    if (c->average && c->average->mean) FORWARD(bag_take(file, parameters, "swa/", c->average->mean, false));
+    json_auto_t *root = NULL;
+    SavedTensors saved[SAVED_TENSORS];
+    FORWARD(json_from_text(text, "its state", NULL, &root));
+    FORWARD(state_from_json(root, c->epochs, c->state, &c->optimizer->steps));
+    checkpoint_tensors(c, saved);
+    for (int i = 0; i < SAVED_TENSORS; i++)
+        if (saved[i].values) FORWARD(bag_take(file, parameters, saved[i].prefix, saved[i].values, saved[i].trainable));
     FORWARD(take_labels(file, c));
     if (c->ranges) FORWARD(take_ranges(file, c));
-    tell_other_kernels(file, c);
+    /* Rounding differs between instruction sets, and between versions of oneDNN. */
+    if (kernels && strcmp(kernels, c->kernels) != 0)
+        notice(
+            "the checkpoint was made by %s, and goes on by %s: the end is as good, but not the same to the bit as that of an "
+            "undisturbed run",
+            kernels, c->kernels);
     return CF_OK;
 }
 
@@ -234,10 +199,44 @@ cf_status checkpoint_previous(const char *path, char **previous) {
 }
 
 cf_status checkpoint_read(const char *path, Checkpoint *checkpoint) {
-    StoredFile file;
+    AUTO(safetensors_free) StoredFile file = {0};
     FORWARD(safetensors_read(path, &file));
-    cf_status status = restore(&file, checkpoint);
-    if (status) status_prefix(status, "checkpoint %s", path);
-    safetensors_free(&file);
-    return status;
+    const cf_status status = restore(&file, checkpoint);
+    return status ? status_prefix(status, "checkpoint %s", path) : CF_OK;
+}
+
+cf_status history_write(const char *path, const EpochRow *rows, int count) {
+    FileDraft draft;
+    FORWARD(file_draft(path, &draft));
+    fputs(
+        "epoch,learning_rate,train_loss,train_accuracy,validation_loss,validation_accuracy,seconds,images_per_second\n",
+        draft.stream);
+    for (int i = 0; i < count; i++)
+        fprintf(draft.stream, "%d,%.9g,%.9g,%.9g,%.9g,%.9g,%.3f,%.0f\n", rows[i].epoch, rows[i].rate,
+                rows[i].train_loss, rows[i].train_accuracy, rows[i].validation_loss, rows[i].validation_accuracy,
+                rows[i].seconds, rows[i].images_per_second);
+    return file_commit(&draft);
+}
+
+/* ---- Which epoch is the best ---- */
+
+static bool is_better(const FitState *s, const EpochRow *row, cf_stop_on stop_on) {
+    if (!s->best_epoch || stop_on == CF_STOP_ON_LAST) return true;
+    return stop_on == CF_STOP_ON_ACCURACY ? row->validation_accuracy > s->best_accuracy
+                                          : row->validation_loss < s->best_loss;
+}
+
+bool early_stopping_note(FitState *state, const EpochRow *row, cf_stop_on stop_on) {
+    const bool better = is_better(state, row, stop_on);
+    state->epochs_since_best++;
+    if (!better) return false;
+    state->best_epoch = row->epoch;
+    state->best_loss = row->validation_loss;
+    state->best_accuracy = row->validation_accuracy;
+    state->epochs_since_best = 0;
+    return true;
+}
+
+bool early_stopping_ends(const FitState *state, int epochs, int patience) {
+    return state->epoch >= epochs || (patience && state->epochs_since_best >= patience);
 }

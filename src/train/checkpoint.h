@@ -59,13 +59,23 @@ typedef struct Checkpoint { /* what is saved and restored; borrows everything */
     FakeRange *ranges;    /* [layers] of quantization; NULL: none */
 } Checkpoint;
 
+/* What is saved of the model's tensors, restored, and shared among ranks: sets of values, each as the parameters, or the trainable ones
+ * of them, lie; NULL where there are none. */
+typedef struct SavedTensors {
+    const char *prefix; /* of the tensors' names in the file */
+    float *values;
+    bool trainable;
+} SavedTensors;
+enum { SAVED_TENSORS = 6 };
+void checkpoint_tensors(const Checkpoint *checkpoint, SavedTensors saved[SAVED_TENSORS]);
+
 /* The checkpoint that was there gets the name `previous`; NULL: it is not kept. */
 cf_status checkpoint_write(const char *path, const Checkpoint *checkpoint, const char *previous);
 /* "RUN/checkpoint.previous.safetensors", where the one before "RUN/checkpoint.safetensors" is kept; release with free(). */
 cf_status checkpoint_previous(const char *path, char **previous);
 cf_status checkpoint_read(const char *path, Checkpoint *checkpoint);
 
-/* ---- early_stopping.c: which epoch is the best, and when training ends ---- */
+/* ---- Which epoch is the best, and when training ends ---- */
 
 /* Takes the validation of the epoch that is done (row->epoch: 1-based) into the state; true where it is the best so far: the first
  * one, or one of lower loss or higher accuracy than all before. Of equals the first stays. */

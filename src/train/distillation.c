@@ -39,13 +39,10 @@ const char *distillation_sha256(const Distillation *distillation) {
 }
 
 cf_status distillation_find_sha256(cf_train_options *options) {
-    char *path;
+    AUTO_FREE char *path = NULL;
     if (!has_teacher(options) || strcmp(options->teacher_sha256, "none") != 0) return CF_OK;
     cf_status status = transfer_path(options->teacher, &path);
-    if (!status) {
-        status = transfer_sha256(path, options->teacher_sha256);
-        free(path);
-    }
+    if (!status) status = transfer_sha256(path, options->teacher_sha256);
     return status ? status_prefix(status, "teacher %s", options->teacher) : CF_OK;
 }
 
@@ -64,7 +61,11 @@ static cf_status match_classes(const cf_model *student, Distillation *d) {
     return CF_OK;
 }
 
-static cf_status load(const char *path, const cf_train_options *options, const cf_model *student, Distillation *d) {
+static cf_status prepare(const cf_train_options *options, const cf_model *student, const Engine *engine, int threads,
+                         Distillation *d) {
+    const PlanOptions plan = {.engine = engine, .batch = options->batch, .threads = threads};
+    AUTO_FREE char *path = NULL;
+    FORWARD(transfer_path(options->teacher, &path));
     FORWARD(transfer_sha256(path, d->sha256));
     FAIL_IF(strcmp(options->teacher_sha256, "none") != 0 && strcmp(options->teacher_sha256, d->sha256) != 0,
             CF_BAD_INPUT,
@@ -76,17 +77,7 @@ static cf_status load(const char *path, const cf_train_options *options, const c
             "it takes images of %dx%dx%d, and the network to be trained %dx%dx%d; begin the model line with \"input "
             "%dx%dx%d |\"",
             there.C, there.H, there.W, here.C, here.H, here.W, there.C, there.H, there.W);
-    return match_classes(student, d);
-}
-
-static cf_status prepare(const cf_train_options *options, const cf_model *student, const Engine *engine, int threads,
-                         Distillation *d) {
-    const PlanOptions plan = {.engine = engine, .batch = options->batch, .threads = threads};
-    char *path;
-    FORWARD(transfer_path(options->teacher, &path));
-    const cf_status status = load(path, options, student, d);
-    free(path);
-    FORWARD(status);
+    FORWARD(match_classes(student, d));
     d->classes = student->classes;
     FORWARD(memory_new((size_t)options->batch * (size_t)d->classes, sizeof *d->logits, &d->logits));
     FORWARD(memory_new((size_t)options->batch, sizeof *d->samples, &d->samples));
@@ -96,16 +87,13 @@ static cf_status prepare(const cf_train_options *options, const cf_model *studen
 
 cf_status distillation_new(const cf_train_options *options, const cf_model *student, const Engine *engine, int threads,
                            Distillation **distillation) {
-    Distillation *made;
+    AUTO(distillation_free_at) Distillation *made = NULL;
     *distillation = NULL;
     if (!has_teacher(options)) return CF_OK;
     FORWARD(memory_new(1, sizeof *made, &made));
     const cf_status status = prepare(options, student, engine, threads, made);
-    if (status) {
-        distillation_free(made);
-        return status_prefix(status, "teacher %s", options->teacher);
-    }
-    *distillation = made;
+    if (status) return status_prefix(status, "teacher %s", options->teacher);
+    *distillation = memory_take(&made);
     return CF_OK;
 }
 

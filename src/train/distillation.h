@@ -19,6 +19,7 @@ cf_status distillation_sha256_check(const char *line);
 cf_status distillation_new(const cf_train_options *options, const cf_model *student, const Engine *engine, int threads,
                            Distillation **distillation);
 void distillation_free(Distillation *distillation);
+AUTO_HANDLE(Distillation, distillation_free)
 /* Of the teacher's file; NULL without a teacher. */
 const char *distillation_sha256(const Distillation *distillation);
 /* The same into the options, unless they ask for one already. */

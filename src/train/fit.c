@@ -20,29 +20,21 @@ static const double checkpoint_seconds = 20; /* at most so much work is lost to 
 
 static PlanOptions plan_options(const Fit *fit, int epoch) {
     PlanOptions options = {.engine = fit->engine,
-                         .batch = fit->options->batch,
-                         .threads = fit->threads,
-                         .mode = PLAN_TRAINING,
-                         .seed = fit->options->seed,
-                         .losses = fit->loss.heads,
-                         .frozen = freezing_layers(&fit->freezing, epoch),
-                         .quantized = quantization_ranges(fit->quantization),
-                         .ranks = fit->files->ranks,
-                         .first = freezing_first(&fit->freezing, epoch, fit->train->count + fit->validation->count)};
+                           .batch = fit->options->batch,
+                           .threads = fit->threads,
+                           .mode = PLAN_TRAINING,
+                           .seed = fit->options->seed,
+                           .losses = fit->loss.heads,
+                           .frozen = freezing_layers(&fit->freezing, epoch),
+                           .quantized = quantization_ranges(fit->quantization),
+                           .ranks = fit->files->ranks,
+                           .first = freezing_first(&fit->freezing, epoch, fit->train->count + fit->validation->count)};
     if (fit->adaptation) adaptation_source_options(fit->adaptation, &options);
     return options;
 }
 
 static bool is_first_phase(const Fit *fit, int epoch) {
     return epoch < fit->freezing.head_epochs;
-}
-
-/* A training that would lack memory when the head has learnt is not begun. */
-static cf_status measure_last(const Fit *fit) {
-    const PlanOptions last = plan_options(fit, fit->options->epochs - 1);
-    size_t bytes;
-    if (!is_first_phase(fit, 0) || is_first_phase(fit, fit->options->epochs - 1)) return CF_OK;
-    return plan_measure(&fit->model->layers, &fit->model->parameters, &last, &bytes);
 }
 
 static cf_status use_features(Fit *fit) {
@@ -80,31 +72,36 @@ static cf_status prepare(Fit *fit) {
     FORWARD(freezing_new(o, model, &fit->freezing));
     FORWARD(distillation_new(o, model, engine, fit->threads, &fit->distillation));
     FORWARD(quantization_new(o, model, fit->train, engine, fit->threads, &fit->quantization));
-    FORWARD(measure_last(fit));
-    FORWARD(feed_new(fit->validation->set, model->layers.input, (const char *const *)model->class_names, model->classes,
-                     fit->threads, &fit->feed));
-    FORWARD(batches_new(fit->train, model->layers.input, (const char *const *)model->class_names, model->classes, o,
-                        fit->threads, &fit->batches));
+    if (is_first_phase(fit, 0) && !is_first_phase(fit, o->epochs - 1)) {
+        /* A training that would lack memory when the head has learnt is not begun. */
+        const PlanOptions last = plan_options(fit, o->epochs - 1);
+        size_t bytes;
+        FORWARD(plan_measure(&model->layers, &model->parameters, &last, &bytes));
+    }
+    FORWARD(feed_new(fit->validation->set, model->layers.input, names, model->classes, fit->threads, &fit->feed));
+    FORWARD(batches_new(fit->train, model->layers.input, names, model->classes, o, fit->threads, &fit->batches));
     FORWARD(optimizer_new(o, engine->kernels, &model->parameters, &fit->optimizer));
     FORWARD(memory_new((size_t)model->parameters.count, sizeof *fit->paces, &fit->paces));
     FORWARD(average_new(o, &model->parameters, &fit->average));
     FORWARD(memory_new(model->parameters.total, sizeof *fit->best, &fit->best));
     FORWARD(memory_new((size_t)o->epochs, sizeof *fit->state.rows, &fit->state.rows));
     FORWARD(adaptation_new(model, o, fit->batches, fit->threads, fit->loss.heads, &fit->adaptation));
-    fit->steps_per_epoch = fit->adaptation ? adaptation_steps(fit->adaptation) : batches_steps(fit->batches);
+    fit->paced_by = fit->adaptation ? adaptation_batches(fit->adaptation) : fit->batches;
+    fit->steps_per_epoch = batches_steps(fit->paced_by);
     FORWARD(fit_describe_settings(fit));
     if (o->checkpoint) FORWARD(checkpoint_previous(o->checkpoint, &fit->previous));
-    if (o->resume && o->checkpoint && file_exists(o->checkpoint)) FORWARD(fit_go_on(fit));
+    if (o->resume && o->checkpoint && file_exists(o->checkpoint)) FORWARD(fit_resume(fit));
     if (fit->files->ranks > 1) FORWARD(fit_share(fit));
     FORWARD(lay_out(fit));
-    FAIL_IF(fit->options->sample == CF_SMOTE_FEATURES && !fit->first, CF_BAD_USE,
-            "sample smote-features: features that are the same in every epoch, and no more than a gigabyte, expected behind "
-            "the frozen layers; found none");
+    FAIL_IF(
+        o->sample == CF_SMOTE_FEATURES && !fit->first, CF_BAD_USE,
+        "sample smote-features: features that are the same in every epoch, and no more than a gigabyte, expected behind "
+        "the frozen layers; found none");
     fit->start = fit->last_checkpoint = clock_seconds();
     return CF_OK;
 }
 
-static void release(Fit *fit) {
+static void fit_free(Fit *fit) {
     plan_free(fit->plan);
     feed_free(&fit->feed);
     batches_free(fit->batches);
@@ -135,63 +132,54 @@ static double without_sign_of_nan(double value) {
     return isnan(value) ? (double)NAN : value;
 }
 
-static cf_status fail_diverged(const Fit *fit, double loss, double rate) {
-    const char *layer = NULL;
-    FORWARD(plan_first_not_finite(fit->plan, &layer));
+/* "the loss", or a tensor, is not finite; `where` and `layer`: more about it. */
+static cf_status fail_diverged(const Fit *fit, double rate, const char *what, double value, const char *where,
+                               const char *layer) {
     return FAIL(
         CF_DIVERGED,
-        "the loss became %g in epoch %d, step %lld (step %lld in all), first in the output of %s, at learning rate "
-        "%g; a lower rate (try %.2g) or a batch norm (bn) before the activations usually helps",
-        without_sign_of_nan(loss), fit->state.epoch + 1, (long long)fit->state.step + 1,
-        (long long)fit->state.steps_done + 1, layer ? layer : "the loss itself", rate, rate / 10);
+        "%s became %g in epoch %d, step %lld (step %lld in all), %s%s, at learning rate %g; a lower rate (try %.2g) or a batch "
+        "norm (bn) before the activations usually helps",
+        what, without_sign_of_nan(value), fit->state.epoch + 1, (long long)fit->state.step + 1,
+        (long long)fit->state.steps_done + 1, where, layer, rate, rate / 10);
 }
 
-static bool is_sound(const Parameters *parameters, int i) {
-    const Parameter *parameter = &parameters->table[i];
-    return parameter_first_unsound(parameter, parameters->values + parameter->offset) == parameter->count;
+static cf_status check_loss(const Fit *fit, double loss, double rate) {
+    const char *layer = NULL;
+    if (isfinite(loss)) return CF_OK;
+    FORWARD(plan_first_not_finite(fit->plan, &layer));
+    return fail_diverged(fit, rate, "the loss", loss, "first in the output of ", layer ? layer : "the loss itself");
 }
 
-static cf_status fail_tensor(const Fit *fit, int i, double rate) {
+/* Names the first tensor in the model's order, whatever thread met it first. Finite losses do not show that batch norm's statistics are
+ * not: it divides by an infinite variance and goes on with zeros. */
+static cf_status check_tensors(const Fit *fit, double rate, bool statistics_alone) {
     const Parameters *parameters = &fit->model->parameters;
-    const Parameter *parameter = &parameters->table[i];
-    const float *values = parameters->values + parameter->offset;
-    return FAIL(CF_DIVERGED,
-                "%s became %g in epoch %d, step %lld (step %lld in all), though the loss was still finite, at learning "
-                "rate %g; a lower rate (try %.2g) or a batch norm (bn) before the activations usually helps",
-                parameter->name, without_sign_of_nan((double)values[parameter_first_unsound(parameter, values)]),
-                fit->state.epoch + 1, (long long)fit->state.step + 1, (long long)fit->state.steps_done + 1, rate,
-                rate / 10);
-}
-
-/* Finite losses do not show it: batch norm divides by an infinite variance and goes on with zeros. */
-static cf_status check_statistics(const Fit *fit, double rate) {
-    const Parameters *parameters = &fit->model->parameters;
-    for (int i = 0; i < parameters->count; i++)
-        if (!parameters->table[i].trainable && !is_sound(parameters, i)) return fail_tensor(fit, i, rate);
+    for (int i = 0; i < parameters->count; i++) {
+        const Parameter *parameter = &parameters->table[i];
+        const float *values = parameters->values + parameter->offset;
+        if (statistics_alone && parameter->trainable) continue;
+        const size_t unsound = parameter_first_unsound(parameter, values);
+        if (unsound < parameter->count)
+            return fail_diverged(fit, rate, parameter->name, (double)values[unsound],
+                                 "though the loss was still finite", "");
+    }
     return CF_OK;
 }
 
-/* Names the first tensor in the model's order, whatever thread met it first. */
-static cf_status fail_update(const Fit *fit, double rate) {
-    const Parameters *parameters = &fit->model->parameters;
-    for (int i = 0; i < parameters->count; i++)
-        if (!is_sound(parameters, i)) return fail_tensor(fit, i, rate);
-    return FAIL(
-        CF_DIVERGED,
-        "the squares of the gradients, of which Adam keeps a mean, became infinite in epoch %d, step %lld "
-        "(step %lld in all), at learning rate %g; a batch norm (bn) before the activations or another optimizer "
-        "usually helps",
-        fit->state.epoch + 1, (long long)fit->state.step + 1, (long long)fit->state.steps_done + 1, rate);
-}
-
-static cf_status update(Fit *fit, double rate) {
+static cf_status update_weights(Fit *fit, double rate) {
     if (fit->adaptation && adaptation_measures_only(fit->adaptation)) {
         fit->optimizer.steps++;
         return CF_OK;
     }
-    cf_status status = optimizer_step(&fit->optimizer, fit->model->parameters.values, plan_gradient(fit->plan), rate,
-                                      fit->threads_now);
-    return status == CF_DIVERGED ? fail_update(fit, rate) : status;
+    const cf_status status = optimizer_step(&fit->optimizer, fit->model->parameters.values, plan_gradient(fit->plan),
+                                            rate, fit->threads_now);
+    if (status != CF_DIVERGED) return status;
+    FORWARD(check_tensors(fit, rate, false));
+    return FAIL(
+        CF_DIVERGED,
+        "the squares of the gradients, of which Adam keeps a mean, became infinite in epoch %d, step %lld (step %lld in all), "
+        "at learning rate %g; a batch norm (bn) before the activations or another optimizer usually helps",
+        fit->state.epoch + 1, (long long)fit->state.step + 1, (long long)fit->state.steps_done + 1, rate);
 }
 
 static void choose_threads(Fit *fit) {
@@ -224,9 +212,9 @@ static cf_status train_step(Fit *fit, bool *stop) {
     int n;
     double rate = rate_of_step(fit, s->steps_done), begin = clock_seconds();
     FORWARD(forward_and_back(fit, &result, &n));
-    if (!isfinite(result.loss)) return fail_diverged(fit, result.loss, rate);
-    FORWARD(check_statistics(fit, rate));
-    FORWARD(update(fit, rate));
+    FORWARD(check_loss(fit, result.loss, rate));
+    FORWARD(check_tensors(fit, rate, true));
+    FORWARD(update_weights(fit, rate));
     FORWARD(average_step(&fit->average, fit->model->parameters.values, s->steps_done + 1, fit->threads_now));
     double seconds = clock_seconds() - begin;
     s->loss_sum += result.loss;
@@ -246,13 +234,13 @@ static cf_status train_step(Fit *fit, bool *stop) {
 }
 
 /* The caller's wish to stop. Several ranks do so together, one step later. */
-static bool go_on(Fit *fit, bool wish) {
+static bool note_wish(Fit *fit, bool wish) {
     fit->stop_wanted |= !wish;
     return wish || fit->files->ranks > 1;
 }
 
 /* Reports; false when the caller wants to stop. */
-static bool report(const Fit *fit, const EpochRow *done, bool best) {
+static bool report_progress(const Fit *fit, const EpochRow *done, bool best) {
     const FitState *s = &fit->state;
     if (!fit->options->progress) return true;
     /* Resumed behind an epoch's last step, nothing was done here yet: the speed is that of the epoch so far. */
@@ -279,7 +267,7 @@ static bool report(const Fit *fit, const EpochRow *done, bool best) {
     return fit->options->progress(&p, fit->options->progress_context);
 }
 
-static cf_status interrupted(Fit *fit) {
+static cf_status fail_interrupted(Fit *fit) {
     FORWARD(fit_save(fit));
     return FAIL(CF_INTERRUPTED, "stopped in epoch %d after step %lld of %lld; %s", fit->state.epoch + 1,
                 (long long)fit->state.step, (long long)fit->steps_per_epoch,
@@ -295,8 +283,8 @@ static cf_status validate(Fit *fit, EpochRow *row) {
     quantization_begin(fit->quantization, &fit->model->parameters);
     cf_status status = plan_use_parameters(fit->plan);
     if (!status)
-        status = classify_with(fit->plan, &fit->feed, fit->validation->images, fit->validation->count, fit->model->classes,
-                               NULL, &result);
+        status = classify_with(fit->plan, &fit->feed, fit->validation->images, fit->validation->count,
+                               fit->model->classes, NULL, &result);
     quantization_end(fit->quantization, &fit->model->parameters);
     FORWARD(status);
     row->validation_loss = result.loss / (double)fit->validation->count;
@@ -305,12 +293,6 @@ static cf_status validate(Fit *fit, EpochRow *row) {
             "the validation loss became %g after epoch %d at learning rate %g; a lower rate (try %.2g) usually helps",
             without_sign_of_nan(row->validation_loss), fit->state.epoch + 1, row->rate, row->rate / 10);
     return CF_OK;
-}
-
-/* The weights as they are now become the best ones. */
-static cf_status keep_best(Fit *fit) {
-    memcpy(fit->best, fit->model->parameters.values, fit->model->parameters.total * sizeof *fit->best);
-    return fit->files->best ? cf_model_save(fit->model, fit->files->best) : CF_OK;
 }
 
 /* What stands for the weights is in their place until it is called again. */
@@ -339,7 +321,7 @@ static cf_status measure_statistics(Fit *fit) {
     return CF_OK;
 }
 
-static void show(const Fit *fit, int done, int epoch) {
+static void show_validated(const Fit *fit, int done, int epoch) {
     if (fit->files->validated) fit->files->validated(&fit->state, done, epoch, fit->files->context);
 }
 
@@ -347,7 +329,7 @@ static void show(const Fit *fit, int done, int epoch) {
 static void show_best(Fit *fit) {
     if (!fit->state.best_epoch) return;
     exchange(fit, fit->best);
-    show(fit, fit->state.epoch, fit->state.best_epoch);
+    show_validated(fit, fit->state.epoch, fit->state.best_epoch);
     exchange(fit, fit->best);
 }
 
@@ -360,8 +342,11 @@ static cf_status judge(Fit *fit, EpochRow *row, bool *best) {
     if (average && average == fit->average.mean) FORWARD(measure_statistics(fit));
     FORWARD(validate(fit, row));
     *best = early_stopping_note(s, row, fit->options->stop_on);
-    if (*best) FORWARD(keep_best(fit));
-    show(fit, s->epoch + 1, s->epoch + 1);
+    if (*best) {
+        memcpy(fit->best, fit->model->parameters.values, fit->model->parameters.total * sizeof *fit->best);
+        if (fit->files->best) FORWARD(cf_model_save(fit->model, fit->files->best));
+    }
+    show_validated(fit, s->epoch + 1, s->epoch + 1);
     exchange(fit, average);
     return average ? quantization_measure(fit->quantization) : CF_OK;
 }
@@ -377,7 +362,7 @@ static cf_status finish_epoch(Fit *fit, bool *wish) {
     row->images_per_second = (double)s->seen / s->step_seconds;
     bool best = false;
     FORWARD(judge(fit, row, &best));
-    *wish = go_on(fit, report(fit, row, best));
+    *wish = note_wish(fit, report_progress(fit, row, best));
     if (fit->files->history) FORWARD(history_write(fit->files->history, s->rows, s->epoch + 1));
     s->epoch++;
     s->step = s->seen = s->correct = 0;
@@ -385,7 +370,7 @@ static cf_status finish_epoch(Fit *fit, bool *wish) {
     return fit_save(fit);
 }
 
-static bool finished(const Fit *fit) {
+static bool is_finished(const Fit *fit) {
     const cf_train_options *o = fit->options;
     /* Patience begins when all learn. */
     const int patience = fit->state.epoch - o->head_epochs < o->patience ? 0 : o->patience;
@@ -394,13 +379,13 @@ static bool finished(const Fit *fit) {
 
 /* ---- What the frozen part gives, once for all epochs ---- */
 
-static bool tell_features(double share, void *context) {
+static bool report_features(double share, void *context) {
     Fit *fit = context;
     const cf_progress p = {.epoch = fit->state.epoch + 1,
                            .epochs = fit->options->epochs,
                            .steps = fit->steps_per_epoch,
                            .prepared = share};
-    return go_on(fit, !fit->options->progress || fit->options->progress(&p, fit->options->progress_context));
+    return note_wish(fit, !fit->options->progress || fit->options->progress(&p, fit->options->progress_context));
 }
 
 /* The same floats that a step would compute: inference and frozen layers are the same kernels on the same slices. */
@@ -408,7 +393,7 @@ static cf_status compute_features(Fit *fit) {
     const int layer = fit->first - 1;
     const size_t size = features_size(fit->model, layer);
     const cf_subset *parts[] = {fit->train, fit->validation};
-    ClassifyOptions options = {fit->engine, fit->threads, .progress = tell_features, .context = fit};
+    ClassifyOptions options = {fit->engine, fit->threads, .progress = report_features, .context = fit};
     size_t place = 0;
     free(fit->places);
     fit->places = NULL;
@@ -416,48 +401,40 @@ static cf_status compute_features(Fit *fit) {
     FORWARD(memory_new((fit->train->count + fit->validation->count) * size, sizeof(float), &fit->features));
     for (int p = 0; p < 2; p++) {
         const cf_status status = features_compute(fit->model, layer, parts[p], &options, fit->features + place * size);
-        if (status == CF_INTERRUPTED) return interrupted(fit);
+        if (status == CF_INTERRUPTED) return fail_interrupted(fit);
         FORWARD(status);
         for (size_t i = 0; i < parts[p]->count; i++) fit->places[parts[p]->images[i]] = (uint32_t)place++;
     }
     return use_features(fit);
 }
 
-/* Pseudo-labels are by the weights that predict. */
-static cf_status begin_target(Fit *fit) {
-    const FitState *s = &fit->state;
-    exchange(fit, fit->average.moving);
-    const cf_status status = adaptation_epoch(fit->adaptation, s->epoch, s->step);
-    exchange(fit, fit->average.moving);
-    return status;
-}
-
-static cf_status begin_epoch(Fit *fit) {
+static cf_status run_epoch(Fit *fit) {
     const int epoch = fit->state.epoch;
+    bool wish = true, stop;
     if (fit->head_alone != is_first_phase(fit, epoch)) FORWARD(lay_out(fit));
     if (fit->first && !fit->features) FORWARD(compute_features(fit));
     train_loss_epoch(&fit->loss, epoch);
-    if (fit->adaptation) return begin_target(fit);
-    batches_epoch(fit->batches, epoch);
-    return CF_OK;
-}
-
-static cf_status run_epoch(Fit *fit) {
-    bool wish = true, stop;
-    FORWARD(begin_epoch(fit));
+    if (fit->adaptation) {
+        exchange(fit, fit->average.moving); /* pseudo-labels are by the weights that predict */
+        const cf_status status = adaptation_epoch(fit->adaptation, epoch, fit->state.step);
+        exchange(fit, fit->average.moving);
+        FORWARD(status);
+    } else {
+        batches_epoch(fit->batches, epoch);
+    }
     while (fit->state.step < fit->steps_per_epoch) {
         FORWARD(train_step(fit, &stop));
-        if (!go_on(fit, report(fit, NULL, false)) || stop) return interrupted(fit);
+        if (!note_wish(fit, report_progress(fit, NULL, false)) || stop) return fail_interrupted(fit);
         if (clock_seconds() - fit->last_checkpoint > checkpoint_seconds) FORWARD(fit_save(fit));
     }
     FORWARD(finish_epoch(fit, &wish));
-    return wish || finished(fit) ? CF_OK : interrupted(fit);
+    return wish || is_finished(fit) ? CF_OK : fail_interrupted(fit);
 }
 
 /* ---- The whole ---- */
 
-static void fill_report(Fit *fit, FitReport *report_out) {
-    cf_train_result *r = &report_out->result;
+static void make_report(Fit *fit, FitReport *report) {
+    cf_train_result *r = &report->result;
     bool worked = fit->training_seconds > 0;
     r->epochs_run = fit->state.epoch;
     r->best_epoch = fit->state.best_epoch;
@@ -466,12 +443,12 @@ static void fill_report(Fit *fit, FitReport *report_out) {
     r->seconds = clock_seconds() - fit->start;
     r->images_per_second = worked ? (double)fit->images_here / fit->training_seconds : 0;
     r->gflops = worked ? fit->flops_here / fit->training_seconds / 1e9 : 0;
-    report_out->rows = fit->state.rows;
-    fit->state.rows = NULL;
+    report->rows = memory_take(&fit->state.rows);
 }
 
 cf_status fit(cf_model *model, const cf_split *split, const cf_train_options *options, const FitFiles *files,
-              FitReport *report_out) {
+              FitReport *report) {
+    AUTO(fit_free)
     Fit run = {.model = model,
                .train = cf_split_part(split, CF_TRAIN),
                .validation = cf_split_part(split, CF_VALIDATION),
@@ -479,19 +456,15 @@ cf_status fit(cf_model *model, const cf_split *split, const cf_train_options *op
                .files = files,
                .threads = slices_threads(options->threads),
                .precision = options->precision};
-    cf_status status;
     FORWARD(train_options_check(options));
-    FORWARD_TO(done, prepare(&run));
-    if (files->accepted) FORWARD_TO(done, files->accepted(files->context));
+    FORWARD(prepare(&run));
+    if (files->accepted) FORWARD(files->accepted(files->context));
     show_best(&run);
-    if (files->keeps_start && !run.state.steps_done) FORWARD_TO(done, fit_save(&run));
-    while (!finished(&run)) FORWARD_TO(done, run_epoch(&run));
+    if (files->keeps_start && !run.state.steps_done) FORWARD(fit_save(&run));
+    while (!is_finished(&run)) FORWARD(run_epoch(&run));
     memcpy(model->parameters.values, run.best, model->parameters.total * sizeof *run.best);
-    status = CF_OK;
-    if (report_out) fill_report(&run, report_out);
-done:
-    release(&run);
-    return status;
+    if (report) make_report(&run, report);
+    return CF_OK;
 }
 
 cf_status cf_train(cf_model *model, const cf_split *split, const cf_train_options *options, cf_train_result *result) {
@@ -501,17 +474,4 @@ cf_status cf_train(cf_model *model, const cf_split *split, const cf_train_option
     if (result) *result = made.result;
     free(made.rows);
     return CF_OK;
-}
-
-cf_status history_write(const char *path, const EpochRow *rows, int count) {
-    FileDraft draft;
-    FORWARD(file_draft(path, &draft));
-    fputs(
-        "epoch,learning_rate,train_loss,train_accuracy,validation_loss,validation_accuracy,seconds,images_per_second\n",
-        draft.stream);
-    for (int i = 0; i < count; i++)
-        fprintf(draft.stream, "%d,%.9g,%.9g,%.9g,%.9g,%.9g,%.3f,%.0f\n", rows[i].epoch, rows[i].rate,
-                rows[i].train_loss, rows[i].train_accuracy, rows[i].validation_loss, rows[i].validation_accuracy,
-                rows[i].seconds, rows[i].images_per_second);
-    return file_commit(&draft);
 }

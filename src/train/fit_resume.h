@@ -18,6 +18,7 @@ typedef struct Fit {
     cf_precision precision; /* in use */
     Plan *plan;
     Batches *batches; /* of the training part */
+    const Batches *paced_by; /* of which an epoch is made: these, or those of the images that it adapts to */
     Adaptation *adaptation; /* NULL: none */
     Feed feed;        /* of the validation part */
     bool head_alone;  /* learns, by the plan */
@@ -53,4 +54,4 @@ cf_status fit_save(Fit *fit);
 /* Where several ranks train together: all begin with what the first one has, which the others' settings and data must fit. */
 cf_status fit_share(Fit *fit);
 /* Reads the last checkpoint, or, where that is damaged, the one before it. */
-cf_status fit_go_on(Fit *fit);
+cf_status fit_resume(Fit *fit);

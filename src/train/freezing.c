@@ -27,7 +27,7 @@ static void freeze_backbone(const LayerList *layers, const bool *head, bool *fro
     }
 }
 
-static cf_status choose(const cf_train_options *options, const cf_model *model, Freezing *f) {
+static cf_status choose_layers(const cf_train_options *options, const cf_model *model, Freezing *f) {
     const int count = f->layers->count;
     int last = -1;
     layer_list_mark_heads(f->layers, f->head);
@@ -44,35 +44,25 @@ static cf_status choose(const cf_train_options *options, const cf_model *model, 
                 f->layers->layers[count - 1].name);
 }
 
-static cf_status find_drawn(const cf_train_options *options, bool *drawn) {
-    Augmentation *augmentation;
-    FORWARD(augmentation_new(options->augment, &augmentation));
-    *drawn = options->quantize != CF_QUANTIZE_NONE || options->sample == CF_SMOTE || strcmp(options->teacher, "none") != 0 || !augmentation_is_empty(augmentation);
-    augmentation_free(augmentation);
-    return CF_OK;
-}
-
 cf_status freezing_new(const cf_train_options *options, const cf_model *model, Freezing *freezing) {
     const size_t count = (size_t)model->layers.count;
+    AUTO(augmentation_free_at) Augmentation *augmentation = NULL;
+    AUTO(freezing_free)
     Freezing made = {.layers = &model->layers,
                      .parameters = &model->parameters,
                      .lr_backbone = options->lr_backbone,
                      .head_epochs = options->head_epochs};
-    cf_status status;
-    FORWARD_TO(failed, memory_new(count, sizeof *made.head, &made.head));
-    FORWARD_TO(failed, memory_new(count, sizeof *made.kept, &made.kept));
-    FORWARD_TO(failed, memory_new(count, sizeof *made.at_first, &made.at_first));
-    FORWARD_TO(failed, find_drawn(options, &made.drawn));
-    status = choose(options, model, &made);
-    if (status) {
-        status_prefix(status, "freeze");
-        goto failed;
-    }
+    FORWARD(memory_new(count, sizeof *made.head, &made.head));
+    FORWARD(memory_new(count, sizeof *made.kept, &made.kept));
+    FORWARD(memory_new(count, sizeof *made.at_first, &made.at_first));
+    FORWARD(augmentation_new(options->augment, &augmentation));
+    made.drawn = options->quantize != CF_QUANTIZE_NONE || options->sample == CF_SMOTE ||
+                 strcmp(options->teacher, none) != 0 || !augmentation_is_empty(augmentation);
+    const cf_status status = choose_layers(options, model, &made);
+    if (status) return status_prefix(status, "freeze");
     *freezing = made;
+    made = (Freezing){0};
     return CF_OK;
-failed:
-    freezing_free(&made);
-    return status;
 }
 
 void freezing_free(Freezing *freezing) {

@@ -3,7 +3,6 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "data/split.h"
-#include "train/smote.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -54,21 +53,17 @@ static cf_status sort_by_class(Sampler *s) {
 
 /* As many images as there are, shared out over the classes that have any. */
 static cf_status share_out(Sampler *s) {
-    size_t *weights, *shares = NULL;
-    cf_status status;
+    AUTO_FREE size_t *weights = NULL, *shares = NULL;
     FORWARD(memory_new((size_t)s->classes, sizeof *weights, &weights));
-    FORWARD_TO(done, memory_new((size_t)s->classes, sizeof *shares, &shares));
+    FORWARD(memory_new((size_t)s->classes, sizeof *shares, &shares));
     for (int k = 0; k < s->classes; k++) {
         const size_t count = s->parts[k].count;
         /* split_share_out takes whole numbers below 2^32. */
         weights[k] = s->kind == CF_SQRT ? (size_t)(sqrt((double)count) * 65535) : count > 0;
     }
-    FORWARD_TO(done, split_share_out(weights, s->classes, s->train->count, shares));
+    FORWARD(split_share_out(weights, s->classes, s->train->count, shares));
     for (int k = 0; k < s->classes; k++) s->parts[k].share = shares[k];
-done:
-    free(weights);
-    free(shares);
-    return status;
+    return CF_OK;
 }
 
 /* Puts a random order of the class's images into s->list. */
@@ -83,43 +78,38 @@ static bool is_smote(cf_sample kind) {
     return kind == CF_SMOTE || kind == CF_SMOTE_FEATURES;
 }
 
-static cf_status choose_bases(Sampler *s, int class) {
-    ClassPart *part = &s->parts[class];
-    FAIL_IF(part->count < 2, CF_BAD_USE,
-            "sample smote: at least two training images of a class expected, found one of %s; leave the class out of "
-            "the data, or take balanced",
-            s->train->set->class_names[class]);
-    part->bases = part->synthetic < part->count ? part->synthetic : part->count;
-    part->k = part->count > SMOTE_NEIGHBORS ? SMOTE_NEIGHBORS : (int)part->count - 1;
-    shuffle_class(s, class, RNG_SMOTE_BASE, 0);
-    memcpy(s->by_class + part->first, s->list, part->count * sizeof *s->list);
-    return memory_new(part->bases * (size_t)part->k, sizeof *part->neighbors, &part->neighbors);
-}
-
-static cf_status find_neighbors(const Sampler *s, const Feed *feed, const ClassPart *part, int threads) {
-    uint32_t *images;
-    FORWARD(memory_new(part->count, sizeof *images, &images));
-    for (size_t i = 0; i < part->count; i++) images[i] = s->train->images[s->by_class[part->first + i]];
-    cf_status status = smote_neighbors(feed, images, part->count, part->bases, part->k, threads, part->neighbors);
-    free(images);
-    return status;
-}
-
-static cf_status find_all_neighbors(const Sampler *s, const Feed *feed, int threads) {
-    for (int k = 0; k < s->classes; k++)
-        if (s->parts[k].synthetic) FORWARD(find_neighbors(s, feed, &s->parts[k], threads));
+static cf_status find_neighbors(const Sampler *s, const Feed *feed, int threads) {
+    AUTO_FREE uint32_t *images = NULL;
+    FORWARD(memory_new(s->train->count, sizeof *images, &images));
+    for (int k = 0; k < s->classes; k++) {
+        const ClassPart *part = &s->parts[k];
+        for (size_t i = 0; i < part->count; i++) images[i] = s->train->images[s->by_class[part->first + i]];
+        if (!part->synthetic) continue;
+        FORWARD(smote_neighbors(feed, images, part->count, part->bases, part->k, threads, part->neighbors));
+    }
     return CF_OK;
 }
 
-static cf_status fill_up(Sampler *s) {
+/* How many images each class lacks, and which of its own they begin at: the first of a random order. */
+static cf_status plan_synthetic(Sampler *s) {
     size_t largest = 0;
     for (int k = 0; k < s->classes; k++)
         if (s->parts[k].count > largest) largest = s->parts[k].count;
     for (int k = 0; k < s->classes; k++) {
-        if (s->parts[k].count == 0 || s->parts[k].count == largest) continue;
-        s->parts[k].synthetic = largest - s->parts[k].count;
-        FORWARD(choose_bases(s, k));
-        s->count += s->parts[k].synthetic;
+        ClassPart *part = &s->parts[k];
+        if (part->count == 0 || part->count == largest) continue;
+        FAIL_IF(
+            part->count < 2, CF_BAD_USE,
+            "sample smote: at least two training images of a class expected, found one of %s; leave the class out of the data, or "
+            "take balanced",
+            s->train->set->class_names[k]);
+        part->synthetic = largest - part->count;
+        part->bases = part->synthetic < part->count ? part->synthetic : part->count;
+        part->k = part->count > SMOTE_NEIGHBORS ? SMOTE_NEIGHBORS : (int)part->count - 1;
+        shuffle_class(s, k, RNG_SMOTE_BASE, 0);
+        memcpy(s->by_class + part->first, s->list, part->count * sizeof *s->list);
+        FORWARD(memory_new(part->bases * (size_t)part->k, sizeof *part->neighbors, &part->neighbors));
+        s->count += part->synthetic;
     }
     FAIL_IF(s->count > UINT32_MAX, CF_BAD_USE, "sample smote: at most %u images of an epoch expected, found %zu",
             UINT32_MAX, s->count);
@@ -128,30 +118,26 @@ static cf_status fill_up(Sampler *s) {
 
 cf_status sampler_new(const cf_subset *train, const Feed *feed, const cf_train_options *options, int threads,
                       Sampler **sampler) {
-    Sampler *s;
-    cf_status status;
+    AUTO(sampler_free_at) Sampler *s = NULL;
     FORWARD(memory_new(1, sizeof *s, &s));
     s->train = train;
     s->kind = options->sample;
     s->seed = options->seed;
     s->count = train->count;
-    FORWARD_TO(failed, sort_by_class(s));
-    FORWARD_TO(failed, memory_new(train->count, sizeof *s->list, &s->list));
-    FORWARD_TO(failed, memory_new(train->count, sizeof *s->copies, &s->copies));
-    if (s->kind == CF_BALANCED || s->kind == CF_SQRT) FORWARD_TO(failed, share_out(s));
-    if (is_smote(s->kind)) FORWARD_TO(failed, fill_up(s));
-    if (s->kind == CF_SMOTE) FORWARD_TO(failed, find_all_neighbors(s, feed, threads));
-    FORWARD_TO(failed, memory_new(s->count, sizeof *s->chosen, &s->chosen));
-    FORWARD_TO(failed, memory_new(s->count, sizeof *s->drawn, &s->drawn));
-    *sampler = s;
+    FORWARD(sort_by_class(s));
+    FORWARD(memory_new(train->count, sizeof *s->list, &s->list));
+    FORWARD(memory_new(train->count, sizeof *s->copies, &s->copies));
+    if (s->kind == CF_BALANCED || s->kind == CF_SQRT) FORWARD(share_out(s));
+    if (is_smote(s->kind)) FORWARD(plan_synthetic(s));
+    if (s->kind == CF_SMOTE) FORWARD(find_neighbors(s, feed, threads));
+    FORWARD(memory_new(s->count, sizeof *s->chosen, &s->chosen));
+    FORWARD(memory_new(s->count, sizeof *s->drawn, &s->drawn));
+    *sampler = memory_take(&s);
     return CF_OK;
-failed:
-    sampler_free(s);
-    return status;
 }
 
 cf_status sampler_use_features(Sampler *s, const Feed *feed, int threads) {
-    return s->kind == CF_SMOTE_FEATURES ? find_all_neighbors(s, feed, threads) : CF_OK;
+    return s->kind == CF_SMOTE_FEATURES ? find_neighbors(s, feed, threads) : CF_OK;
 }
 
 void sampler_free(Sampler *s) {

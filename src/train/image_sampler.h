@@ -39,3 +39,13 @@ void sampler_epoch(Sampler *sampler, int epoch);
 /* [sampler_count], of the last sampler_epoch; as long as the sampler, or until the next. */
 const Drawn *sampler_images(const Sampler *sampler);
 void sampler_free(Sampler *sampler);
+AUTO_HANDLE(Sampler, sampler_free)
+
+/* ---- smote.c ---- */
+
+enum { SMOTE_NEIGHBORS = 5 };
+
+/* neighbors[query][k], each a place in `images` [count]: the k nearest to each of the first `queries` images, the nearest first,
+ * itself left out. k < count, k <= SMOTE_NEIGHBORS. `feed` was made for `threads` or more. */
+cf_status smote_neighbors(const Feed *feed, const uint32_t *images, size_t count, size_t queries, int k, int threads,
+                          uint32_t *neighbors);

@@ -5,9 +5,9 @@
 #include "nn/model.h"
 #include "nn/optimizer.h"
 #include "train/batches.h"
-#include "train/train_loss.h"
 #include "train/distillation.h"
 #include "train/freezing.h"
+#include "train/train_loss.h"
 #include "train/train_options.h"
 
 #include <math.h>
@@ -73,7 +73,7 @@ typedef struct Test {
     double sum, lowest;
 } Test;
 
-static void release(Test *test) {
+static void test_free(Test *test) {
     plan_free(test->plan);
     batches_free(test->batches);
     train_loss_free(&test->loss);
@@ -82,24 +82,16 @@ static void release(Test *test) {
     optimizer_free(&test->optimizer);
 }
 
-/* Those of the first epoch: before what waits for head_epochs. */
-static cf_status take_paces(Test *test) {
-    Pace *paces;
-    FORWARD(memory_new((size_t)test->parameters->count, sizeof *paces, &paces));
-    freezing_paces(&test->freezing, 0, 0, paces);
-    const cf_status status = optimizer_pace(&test->optimizer, test->options, test->parameters, paces);
-    free(paces);
-    return status;
-}
-
 static cf_status prepare(cf_model *model, Test *test) {
     const cf_train_options *o = test->options;
     cf_precision precision = o->precision;
     const char *const *names = (const char *const *)model->class_names;
     const Engine *engine;
+    AUTO_FREE Pace *paces = NULL;
     FAIL_IF(o->sample == CF_SMOTE_FEATURES, CF_BAD_USE,
             "the range test makes no features for sample smote-features; look for a rate with balanced");
-    FAIL_IF(o->quantize != CF_QUANTIZE_NONE, CF_BAD_USE, "the range test computes in float32; look for a rate without quantize");
+    FAIL_IF(o->quantize != CF_QUANTIZE_NONE, CF_BAD_USE,
+            "the range test computes in float32; look for a rate without quantize");
     FAIL_IF(o->adapt != CF_ADAPT_NONE, CF_BAD_USE,
             "the range test sees no target: adapt none expected; look for a rate on the source alone");
     FORWARD(engine_choose(o->engine, &precision, &engine));
@@ -116,13 +108,10 @@ static cf_status prepare(cf_model *model, Test *test) {
     FORWARD(plan_new(&model->layers, &model->parameters, &plan, &test->plan));
     FORWARD(batches_new(test->train, model->layers.input, names, model->classes, o, test->threads, &test->batches));
     FORWARD(optimizer_new(o, engine->kernels, &model->parameters, &test->optimizer));
-    return take_paces(test);
-}
-
-static void begin_pass(Test *test, int pass) {
-    batches_epoch(test->batches, pass);
-    train_loss_epoch(&test->loss, pass);
-    test->pass = pass;
+    /* The paces of the first epoch: before what waits for head_epochs. */
+    FORWARD(memory_new((size_t)test->parameters->count, sizeof *paces, &paces));
+    freezing_paces(&test->freezing, 0, 0, paces);
+    return optimizer_pace(&test->optimizer, o, test->parameters, paces);
 }
 
 /* *more: the test goes on. */
@@ -131,7 +120,11 @@ static cf_status take_step(Test *test, int step, LrRange *result, bool *more) {
     const double rate = lr_range_rate(test->range, step);
     StepResult got;
     int n;
-    if (step / steps != test->pass) begin_pass(test, (int)(step / steps));
+    if (step / steps != test->pass) {
+        test->pass = (int)(step / steps);
+        batches_epoch(test->batches, test->pass);
+        train_loss_epoch(&test->loss, test->pass);
+    }
     const Sample *samples = batches_step(test->batches, step % steps, &n);
     FORWARD(distillation_teach(test->distillation, &samples, n, test->threads));
     FORWARD(plan_train_samples(test->plan, samples, n, step, &got));
@@ -142,7 +135,7 @@ static cf_status take_step(Test *test, int step, LrRange *result, bool *more) {
     if (step == 0 || smoothed < test->lowest) test->lowest = smoothed;
     *more = smoothed <= too_large * test->lowest;
     if (!*more) return CF_OK;
-    cf_status status =
+    const cf_status status =
         optimizer_step(&test->optimizer, test->parameters->values, plan_gradient(test->plan), rate, test->threads);
     *more = status != CF_DIVERGED;
     return *more ? status : CF_OK;
@@ -169,23 +162,20 @@ static cf_status run_range(Test *test, LrRange *result) {
 
 cf_status lr_range_test(cf_model *model, const cf_split *split, const cf_train_options *options,
                         const LrRangeOptions *range, LrRange *result) {
+    AUTO(test_free)
     Test test = {.train = cf_split_part(split, CF_TRAIN),
                  .options = options,
                  .range = range,
                  .parameters = &model->parameters,
                  .threads = slices_threads(options->threads),
                  .pass = -1};
-    LrRange made = {0};
+    AUTO(lr_range_free) LrRange made = {0};
     FORWARD(train_options_check(options));
     FAIL_IF(!(range->from > 0 && range->from < range->to), CF_BAD_USE,
             "rates that grow expected, from above 0; found %g to %g", range->from, range->to);
-    cf_status status = prepare(model, &test);
-    if (!status) status = run_range(&test, &made);
-    release(&test);
-    if (status) {
-        lr_range_free(&made);
-        return status;
-    }
+    FORWARD(prepare(model, &test));
+    FORWARD(run_range(&test, &made));
     *result = made;
+    made = (LrRange){0};
     return CF_OK;
 }

@@ -1,35 +1,29 @@
 #include "train/quantization.h"
 
 #include "base/memory.h"
+#include "base/numbers.h"
 #include "nn/int8/int8.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static cf_status prepare(Quantization *q) {
-    const size_t layers = (size_t)q->model->layers.count;
-    FORWARD(memory_new(layers, sizeof *q->ranges, &q->ranges));
-    FORWARD(memory_new(layers, sizeof *q->weights, &q->weights));
-    FORWARD(memory_new(q->model->parameters.total, sizeof *q->learnt, &q->learnt));
-    return quantization_measure(q);
-}
-
 cf_status quantization_new(const cf_train_options *options, const cf_model *model, const cf_subset *images,
                            const Engine *engine, int threads, Quantization **quantization) {
-    Quantization *made;
+    AUTO(quantization_free_at) Quantization *made = NULL;
+    const size_t layers = (size_t)model->layers.count;
     *quantization = NULL;
     if (options->quantize == CF_QUANTIZE_NONE) return CF_OK;
     FAIL_IF(engine->kernels->element != sizeof(float), CF_BAD_USE,
             "quantize int8 rounds float32 to 8 bits: precision f32 expected, found bf16");
     FORWARD(memory_new(1, sizeof *made, &made));
     *made = (Quantization){.model = model, .images = images, .engine = engine, .threads = threads};
-    const cf_status status = prepare(made);
-    if (status) {
-        quantization_free(made);
-        return status_prefix(status, "quantize int8");
-    }
-    *quantization = made;
+    FORWARD(memory_new(layers, sizeof *made->ranges, &made->ranges));
+    FORWARD(memory_new(layers, sizeof *made->weights, &made->weights));
+    FORWARD(memory_new(model->parameters.total, sizeof *made->learnt, &made->learnt));
+    const cf_status status = quantization_measure(made);
+    if (status) return status_prefix(status, "quantize int8");
+    *quantization = memory_take(&made);
     return CF_OK;
 }
 
@@ -49,18 +43,14 @@ cf_status quantization_measure(Quantization *q) {
     return q ? int8_ranges(q->model, q->images, q->engine, q->threads, q->ranges, q->weights) : CF_OK;
 }
 
-static void round_filter(float *values, size_t size) {
-    double largest = 0;
-    for (size_t i = 0; i < size; i++) largest = fmax(largest, fabs((double)values[i]));
-    const double scale = fmax(largest / 127, 1e-30);
-    for (size_t i = 0; i < size; i++) values[i] = (float)((double)lround((double)values[i] / scale) * scale);
-}
-
 /* Weights that are no numbers stay what they are: the step tells of them. */
 static void round_weights(const Parameter *parameter, float *values) {
     const size_t filters = parameter->shape[0], size = parameter->count / filters;
     if (parameter_first_unsound(parameter, values) < parameter->count) return;
-    for (size_t k = 0; k < filters; k++) round_filter(values + k * size, size);
+    for (float *filter = values; filter < values + parameter->count; filter += size) {
+        const double scale = fmax(largest_magnitude(filter, size) / 127, 1e-30);
+        for (size_t i = 0; i < size; i++) filter[i] = (float)((double)lround((double)filter[i] / scale) * scale);
+    }
 }
 
 static bool is_rounded(const Quantization *q, const Parameter *parameter) {

@@ -26,6 +26,7 @@ typedef struct Quantization {
 cf_status quantization_new(const cf_train_options *options, const cf_model *model, const cf_subset *images,
                            const Engine *engine, int threads, Quantization **quantization);
 void quantization_free(Quantization *quantization);
+AUTO_HANDLE(Quantization, quantization_free)
 /* NULL without quantization; as are the next two, which do nothing then. */
 const FakeRange *quantization_ranges(const Quantization *quantization);
 /* The ranges anew, with the model's weights as they are. */

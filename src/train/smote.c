@@ -1,10 +1,14 @@
-#include "train/smote.h"
+/* Nearest images of the same class, for SMOTE (Chawla, Bowyer, Hall, Kegelmeyer 2002).
+ *
+ * Distances are Euclidean, between images as the network gets them, in double, in a fixed order: the neighbours are exact, ties go
+ * to the image that stands first, and no number of threads changes them. Images are prepared in blocks, so that a thread holds
+ * some 4 MB of them, or two images where those are larger. */
+#include "train/image_sampler.h"
 
 #include "base/memory.h"
 #include "base/slices.h"
 
 #include <float.h>
-#include <stdlib.h>
 
 enum { LANES = 8, STRETCH = 128, MOST_BLOCK = 64, BLOCK_FLOATS = 1 << 20 };
 
@@ -75,13 +79,11 @@ cf_status smote_neighbors(const Feed *feed, const uint32_t *images, size_t count
                           uint32_t *neighbors) {
     const size_t size = (size_t)feed->input.C * (size_t)feed->input.H * (size_t)feed->input.W;
     Search s = {feed, images, count, queries, size, BLOCK_FLOATS / size, k, neighbors, NULL, NULL};
-    cf_status status;
+    AUTO_FREE float *scratch = NULL;
+    AUTO_FREE double *distances = NULL;
     s.block = s.block < 1 ? 1 : s.block > MOST_BLOCK ? MOST_BLOCK : s.block;
-    FORWARD_TO(done, memory_new((size_t)threads * (s.block + 1) * size, sizeof *s.scratch, &s.scratch));
-    FORWARD_TO(done, memory_new((size_t)threads * s.block * (size_t)k, sizeof *s.distances, &s.distances));
-    FORWARD_TO(done, slices_run(threads, (int64_t)((queries + s.block - 1) / s.block), search_block, &s));
-done:
-    free(s.scratch);
-    free(s.distances);
-    return status;
+    FORWARD(memory_new((size_t)threads * (s.block + 1) * size, sizeof *scratch, &scratch));
+    FORWARD(memory_new((size_t)threads * s.block * (size_t)k, sizeof *distances, &distances));
+    s.scratch = scratch, s.distances = distances;
+    return slices_run(threads, (int64_t)((queries + s.block - 1) / s.block), search_block, &s);
 }

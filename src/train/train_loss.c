@@ -18,20 +18,6 @@ static const char *const weight_forms[] = {"none", "balanced", "effective BETA",
                                            NULL};
 static const double least_weight = 1e-6, most_weight = 1e6;
 
-static cf_status fail_weights(const char *line) {
-    char forms[120];
-    text_list(weight_forms, forms, sizeof forms);
-    return FAIL(CF_BAD_USE, "%s expected, found %.60s%s", forms, line, text_hint(line, weight_words));
-}
-
-static cf_status read_beta(const char *text, double *beta) {
-    text += strspn(text, " ");
-    FAIL_IF(!text_to_number(text, beta) || *beta < 0 || *beta >= 1, CF_BAD_USE,
-            "effective BETA: a number from 0 to below 1 expected, such as 0.999, found %.60s",
-            *text ? text : "nothing");
-    return CF_OK;
-}
-
 /* The next CLASS:WEIGHT of a list, which moves on; the class's name may have colons. */
 static cf_status next_weight(const char **list, char name[LONGEST_NAME + 1], double *weight) {
     const char *from = *list + strspn(*list, " "), *comma = strchr(from, ',');
@@ -48,7 +34,7 @@ static cf_status next_weight(const char **list, char name[LONGEST_NAME + 1], dou
 }
 
 static cf_status read_weights(const char *line, WeightKind *kind, double *beta) {
-    char name[LONGEST_NAME + 1];
+    char name[LONGEST_NAME + 1], forms[120];
     double weight;
     *kind = WEIGHTS_LISTED;
     for (int k = WEIGHTS_NONE; k <= WEIGHTS_BALANCED; k++)
@@ -56,9 +42,14 @@ static cf_status read_weights(const char *line, WeightKind *kind, double *beta) 
     if (*kind != WEIGHTS_LISTED) return CF_OK;
     if (strncmp(line, "effective", 9) == 0 && (line[9] == ' ' || !line[9])) {
         *kind = WEIGHTS_EFFECTIVE;
-        return read_beta(line + 9, beta);
+        const char *text = line + 9 + strspn(line + 9, " ");
+        FAIL_IF(!text_to_number(text, beta) || *beta < 0 || *beta >= 1, CF_BAD_USE,
+                "effective BETA: a number from 0 to below 1 expected, such as 0.999, found %.60s",
+                *text ? text : "nothing");
+        return CF_OK;
     }
-    if (!strchr(line, ':')) return fail_weights(line);
+    text_list(weight_forms, forms, sizeof forms);
+    FAIL_IF(!strchr(line, ':'), CF_BAD_USE, "%s expected, found %.60s%s", forms, line, text_hint(line, weight_words));
     for (const char *rest = line; rest;) FORWARD(next_weight(&rest, name, &weight));
     return CF_OK;
 }
@@ -82,8 +73,12 @@ typedef struct Counts {
     size_t *of, all, fewest; /* [classes] */
 } Counts;
 
+static void counts_free(Counts *counts) {
+    free(counts->of);
+}
+
 static cf_status count_images(const cf_subset *train, Counts *counts) {
-    int *class_of;
+    AUTO_FREE int *class_of = NULL;
     FORWARD(memory_new((size_t)counts->classes, sizeof *counts->of, &counts->of));
     FORWARD(classes_match(train->set, counts->names, counts->classes, &class_of));
     for (size_t i = 0; i < train->count; i++) {
@@ -92,7 +87,6 @@ static cf_status count_images(const cf_subset *train, Counts *counts) {
         counts->of[class]++;
         counts->all++;
     }
-    free(class_of);
     counts->fewest = SIZE_MAX;
     for (int k = 0; k < counts->classes; k++)
         if (counts->of[k] < counts->fewest) counts->fewest = counts->of[k];
@@ -108,29 +102,14 @@ static cf_status check_counts(const Counts *counts, const char *option) {
     return CF_OK;
 }
 
-static void balanced_weights(const Counts *counts, float *weights) {
-    for (int k = 0; k < counts->classes; k++)
-        weights[k] = (float)((double)counts->all / ((double)counts->classes * (double)counts->of[k]));
-}
-
-/* 1 - beta is the same for all and falls out; 1 - beta^n is formed so that a beta next to 1 keeps its digits. */
-static void effective_weights(const Counts *counts, double beta, float *weights) {
-    double mean = 0;
-    for (int k = 0; k < counts->classes; k++) mean += -1 / expm1((double)counts->of[k] * log(beta)) / counts->classes;
-    for (int k = 0; k < counts->classes; k++)
-        weights[k] = (float)(-1 / expm1((double)counts->of[k] * log(beta)) / mean);
-}
-
 static cf_status fail_class(const Counts *counts, const char *name) {
-    const char **words;
+    AUTO_FREE const char **words = NULL;
     char list[300];
     FORWARD(memory_new((size_t)counts->classes + 1, sizeof *words, &words));
     for (int k = 0; k < counts->classes; k++) words[k] = counts->names[k];
     text_list(words, list, sizeof list);
-    const cf_status status = FAIL(CF_BAD_USE, "class_weights: a class of the training expected (%s), found \"%s\"%s",
-                                  list, name, text_hint(name, words));
-    free(words);
-    return status;
+    return FAIL(CF_BAD_USE, "class_weights: a class of the training expected (%s), found \"%s\"%s", list, name,
+                text_hint(name, words));
 }
 
 static cf_status listed_weights(const Counts *counts, const char *line, float *weights) {
@@ -186,39 +165,43 @@ static cf_status make_weights(const Counts *counts, const cf_train_options *o, W
     loss->weights_from = (int)ceil(o->reweight_from * o->epochs - 1e-9);
     if (kind == WEIGHTS_LISTED) return listed_weights(counts, o->class_weights, loss->weights);
     FORWARD(check_counts(counts, "class_weights"));
-    if (kind == WEIGHTS_BALANCED)
-        balanced_weights(counts, loss->weights);
-    else
-        effective_weights(counts, beta, loss->weights);
+    const size_t *of = counts->of;
+    if (kind == WEIGHTS_BALANCED) {
+        for (int k = 0; k < counts->classes; k++)
+            loss->weights[k] = (float)((double)counts->all / ((double)counts->classes * (double)of[k]));
+        return CF_OK;
+    }
+    /* 1 - beta is the same for all and falls out; 1 - beta^n is formed so that a beta next to 1 keeps its digits. */
+    double mean = 0;
+    for (int k = 0; k < counts->classes; k++) mean += -1 / expm1((double)of[k] * log(beta)) / counts->classes;
+    for (int k = 0; k < counts->classes; k++) loss->weights[k] = (float)(-1 / expm1((double)of[k] * log(beta)) / mean);
     return CF_OK;
 }
 
-static cf_status make_offsets(const Counts *counts, double tau, TrainLoss *loss) {
-    if (tau <= 0) return CF_OK;
-    FORWARD(check_counts(counts, "logit_adjust"));
-    FORWARD(memory_new((size_t)counts->classes, sizeof *loss->offsets, &loss->offsets));
-    for (int k = 0; k < counts->classes; k++)
-        loss->offsets[k] = (float)(tau * log((double)counts->of[k] / (double)counts->all));
-    return CF_OK;
-}
-
-static cf_status make_margins(const Counts *counts, const LossSettings *settings, TrainLoss *loss) {
+/* And margins. */
+static cf_status make_offsets(const Counts *counts, double tau, const LossSettings *settings, TrainLoss *loss) {
+    const size_t classes = (size_t)counts->classes;
+    if (tau > 0) {
+        FORWARD(check_counts(counts, "logit_adjust"));
+        FORWARD(memory_new(classes, sizeof *loss->offsets, &loss->offsets));
+        for (size_t k = 0; k < classes; k++)
+            loss->offsets[k] = (float)(tau * log((double)counts->of[k] / (double)counts->all));
+    }
     if (settings->loss != &ldam_loss) return CF_OK;
     FORWARD(check_counts(counts, "loss ldam"));
-    FORWARD(memory_new((size_t)counts->classes, sizeof *loss->margins, &loss->margins));
-    for (int k = 0; k < counts->classes; k++)
+    FORWARD(memory_new(classes, sizeof *loss->margins, &loss->margins));
+    for (size_t k = 0; k < classes; k++)
         loss->margins[k] = (float)(settings->margin * sqrt(sqrt((double)counts->fewest / (double)counts->of[k])));
     return CF_OK;
 }
 
 cf_status train_loss_new(const cf_subset *train, const char *const *class_names, int classes,
                          const cf_train_options *options, TrainLoss *loss) {
-    Counts counts = {.names = class_names, .classes = classes};
-    TrainLoss made = {0};
+    AUTO(counts_free) Counts counts = {.names = class_names, .classes = classes};
+    AUTO(train_loss_free) TrainLoss made = {0};
     LossSettings *settings = &made.heads[0];
     WeightKind kind;
     double beta = 0;
-    cf_status status;
     *settings = plain_cross_entropy;
     FORWARD(loss_read(options->loss, settings));
     FORWARD(read_weights(options->class_weights, &kind, &beta));
@@ -226,17 +209,14 @@ cf_status train_loss_new(const cf_subset *train, const char *const *class_names,
     settings->smoothing = options->label_smoothing;
     settings->teacher_share = options->teacher_share;
     settings->temperature = options->temperature;
-    FORWARD_TO(done, count_images(train, &counts));
-    FORWARD_TO(done, make_weights(&counts, options, kind, beta, &made));
-    FORWARD_TO(done, make_offsets(&counts, options->logit_adjust, &made));
-    FORWARD_TO(done, make_margins(&counts, settings, &made));
+    FORWARD(count_images(train, &counts));
+    FORWARD(make_weights(&counts, options, kind, beta, &made));
+    FORWARD(make_offsets(&counts, options->logit_adjust, settings, &made));
     settings->offsets = made.offsets;
     settings->margins = made.margins;
     *loss = made;
-done:
-    if (status) train_loss_free(&made);
-    free(counts.of);
-    return status;
+    made = (TrainLoss){0};
+    return CF_OK;
 }
 
 void train_loss_epoch(TrainLoss *loss, int epoch) {

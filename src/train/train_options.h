@@ -4,7 +4,7 @@
  *
  * A new option is a field of cf_train_options, its row in train_options.c, and the code that follows it. Files from before
  * it was there (config.json, checkpoints, tunes, studies) mean its default and go on: it stands in none of them where it has that
- * (`later`).
+ * (only those of version 0.1 do: `always_written`).
  */
 #pragma once
 
@@ -16,9 +16,9 @@
 typedef enum TrainKind { TRAIN_WHOLE, TRAIN_NUMBER, TRAIN_WORD, TRAIN_SWITCH, TRAIN_SEED, TRAIN_LINE } TrainKind;
 
 typedef enum TrainEffect {
-    CHANGES_NOTHING,      /* of the weights of an epoch: may be another one when a training is resumed */
-    CHANGES_NUMBERS,      /* must be the same */
-    CHANGES_WITH_SCHEDULE /* must be the same unless the rate is constant and nothing waits for a share of the epochs */
+    CHANGES_NUMBERS,       /* must be the same */
+    CHANGES_NOTHING,       /* of the weights of an epoch: may be another one when a training is resumed */
+    CHANGES_WITH_SCHEDULE, /* must be the same unless the rate is constant and nothing waits for a share of the epochs */
 } TrainEffect;
 
 typedef struct TrainOption {
@@ -35,8 +35,8 @@ typedef struct TrainOption {
         *example; /* of a line: one that is right and not the default. Of others: one that tests use; NULL: any */
     const char *works_with; /* "optimizer=adam": a setting without which this one has no effect; NULL: none */
     TrainEffect effect;
-    bool searched;             /* may be a parameter of a search space */
-    bool later;                /* came after version 0.1 */
+    bool fixed;                /* may be no parameter of a search space */
+    bool always_written;       /* stands in files at its default, too, as those of version 0.1 have it */
     const char *settings_name; /* in a checkpoint's settings; NULL: `name` */
     const char *help;          /* one sentence without a full stop */
 } TrainOption;
@@ -66,7 +66,8 @@ void train_option_copy(const TrainOption *option, const cf_train_options *from, 
 void train_option_text(const TrainOption *option, const cf_train_options *options, int digits,
                        char text[TRAIN_OPTION_TEXT]);
 json_t *train_option_json(const TrainOption *option, const cf_train_options *options);
-/* {"batch": 128, ..}: all options but later ones at their defaults. A new reference; NULL without memory. */
+/* {"batch": 128, ..}: options that are `always_written`, others where they are not at their defaults. A new reference; NULL without
+ * memory. */
 json_t *train_options_json(const cf_train_options *options);
 /* "batch=128 optimizer=sgd lr=0.005 .." of the same; as `settings`, those that must be equal for a training to be resumed, as
  * checkpoints have them, with _ for a line's spaces. */

@@ -66,33 +66,26 @@ static int highest_rung(const TuneOptions *options) {
     return rung;
 }
 
-static void go_on(const DecideInput *input, int job, int rung, Decision *decision) {
-    decision->kind = DECIDE_GO_ON;
-    decision->trial = input->jobs[job].trial;
-    decision->budget = asha_budget(input->options, rung + 1);
+/* The best trial of the highest rung that has one waiting; of each rung the best 1/share may go on. */
+static bool promote(const DecideInput *input, int visible, int share, Decision *decision) {
+    const TuneOptions *o = input->options;
+    for (int rung = highest_rung(o) - 1; rung >= 0; rung--) {
+        const int budget = asha_budget(o, rung), places = count_results(input, visible, budget) / share;
+        const int job = best_waiting(input, visible, budget, places);
+        if (job < 0) continue;
+        *decision =
+            (Decision){.kind = DECIDE_GO_ON, .trial = input->jobs[job].trial, .budget = asha_budget(o, rung + 1)};
+        return true;
+    }
+    return false;
 }
 
 bool asha_promote(const DecideInput *input, int visible, Decision *decision) {
-    const TuneOptions *o = input->options;
-    for (int rung = highest_rung(o) - 1; rung >= 0; rung--) {
-        int budget = asha_budget(o, rung), places = count_results(input, visible, budget) / o->eta;
-        int job = best_waiting(input, visible, budget, places);
-        if (job < 0) continue;
-        go_on(input, job, rung, decision);
-        return true;
-    }
-    return false;
+    return promote(input, visible, input->options->eta, decision);
 }
 
 bool asha_carry_on(const DecideInput *input, Decision *decision) {
-    const TuneOptions *o = input->options;
     for (int j = 0; j < input->count; j++)
         if (input->jobs[j].over && isfinite(input->jobs[j].loss)) return false;
-    for (int rung = highest_rung(o) - 1; rung >= 0; rung--) {
-        int job = best_waiting(input, input->count, asha_budget(o, rung), input->count);
-        if (job < 0) continue;
-        go_on(input, job, rung, decision);
-        return true;
-    }
-    return false;
+    return promote(input, input->count, 1, decision);
 }

@@ -1,9 +1,6 @@
 #include "tune/decide.h"
 
-#include "base/memory.h"
 #include "tune/sampler.h"
-
-#include <stdlib.h>
 
 bool tune_is_adaptive(const TuneOptions *options) {
     return options->sampler == SAMPLER_TPE || options->pruner == PRUNER_ASHA;
@@ -13,12 +10,6 @@ int tune_search_trials(const TuneOptions *options) {
     int64_t points = space_points(options->space);
     if (options->sampler == SAMPLER_GRID || (points && points < options->trials)) return (int)points;
     return options->trials;
-}
-
-static int count_search(const TrialList *trials) {
-    int count = 0;
-    for (size_t i = 0; i < trials->count; i++) count += trials->trials[i].repeats == 0;
-    return count;
 }
 
 /* The trials of the search as the sampler may see them; they come first in the list. */
@@ -35,20 +26,19 @@ static void observe(const DecideInput *input, int visible, int count, Observatio
 
 static cf_status new_trial(const DecideInput *input, int visible, Decision *decision) {
     const TuneOptions *o = input->options;
-    int count = count_search(input->trials);
-    Observation *seen;
+    int count = 0;
+    AUTO_FREE Observation *seen = NULL;
+    for (size_t i = 0; i < input->trials->count; i++) count += !input->trials->trials[i].repeats;
     if (count >= tune_search_trials(o)) return CF_OK;
     FORWARD(memory_new((size_t)count, sizeof *seen, &seen));
     observe(input, visible, count, seen);
     const SamplerInput sampling = {o->space, o->sampler, o->train.seed, o->startup, seen, count};
     bool found;
-    cf_status status = sampler_next(&sampling, &decision->point, &found);
-    if (!status && found) {
-        decision->kind = DECIDE_NEW;
-        decision->budget = o->pruner == PRUNER_ASHA ? asha_budget(o, 0) : o->train.epochs;
-    }
-    free(seen);
-    return status;
+    FORWARD(sampler_next(&sampling, &decision->point, &found));
+    if (!found) return CF_OK;
+    decision->kind = DECIDE_NEW;
+    decision->budget = o->pruner == PRUNER_ASHA ? asha_budget(o, 0) : o->train.epochs;
+    return CF_OK;
 }
 
 /* The W-1 jobs before this one, which it may not look at, did nothing. */

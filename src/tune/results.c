@@ -1,6 +1,7 @@
 #include "tune/results.h"
 
 #include "base/memory.h"
+#include "base/numbers.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -8,42 +9,30 @@
 
 /* ---- Configurations of trials ---- */
 
-static cf_status name_values(const TuneResults *r, Configuration *c) {
-    FORWARD(memory_new((size_t)r->space.count, sizeof *c->values, &c->values));
-    for (int i = 0; i < r->space.count; i++) {
-        char number[SPACE_NUMBER];
-        FORWARD(memory_copy_string(space_value(&r->space, &c->trials[0]->point, i, number), &c->values[i]));
-    }
-    return CF_OK;
-}
-
 /* The search's trials open configurations; repeats join the one that they name. */
-static cf_status group(TuneResults *r) {
-    size_t *place; /* by id */
-    cf_status status = CF_OK;
-    int most = 0;
-    for (size_t i = 0; i < r->list.count; i++)
-        if (r->list.trials[i].id > most) most = r->list.trials[i].id;
-    FORWARD(memory_new((size_t)most + 1, sizeof *place, &place));
-    FORWARD_TO(done, memory_new(r->list.count, sizeof *r->configurations, &r->configurations));
+static cf_status group_trials(TuneResults *r) {
+    AUTO_FREE size_t *place = NULL; /* by id, which go from 1 to the list's count */
+    FORWARD(memory_new(r->list.count + 1, sizeof *place, &place));
+    FORWARD(memory_new(r->list.count, sizeof *r->configurations, &r->configurations));
     for (size_t i = 0; i < r->list.count; i++) {
         const Trial *t = &r->list.trials[i];
-        const bool repeats = t->repeats > 0 && t->repeats <= most && place[t->repeats];
+        const bool repeats = t->repeats > 0 && (size_t)t->repeats <= r->list.count && place[t->repeats];
         const size_t at = repeats ? place[t->repeats] - 1 : r->count++;
         Configuration *c = &r->configurations[at];
         if (!repeats) place[t->id] = at + 1;
         const Trial **grown = realloc(c->trials, (c->count + 1) * sizeof *grown);
-        if (!grown) {
-            status = FAIL(CF_NO_MEMORY, "out of memory while sorting %zu trials", r->list.count);
-            goto done;
-        }
+        FAIL_IF(!grown, CF_NO_MEMORY, "out of memory while sorting %zu trials", r->list.count);
         c->trials = grown;
         c->trials[c->count++] = t;
     }
-    for (size_t i = 0; i < r->count; i++) FORWARD_TO(done, name_values(r, &r->configurations[i]));
-done:
-    free(place);
-    return status;
+    for (Configuration *c = r->configurations; c < r->configurations + r->count; c++) {
+        FORWARD(memory_new((size_t)r->space.count, sizeof *c->values, &c->values));
+        for (int i = 0; i < r->space.count; i++) {
+            char number[SPACE_NUMBER];
+            FORWARD(memory_copy_string(space_value(&r->space, &c->trials[0]->point, i, number), &c->values[i]));
+        }
+    }
+    return CF_OK;
 }
 
 /* ---- What they reached ---- */
@@ -58,7 +47,7 @@ static void interval_of_accuracy(Configuration *c) {
 }
 
 static cf_status measure(Configuration *c) {
-    double *values;
+    AUTO_FREE double *values = NULL;
     FORWARD(memory_new(2 * c->count, sizeof *values, &values));
     for (size_t i = 0; i < c->count; i++) {
         const Trial *t = c->trials[i];
@@ -77,7 +66,6 @@ static cf_status measure(Configuration *c) {
     c->loss = mean_interval(values, known);
     c->accuracy = mean_interval(values + c->count, known);
     interval_of_accuracy(c);
-    free(values);
     return CF_OK;
 }
 
@@ -87,7 +75,7 @@ static int class_of(const Configuration *c) {
 }
 
 /* By the objective, of equal accuracies by the loss, then by id. */
-static int compare(const void *a, const void *b, void *objective) {
+static int compare_configurations(const void *a, const void *b, void *objective) {
     const Configuration *one = a, *other = b;
     const int first = class_of(one), second = class_of(other);
     if (first != second) return first - second;
@@ -98,56 +86,33 @@ static int compare(const void *a, const void *b, void *objective) {
     return one->trials[0]->id - other->trials[0]->id;
 }
 
-static int by_number(const void *a, const void *b) {
-    const double one = *(const double *)a, other = *(const double *)b;
-    return (one > other) - (one < other);
+const char *results_objective(const TuneResults *results) {
+    return results->objective == OBJECTIVE_ACCURACY ? "validation accuracy" : "validation loss";
 }
 
-static cf_status find_far(TuneResults *r) {
-    double *losses;
-    size_t n = 0;
+cf_status results_complete(TuneResults *r, TuneObjective objective) {
+    AUTO_FREE double *losses = NULL;
+    size_t known = 0;
+    r->objective = objective;
     r->far = INFINITY;
+    FORWARD(group_trials(r));
     FORWARD(memory_new(r->count, sizeof *losses, &losses));
-    for (size_t i = 0; i < r->count; i++)
-        if (isfinite(r->configurations[i].loss.mean)) losses[n++] = r->configurations[i].loss.mean;
-    qsort(losses, n, sizeof *losses, by_number);
-    if (n) r->far = FAR_AWAY * losses[(n - 1) / 2];
-    free(losses);
-    return CF_OK;
-}
-
-static void count_all(TuneResults *r) {
-    for (size_t i = 0; i < r->list.count; i++) {
-        const Trial *t = &r->list.trials[i];
+    for (Configuration *c = r->configurations; c < r->configurations + r->count; c++) {
+        FORWARD(measure(c));
+        if (isfinite(c->loss.mean)) losses[known++] = c->loss.mean;
+        if (c->done > r->seeds) r->seeds = c->done;
+    }
+    for (const Trial *t = r->list.trials; t < r->list.trials + r->list.count; t++) {
         r->done += t->state == TRIAL_DONE;
         r->pruned += t->state == TRIAL_PRUNED;
         r->failed += t->state == TRIAL_FAILED;
         r->seconds += t->seconds;
         if (t->correct_count > r->images) r->images = t->correct_count;
     }
-    for (size_t i = 0; i < r->count; i++)
-        if (r->configurations[i].done > r->seeds) r->seeds = r->configurations[i].done;
-}
-
-const char *results_objective(const TuneResults *results) {
-    return results->objective == OBJECTIVE_ACCURACY ? "validation accuracy" : "validation loss";
-}
-
-cf_status results_new(Space *space, TrialList *list, TrialCurve *curves, TuneObjective objective,
-                      TuneResults *results) {
-    TuneResults made = {.space = *space, .objective = objective, .list = *list, .curves = curves};
-    cf_status status;
-    *space = (Space){0}, *list = (TrialList){0};
-    FORWARD_TO(failed, group(&made));
-    for (size_t i = 0; i < made.count; i++) FORWARD_TO(failed, measure(&made.configurations[i]));
-    if (made.count) qsort_r(made.configurations, made.count, sizeof *made.configurations, compare, &objective);
-    FORWARD_TO(failed, find_far(&made));
-    count_all(&made);
-    *results = made;
+    qsort(losses, known, sizeof *losses, compare_doubles);
+    if (known) r->far = FAR_AWAY * losses[(known - 1) / 2];
+    if (r->count) qsort_r(r->configurations, r->count, sizeof *r->configurations, compare_configurations, &objective);
     return CF_OK;
-failed:
-    results_free(&made);
-    return status;
 }
 
 void results_free(TuneResults *results) {
@@ -169,62 +134,28 @@ void results_free(TuneResults *results) {
 
 /* ---- From a folder ---- */
 
-static cf_status read_curves(Store *store, const TrialList *list, TrialCurve **curves) {
-    TrialCurve *made;
-    FORWARD(memory_new(list->count, sizeof *made, &made));
-    for (size_t i = 0; i < list->count; i++) {
-        cf_status status = store_epochs(store, list->trials[i].id, &made[i].epochs, &made[i].count);
-        if (status) {
-            while (i) free(made[--i].epochs);
-            free(made);
-            return status;
-        }
-    }
-    *curves = made;
-    return CF_OK;
-}
-
-/* Of the two that results_compare sets beside each other. */
-static cf_status read_correct(Store *store, TuneResults *results) {
-    for (size_t c = 0; c < results->count && c < 2; c++)
-        for (size_t i = 0; i < results->configurations[c].count; i++) {
-            Trial *trial = &results->list.trials[results->configurations[c].trials[i]->id - 1];
+cf_status results_read(const char *folder, TuneResults *results) {
+    AUTO(store_close_at) Store *store = NULL;
+    AUTO(results_free) TuneResults made = {0};
+    FORWARD(store_open_existing(folder, &store));
+    FORWARD(store_begin_reading(store));
+    FORWARD(store_space(store, &made.space));
+    FORWARD(store_settings(store, &made.settings));
+    FORWARD(store_data_name(store, &made.data));
+    FORWARD(store_trials(store, &made.space, &made.list));
+    FORWARD(memory_new(made.list.count, sizeof *made.curves, &made.curves));
+    for (size_t i = 0; i < made.list.count; i++)
+        FORWARD(store_epochs(store, made.list.trials[i].id, &made.curves[i].epochs, &made.curves[i].count));
+    FORWARD(results_complete(&made, objective_of_settings(made.settings)));
+    /* Of the two that results_compare sets beside each other. */
+    for (size_t c = 0; c < made.count && c < 2; c++)
+        for (size_t i = 0; i < made.configurations[c].count; i++) {
+            Trial *trial = &made.list.trials[made.configurations[c].trials[i]->id - 1];
             if (trial->state == TRIAL_DONE) FORWARD(store_correct(store, trial));
         }
-    return CF_OK;
-}
-
-cf_status results_read(const char *folder, TuneResults *results) {
-    Store *store = NULL;
-    Space space = {0};
-    TrialList list = {0};
-    TrialCurve *curves = NULL;
-    TuneResults made = {0};
-    json_t *settings = NULL;
-    char *data = NULL;
-    cf_status status;
-    FORWARD(store_open_existing(folder, &store));
-    FORWARD_TO(done, store_keep_still(store));
-    FORWARD_TO(done, store_space(store, &space));
-    FORWARD_TO(done, store_settings(store, &settings));
-    FORWARD_TO(done, store_data_name(store, &data));
-    FORWARD_TO(done, store_trials(store, &space, &list));
-    FORWARD_TO(done, read_curves(store, &list, &curves));
-    FORWARD_TO(done, results_new(&space, &list, curves, objective_of_settings(settings), &made));
-    made.settings = settings;
-    made.data = data;
-    settings = NULL, data = NULL;
-    FORWARD_TO(done, read_correct(store, &made));
     *results = made;
     made = (TuneResults){0};
-done:
-    results_free(&made);
-    free(data);
-    json_decref(settings);
-    store_close(store);
-    trial_list_free(&list);
-    space_free(&space);
-    return status;
+    return CF_OK;
 }
 
 const Configuration *results_best(const TuneResults *results) {

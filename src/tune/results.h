@@ -50,8 +50,8 @@ enum { FAR_AWAY = 100 };
 
 /* Of a folder's tune.db, also of a tune that is not finished. */
 cf_status results_read(const char *folder, TuneResults *results);
-/* Takes over space, list and curves ([list->count]), also on failure. */
-cf_status results_new(Space *space, TrialList *list, TrialCurve *curves, TuneObjective objective, TuneResults *results);
+/* All the rest of what has space, list and curves and is else zeroed. */
+cf_status results_complete(TuneResults *results, TuneObjective objective);
 /* "validation loss" or "validation accuracy". */
 const char *results_objective(const TuneResults *results);
 /* Fine on a zeroed one. */

@@ -1,11 +1,10 @@
 #include "tune/results.h"
 
+#include "base/json_text.h"
 #include "base/memory.h"
 #include "base/text.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 /* The other's done trial with the same seed whose images can be set beside this one's, or NULL. */
 static const Trial *partner(const Trial *trial, const Configuration *other) {
@@ -33,23 +32,19 @@ static void add_pairs(Comparison *c, int *more, double *differences) {
 
 cf_status results_compare(const TuneResults *results, Comparison *comparison) {
     Comparison c = {.images = results->images, .p = 1, .objective = results->objective};
-    double *differences = NULL;
-    int *more = NULL;
-    cf_status status;
+    AUTO_FREE double *differences = NULL;
+    AUTO_FREE int *more = NULL;
     *comparison = c;
     if (results->count < 2 || !results->configurations[1].done || !results->images) return CF_OK;
     c.best = &results->configurations[0], c.other = &results->configurations[1];
-    FORWARD_TO(done, memory_new(c.images, sizeof *more, &more));
-    FORWARD_TO(done, memory_new(c.best->count, sizeof *differences, &differences));
+    FORWARD(memory_new(c.images, sizeof *more, &more));
+    FORWARD(memory_new(c.best->count, sizeof *differences, &differences));
     add_pairs(&c, more, differences);
     for (size_t k = 0; k < c.images; k++) c.only_best += more[k] > 0, c.only_other += more[k] < 0;
     c.p = sign_test_p(c.only_best, c.only_other);
     c.ahead = mean_interval(differences, c.seeds);
     if (c.seeds) *comparison = c;
-done:
-    free(more);
-    free(differences);
-    return status;
+    return CF_OK;
 }
 
 bool comparison_is_noise(const Comparison *comparison) {
@@ -106,10 +101,6 @@ void comparison_print(const TuneResults *results, const Comparison *c, FILE *out
         fprintf(out, "The first of %zu was chosen on these very images, which flatters it.\n", results->count);
 }
 
-static json_t *number_or_null(double value) {
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 cf_status comparison_json(const Comparison *c, json_t **json) {
     json_t *made =
         c->best ? json_pack("{s:i, s:i, s:I, s:I, s:I, s:I, s:f, s:b, s:{s:o, s:[o, o]}}", "best",
@@ -117,8 +108,8 @@ cf_status comparison_json(const Comparison *c, json_t **json) {
                             "images", (json_int_t)c->images, "only_best", (json_int_t)c->only_best, "only_other",
                             (json_int_t)c->only_other, "p", c->p, "noise", comparison_is_noise(c),
                             c->objective == OBJECTIVE_ACCURACY ? "accuracy_difference" : "loss_difference", "mean",
-                            number_or_null(c->ahead.mean), "interval", number_or_null(c->ahead.low),
-                            number_or_null(c->ahead.high))
+                            json_number(c->ahead.mean), "interval", json_number(c->ahead.low),
+                            json_number(c->ahead.high))
                 : json_null();
     FAIL_IF(!made, CF_NO_MEMORY, "out of memory while making JSON of a comparison");
     *json = made;

@@ -52,22 +52,9 @@ static size_t collect(const TuneResults *results, int parameter, Member *members
     return count;
 }
 
-/* Of members from..to; `room` has 2 x (to - from) places. */
-static EffectGroup group_of(const Member *members, size_t from, size_t to, double *room) {
-    EffectGroup group;
-    const size_t n = to - from;
-    for (size_t i = 0; i < n; i++) {
-        room[i] = members[from + i].loss;
-        room[n + i] = members[from + i].accuracy;
-    }
-    group.loss = mean_interval(room, n);
-    group.accuracy = mean_interval(room + n, n);
-    return group;
-}
-
 /* Sorted members fall into groups: of a list one for each value; of a range bins of equal size, and equal values are never
- * torn apart. */
-static void fill(const SpaceParameter *p, const Member *members, size_t count, double *room, Effect *effect) {
+ * torn apart. `room` has 2 x count places. */
+static void form_groups(const SpaceParameter *p, const Member *members, size_t count, double *room, Effect *effect) {
     const bool listed = p->kind == PARAMETER_LIST;
     for (size_t from = 0, to; from < count; from = to) {
         const size_t wanted = listed ? from + 1 : (effect->count + 1) * count / EFFECT_BINS;
@@ -76,7 +63,13 @@ static void fill(const SpaceParameter *p, const Member *members, size_t count, d
              to++) {
         }
         EffectGroup *group = &effect->groups[effect->count++];
-        *group = group_of(members, from, to, room);
+        const size_t n = to - from;
+        for (size_t i = 0; i < n; i++) {
+            room[i] = members[from + i].loss;
+            room[n + i] = members[from + i].accuracy;
+        }
+        group->loss = mean_interval(room, n);
+        group->accuracy = mean_interval(room + n, n);
         const double low = members[from].value, high = members[to - 1].value;
         if (low == high)
             snprintf(group->range, sizeof group->range, "%.3g", low);
@@ -87,29 +80,25 @@ static void fill(const SpaceParameter *p, const Member *members, size_t count, d
 }
 
 cf_status results_effects(const TuneResults *results, Effect **effects) {
-    Effect *made = NULL;
-    Member *members = NULL;
-    double *room = NULL;
-    cf_status status;
-    FORWARD_TO(done, memory_new((size_t)results->space.count, sizeof *made, &made));
-    FORWARD_TO(done, memory_new(results->list.count + 1, sizeof *members, &members)); /* one is tried and left */
-    FORWARD_TO(done, memory_new(2 * results->list.count, sizeof *room, &room));
+    AUTO_FREE Member *members = NULL;
+    AUTO_FREE double *room = NULL;
+    Effect *made;
+    FORWARD(memory_new(results->list.count + 1, sizeof *members, &members)); /* one is tried and left */
+    FORWARD(memory_new(2 * results->list.count, sizeof *room, &room));
+    FORWARD(memory_new((size_t)results->space.count, sizeof *made, &made));
     for (int p = 0; p < results->space.count; p++) {
         const SpaceParameter *parameter = &results->space.parameters[p];
         const size_t count = collect(results, p, members);
         const size_t most = parameter->kind == PARAMETER_LIST ? (size_t)parameter->count : EFFECT_BINS;
+        const cf_status status = memory_new(most, sizeof *made[p].groups, &made[p].groups);
+        if (status) effects_free(results, made);
+        FORWARD(status);
         made[p].name = parameter->name;
-        FORWARD_TO(done, memory_new(most, sizeof *made[p].groups, &made[p].groups));
         qsort(members, count, sizeof *members, by_value);
-        fill(parameter, members, count, room, &made[p]);
+        form_groups(parameter, members, count, room, &made[p]);
     }
     *effects = made;
-    made = NULL;
-done:
-    effects_free(results, made);
-    free(members);
-    free(room);
-    return status;
+    return CF_OK;
 }
 
 void effects_free(const TuneResults *results, Effect *effects) {

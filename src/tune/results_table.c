@@ -17,6 +17,11 @@ typedef struct Table {
     bool *left; /* [columns] */
 } Table;
 
+static void table_free(Table *table) {
+    free(table->cells);
+    free(table->left);
+}
+
 static char *cell(const Table *table, size_t row, size_t column) {
     return table->cells[row * table->columns + column];
 }
@@ -49,7 +54,7 @@ static void loss_text(const Configuration *c, char *text) {
         text_loss(c->loss.mean, text);
 }
 
-static void fill_row(const TuneResults *r, const Configuration *c, const Table *table, size_t row) {
+static void write_row(const TuneResults *r, const Configuration *c, const Table *table, size_t row) {
     const size_t P = (size_t)r->space.count;
     snprintf(cell(table, row, 0), CELL, "%s%zu", c == results_best(r) ? "* " : "", row);
     snprintf(cell(table, row, 1), CELL, "%d", c->trials[0]->id);
@@ -81,7 +86,7 @@ static cf_status make_table(const TuneResults *r, size_t rows, Table *table) {
         }
     }
     table->left[FIXED + P - 1] = true;
-    for (size_t i = 0; i < rows; i++) fill_row(r, &r->configurations[i], table, i + 1);
+    for (size_t i = 0; i < rows; i++) write_row(r, &r->configurations[i], table, i + 1);
     return CF_OK;
 }
 
@@ -103,69 +108,54 @@ static void print_table(const Table *table, FILE *out) {
     }
 }
 
-/* What the intervals are, where there are any. */
-static void print_key(const TuneResults *r, FILE *out) {
-    char images[32];
-    if (!r->images) return;
-    fprintf(out, "\n95 %%: Wilson's interval over the %s validation images",
-            text_thousands((long long)r->images, images));
-    if (r->seeds > 1) fputs("; over seeds, behind the mean, Student's t, as after \xc2\xb1", out);
-    fputc('\n', out);
-}
-
-/* Why trials failed, below the table: a reason is a sentence. */
-static void print_reasons(const TuneResults *r, FILE *out) {
-    for (size_t i = 0; i < r->list.count; i++) {
-        const Trial *t = &r->list.trials[i];
-        if (t->state != TRIAL_FAILED) continue;
-        fprintf(out, "trial %d failed: %s\n", t->id, t->reason ? t->reason : "no reason was recorded");
-    }
-}
-
 cf_status results_print(const TuneResults *results, size_t rows, FILE *out) {
     const size_t shown = rows && rows < results->count ? rows : results->count;
-    Table table = {0};
-    cf_status status;
+    AUTO(table_free) Table table = {0};
+    char images[32];
     if (results->count == 0) {
         fputs("no trial yet\n", out);
         return CF_OK;
     }
-    FORWARD_TO(done, make_table(results, shown, &table));
+    FORWARD(make_table(results, shown, &table));
     print_table(&table, out);
     if (shown < results->count) fprintf(out, "... and %zu more; trials.csv has all of them\n", results->count - shown);
-    print_key(results, out);
-    print_reasons(results, out);
-done:
-    free(table.cells);
-    free(table.left);
-    return status;
-}
-
-static void write_trial(const TuneResults *r, const Trial *t, FILE *out) {
-    char number[SPACE_NUMBER];
-    fprintf(out, "%d,%s,%d,%llu", t->id, trial_state_words[t->state], t->repeats, (unsigned long long)t->seed);
-    for (int p = 0; p < r->space.count; p++) {
-        fputc(',', out);
-        csv_text(out, space_value(&r->space, &t->point, p, number));
+    if (results->images) { /* what the intervals are */
+        fprintf(out, "\n95 %%: Wilson's interval over the %s validation images",
+                text_thousands((long long)results->images, images));
+        if (results->seeds > 1) fputs("; over seeds, behind the mean, Student's t, as after \xc2\xb1", out);
+        fputc('\n', out);
     }
-    if (t->best_epoch)
-        fprintf(out, ",%.9g,%.9g,%d", t->validation_loss, t->validation_accuracy, t->best_epoch);
-    else
-        fputs(",,,", out);
-    fprintf(out, ",%d,%.3f,%s,", t->epochs_run, t->seconds, t->weights_sha256);
-    csv_text(out, t->reason ? t->reason : "");
-    fputc('\n', out);
+    for (const Trial *t = results->list.trials; t < results->list.trials + results->list.count; t++)
+        if (t->state == TRIAL_FAILED)
+            fprintf(out, "trial %d failed: %s\n", t->id, t->reason ? t->reason : "no reason was recorded");
+    return CF_OK;
 }
 
 cf_status results_write(const TuneResults *results, const char *path) {
+    const Space *space = &results->space;
     FileDraft draft;
     FORWARD(file_draft(path, &draft));
-    fputs("trial,state,repeats,seed", draft.stream);
-    for (int p = 0; p < results->space.count; p++) {
-        fputc(',', draft.stream);
-        csv_text(draft.stream, results->space.parameters[p].name);
+    FILE *const out = draft.stream;
+    fputs("trial,state,repeats,seed", out);
+    for (int p = 0; p < space->count; p++) {
+        fputc(',', out);
+        csv_text(out, space->parameters[p].name);
     }
-    fputs(",validation_loss,validation_accuracy,best_epoch,epochs,seconds,weights_sha256,reason\n", draft.stream);
-    for (size_t i = 0; i < results->list.count; i++) write_trial(results, &results->list.trials[i], draft.stream);
+    fputs(",validation_loss,validation_accuracy,best_epoch,epochs,seconds,weights_sha256,reason\n", out);
+    for (const Trial *t = results->list.trials; t < results->list.trials + results->list.count; t++) {
+        char number[SPACE_NUMBER];
+        fprintf(out, "%d,%s,%d,%llu", t->id, trial_state_words[t->state], t->repeats, (unsigned long long)t->seed);
+        for (int p = 0; p < space->count; p++) {
+            fputc(',', out);
+            csv_text(out, space_value(space, &t->point, p, number));
+        }
+        if (t->best_epoch)
+            fprintf(out, ",%.9g,%.9g,%d", t->validation_loss, t->validation_accuracy, t->best_epoch);
+        else
+            fputs(",,,", out);
+        fprintf(out, ",%d,%.3f,%s,", t->epochs_run, t->seconds, t->weights_sha256);
+        csv_text(out, t->reason ? t->reason : "");
+        fputc('\n', out);
+    }
     return file_commit(&draft);
 }

@@ -1,13 +1,12 @@
 #include "tune/tune.h"
 
 #include "base/json_memory.h"
-#include "base/memory.h"
 #include "base/ranks.h"
 #include "base/slices.h"
 #include "nn/model.h"
 #include "train/train_options.h"
 #include "tune/decide.h"
-#include "tune/worker.h"
+#include "tune/trial.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -57,19 +56,14 @@ static cf_status check_model(const Tune *tune, const SpacePoint *point, cf_train
     const cf_subset *part = cf_split_part(tune->split, CF_TRAIN);
     const Shape shape = {part->set->channels, part->set->height, part->set->width};
     LayerList layers;
-    char *line, *text;
+    AUTO_FREE char *line = NULL, *text = NULL;
     *options = tune->options.train;
     FORWARD(space_apply(tune->options.space, point, options, &line));
-    cf_status status = model_line_parse(line, shape, part->classes, &layers);
-    free(line);
-    if (!status) {
-        layer_list_free(&layers);
-        return CF_OK;
-    }
+    const cf_status status = model_line_parse(line, shape, part->classes, &layers);
+    if (!status) layer_list_free(&layers);
+    if (!status) return CF_OK;
     FORWARD(space_point_text(tune->options.space, point, &text));
-    status_prefix(status, "configuration %s", text);
-    free(text);
-    return status;
+    return status_prefix(status, "configuration %s", text);
 }
 
 /* What can be known to be wrong with a model is found before hours of training. Options may contradict each other at some points,
@@ -85,15 +79,6 @@ static cf_status check_points(const Tune *tune) {
         if (i == 0 || together) together = train_options_check_together(&options);
     }
     return points > MOST ? CF_OK : together;
-}
-
-static cf_status hash_part(const cf_subset *part, char hex[SHA256_HEX]) {
-    Sha256 *sha;
-    FORWARD(sha256_new(&sha));
-    cf_status status = sha256_add(sha, part->images, part->count * sizeof *part->images);
-    if (!status) return sha256_finish(sha, hex);
-    sha256_free(sha);
-    return status;
 }
 
 /* ---- What must be equal to go on ---- */
@@ -120,8 +105,8 @@ static cf_status settings_json(const Tune *tune, json_t **json) {
     const cf_subset *validation = cf_split_part(tune->split, CF_VALIDATION);
     char trained[SHA256_HEX], validated[SHA256_HEX];
     json_t *space;
-    FORWARD(hash_part(train, trained));
-    FORWARD(hash_part(validation, validated));
+    FORWARD(sha256_bytes(train->images, train->count * sizeof *train->images, trained));
+    FORWARD(sha256_bytes(validation->images, validation->count * sizeof *validation->images, validated));
     json_memory_begin();
     FORWARD(space_json(o->space, &space));
     json_t *data = json_pack("{s:s s:s s:s s:s s:I s:I}", "sha256", train->set->sha256, "split", o->split_text,
@@ -132,21 +117,6 @@ static cf_status settings_json(const Tune *tune, json_t **json) {
     FAIL_IF(!made, CF_NO_MEMORY, "out of memory while writing the settings of the tune");
     *json = made;
     return CF_OK;
-}
-
-static cf_status settle(const Tune *tune, const char *kernels) {
-    Store *store;
-    json_t *settings = NULL;
-    FORWARD(store_open(tune->options.out, &store));
-    cf_status status = settings_json(tune, &settings);
-    if (!status) {
-        status = store_settle(store, settings);
-        json_decref(settings);
-        if (!status) status = store_settle_kernels(store, kernels);
-        if (!status && tune->options.data) status = store_name_data(store, tune->options.data);
-    }
-    store_close(store);
-    return status;
 }
 
 /* ---- Workers ---- */
@@ -162,28 +132,21 @@ static void note_failure(Tune *tune, cf_status status) {
     atomic_store(&tune->stop, true);
 }
 
-typedef struct Seat {
-    Tune *tune;
-    int number;
-    pthread_t thread;
-} Seat;
-
 static void *run_worker(void *context) {
-    const Seat *seat = context;
-    Worker worker = {.tune = seat->tune, .number = seat->number, .rank = seat->tune->ranks > 1 ? seat->number : 0};
+    Worker *worker = context;
     char host[48] = "";
     gethostname(host, sizeof host - 1);
-    snprintf(worker.name, sizeof worker.name, "%s:%ld.%d", host, (long)getpid(), seat->number + 1);
-    cf_status status = store_open(seat->tune->options.out, &worker.store);
-    if (!status) status = worker_run(&worker);
-    if (status) note_failure(seat->tune, status);
-    store_close(worker.store);
+    snprintf(worker->name, sizeof worker->name, "%s:%ld.%d", host, (long)getpid(), worker->number + 1);
+    cf_status status = store_open(worker->tune->options.out, &worker->store);
+    if (!status) status = worker_run(worker);
+    if (status) note_failure(worker->tune, status);
+    store_close(worker->store);
     return NULL;
 }
 
 /* A thread that cannot be made is done without: the trials are the same, later. Told under the lock, as those who work already
  * tell of themselves. */
-static void make_do(Tune *tune, int workers, int reason) {
+static void do_with_fewer(Tune *tune, int workers, int reason) {
     pthread_mutex_lock(&tune->lock);
     notice("%d trial%s at a time instead of %d: the system grants no more threads (%s)", workers,
            workers == 1 ? "" : "s", tune->options.jobs, strerror(reason));
@@ -194,24 +157,18 @@ static void make_do(Tune *tune, int workers, int reason) {
 /* The calling thread is the first worker. */
 static cf_status run_workers(Tune *tune) {
     int jobs = tune->options.jobs, begun = 1, bad = 0;
-    Seat *seats;
-    FORWARD(memory_new((size_t)jobs, sizeof *seats, &seats));
-    for (int j = 0; j < jobs; j++) seats[j] = (Seat){.tune = tune, .number = j};
+    AUTO_FREE Worker *workers = NULL;
+    FORWARD(memory_new((size_t)jobs, sizeof *workers, &workers));
+    for (int j = 0; j < jobs; j++) workers[j] = (Worker){.tune = tune, .number = j, .rank = tune->ranks > 1 ? j : 0};
     while (begun < jobs && !bad) {
-        bad = pthread_create(&seats[begun].thread, NULL, run_worker, &seats[begun]);
+        bad = pthread_create(&workers[begun].thread, NULL, run_worker, &workers[begun]);
         if (!bad) begun++;
     }
-    if (bad) make_do(tune, begun, bad);
-    run_worker(&seats[0]);
-    for (int j = 1; j < begun; j++) pthread_join(seats[j].thread, NULL);
-    free(seats);
+    if (bad) do_with_fewer(tune, begun, bad);
+    run_worker(&workers[0]);
+    for (int j = 1; j < begun; j++) pthread_join(workers[j].thread, NULL);
     if (tune->status) status_set_message(tune->message);
     return tune->status;
-}
-
-static int wanted_trials(const TuneOptions *o) {
-    int search = tune_search_trials(o);
-    return search + (o->seeds - 1) * (o->leading < search ? o->leading : search);
 }
 
 /* Trials side by side wait for nothing, threads of one trial for each other: a job per thread, as far as there is work for
@@ -221,7 +178,8 @@ static void share_threads(Tune *tune) {
     int threads = slices_threads(o->train.threads), most = tune->wanted;
     tune->ranks = o->source ? ranks_size() : 1;
     ranks_tell_binding(o->train.threads);
-    const int places = tune->ranks > 1 ? tune->ranks : threads; /* a rank has one trial at a time, with all of its threads */
+    const int places =
+        tune->ranks > 1 ? tune->ranks : threads; /* a rank has one trial at a time, with all of its threads */
     if (tune_is_adaptive(o) && o->lookback < most) most = o->lookback;
     if (!o->jobs) o->jobs = places < most ? places : most;
     if (tune->ranks > 1 && o->jobs > tune->ranks) o->jobs = tune->ranks;
@@ -231,15 +189,23 @@ static void share_threads(Tune *tune) {
 
 cf_status tune_run(const cf_split *split, const TuneOptions *options) {
     Tune tune = {.split = split, .options = *options, .lock = PTHREAD_MUTEX_INITIALIZER, .seconds_left = -1};
+    AUTO(store_close_at) Store *store = NULL;
+    AUTO_FREE atomic_bool *working = NULL;
+    json_auto_t *settings = NULL;
     const Engine *engine;
     FORWARD(check_options(options));
     FORWARD(engine_choose(options->train.engine, &tune.options.train.precision, &engine));
     FORWARD(check_points(&tune));
-    tune.wanted = wanted_trials(options);
+    const int search = tune_search_trials(options);
+    tune.wanted = search + (options->seeds - 1) * (options->leading < search ? options->leading : search);
     share_threads(&tune);
-    FORWARD(settle(&tune, engine->kernels->name));
-    FORWARD(memory_new((size_t)tune.jobs, sizeof *tune.working, &tune.working));
-    cf_status status = run_workers(&tune);
-    free(tune.working);
-    return status;
+    FORWARD(store_open(options->out, &store));
+    FORWARD(settings_json(&tune, &settings));
+    FORWARD(store_settle(store, settings));
+    FORWARD(store_settle_kernels(store, engine->kernels->name));
+    if (options->data) FORWARD(store_name_data(store, options->data));
+    store_close(memory_take(&store)); /* each worker has its own */
+    FORWARD(memory_new((size_t)tune.jobs, sizeof *working, &working));
+    tune.working = working;
+    return run_workers(&tune);
 }

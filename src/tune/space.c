@@ -11,18 +11,17 @@
 
 /* ---- Making and freeing ---- */
 
-static void parameter_free(SpaceParameter *parameter) {
-    for (int v = 0; parameter->labels && v < parameter->count; v++) {
-        free(parameter->texts[v]);
-        free(parameter->labels[v]);
-    }
-    free(parameter->texts);
-    free(parameter->labels);
-    free(parameter->name);
-}
-
 void space_free(Space *space) {
-    for (int i = 0; space->parameters && i < space->count; i++) parameter_free(&space->parameters[i]);
+    for (int i = 0; space->parameters && i < space->count; i++) {
+        SpaceParameter *p = &space->parameters[i];
+        for (int v = 0; p->labels && v < p->count; v++) {
+            free(p->texts[v]);
+            free(p->labels[v]);
+        }
+        free(p->texts);
+        free(p->labels);
+        free(p->name);
+    }
     free(space->parameters);
     free(space->name);
     free(space->model);
@@ -51,7 +50,8 @@ cf_status space_list(SpaceParameter *parameter, const char *name, const char *co
     return CF_OK;
 }
 
-static cf_status fill_paper(Space *space) {
+cf_status space_paper(Space *space) {
+    AUTO(space_free) Space made = {0};
     static const struct {
         const char *name, *texts[3];
         int count;
@@ -59,24 +59,17 @@ static cf_status fill_paper(Space *space) {
                  {"lr", {"0.001", "0.005", "0.0005"}, 3},
                  {"batch", {"64", "128"}, 2},
                  {"activation", {"relu", "leakyrelu"}, 2}};
-    FORWARD(memory_copy_string("paper", &space->name));
-    FORWARD(memory_copy_string("conv 32 3x3 | bn | {activation} | maxpool 2 | conv 64 3x3 | bn | {activation} | "
-                               "maxpool 2 | dense 128 | {activation} | dense classes",
-                               &space->model));
-    FORWARD(memory_new(COUNT_OF(lists), sizeof *space->parameters, &space->parameters));
+    FORWARD(memory_copy_string("paper", &made.name));
+    FORWARD(memory_copy_string(
+        "conv 32 3x3 | bn | {activation} | maxpool 2 | conv 64 3x3 | bn | {activation} | maxpool 2 | "
+        "dense 128 | {activation} | dense classes",
+        &made.model));
+    FORWARD(memory_new(COUNT_OF(lists), sizeof *made.parameters, &made.parameters));
     for (size_t i = 0; i < COUNT_OF(lists); i++)
-        FORWARD(space_list(&space->parameters[space->count++], lists[i].name, lists[i].texts, lists[i].count));
+        FORWARD(space_list(&made.parameters[made.count++], lists[i].name, lists[i].texts, lists[i].count));
+    *space = made;
+    made = (Space){0};
     return CF_OK;
-}
-
-cf_status space_paper(Space *space) {
-    Space made = {0};
-    cf_status status = fill_paper(&made);
-    if (status)
-        space_free(&made);
-    else
-        *space = made;
-    return status;
 }
 
 cf_status space_read(const char *name_or_path, Space *space) {
@@ -148,15 +141,12 @@ static json_t *text_json(const char *text) {
 
 cf_status space_point_json(const Space *space, const SpacePoint *point, json_t **json) {
     char number[SPACE_NUMBER];
-    json_t *object = json_object();
-    for (int i = 0; i < space->count; i++) {
-        json_t *value = text_json(space_value(space, point, i, number));
-        if (json_object_set_new(object, space->parameters[i].name, value) != 0) {
-            json_decref(object);
-            return FAIL(CF_NO_MEMORY, "out of memory while making the JSON of a configuration");
-        }
-    }
-    *json = object;
+    json_auto_t *made = json_object();
+    for (int i = 0; i < space->count; i++)
+        FAIL_IF(json_object_set_new(made, space->parameters[i].name, text_json(space_value(space, point, i, number))) !=
+                    0,
+                CF_NO_MEMORY, "out of memory while making the JSON of a configuration");
+    *json = memory_take(&made);
     return CF_OK;
 }
 
@@ -175,9 +165,8 @@ static bool value_from_json(const SpaceParameter *p, const json_t *json, double 
                (p->kind != PARAMETER_INTEGER || *value == floor(*value));
     }
     for (int v = 0; v < p->count && !found; v++) {
-        json_t *candidate = text_json(p->texts[v]);
+        json_auto_t *candidate = text_json(p->texts[v]);
         found = same_value(json, candidate);
-        json_decref(candidate);
         *value = v;
     }
     return found;
@@ -195,27 +184,19 @@ cf_status space_point_from_json(const Space *space, const json_t *json, SpacePoi
 
 static const char *const kind_keys[] = {"values", "uniform", "log", "integer"};
 
-static json_t *parameter_json(const SpaceParameter *p) {
-    json_t *values = json_array();
-    for (int v = 0; p->kind == PARAMETER_LIST && v < p->count; v++)
-        json_array_append_new(values, json_text(p->texts[v]));
-    if (p->kind != PARAMETER_LIST) {
-        json_array_append_new(values, json_real(p->low));
-        json_array_append_new(values, json_real(p->high));
-    }
-    return json_pack("{s:o s:o}", "name", json_text(p->name), kind_keys[p->kind], values);
-}
-
 cf_status space_json(const Space *space, json_t **json) {
     json_t *parameters = json_array();
-    for (int i = 0; i < space->count; i++) json_array_append_new(parameters, parameter_json(&space->parameters[i]));
-    json_t *object = json_pack("{s:o s:o s:o}", "name", json_text(space->name), "model", json_text(space->model),
-                               "parameters", parameters);
-    if (!object || json_array_size(parameters) != (size_t)space->count) {
-        json_decref(object);
-        return FAIL(CF_NO_MEMORY, "out of memory while writing the space");
+    for (const SpaceParameter *p = space->parameters; p < space->parameters + space->count; p++) {
+        json_t *values = p->kind == PARAMETER_LIST ? json_array() : json_pack("[f f]", p->low, p->high);
+        for (int v = 0; v < p->count; v++) json_array_append_new(values, json_text(p->texts[v]));
+        json_array_append_new(parameters,
+                              json_pack("{s:o s:o}", "name", json_text(p->name), kind_keys[p->kind], values));
     }
-    *json = object;
+    json_auto_t *made = json_pack("{s:o s:o s:o}", "name", json_text(space->name), "model", json_text(space->model),
+                                  "parameters", parameters);
+    FAIL_IF(!made || json_array_size(parameters) != (size_t)space->count, CF_NO_MEMORY,
+            "out of memory while writing the space");
+    *json = memory_take(&made);
     return CF_OK;
 }
 
@@ -240,26 +221,20 @@ static cf_status parameter_from_json(const json_t *json, SpaceParameter *p) {
     return space_list(p, name, texts, (int)count);
 }
 
-static cf_status fill_from_json(const json_t *json, Space *space) {
+cf_status space_from_json(const json_t *json, Space *space) {
+    AUTO(space_free) Space made = {0};
     const json_t *parameters = json_object_get(json, "parameters");
     const char *name = json_string_value(json_object_get(json, "name"));
     const char *model = json_string_value(json_object_get(json, "model"));
     int count = (int)json_array_size(parameters);
     FAIL_IF(!name || !model || count < 1 || count > SPACE_MAX_PARAMETERS, CF_BAD_INPUT, "the space is damaged");
-    FORWARD(memory_copy_string(name, &space->name));
-    FORWARD(memory_copy_string(model, &space->model));
-    FORWARD(memory_new((size_t)count, sizeof *space->parameters, &space->parameters));
+    FORWARD(memory_copy_string(name, &made.name));
+    FORWARD(memory_copy_string(model, &made.model));
+    FORWARD(memory_new((size_t)count, sizeof *made.parameters, &made.parameters));
     for (int i = 0; i < count; i++)
-        FORWARD(parameter_from_json(json_array_get(parameters, (size_t)i), &space->parameters[space->count++]));
-    return space_check(space);
-}
-
-cf_status space_from_json(const json_t *json, Space *space) {
-    Space made = {0};
-    cf_status status = fill_from_json(json, &made);
-    if (status)
-        space_free(&made);
-    else
-        *space = made;
-    return status;
+        FORWARD(parameter_from_json(json_array_get(parameters, (size_t)i), &made.parameters[made.count++]));
+    FORWARD(space_check(&made));
+    *space = made;
+    made = (Space){0};
+    return CF_OK;
 }

@@ -12,7 +12,7 @@
 /* NULL: no option of that name may be searched. */
 static const TrainOption *searched_option(const char *name) {
     for (const TrainOption *option = train_options; option->name; option++)
-        if (option->searched && strcmp(option->name, name) == 0) return option;
+        if (!option->fixed && strcmp(option->name, name) == 0) return option;
     return NULL;
 }
 
@@ -97,7 +97,7 @@ static cf_status fail_unknown(const char *name) {
     char list[400];
     size_t count = 0;
     for (const TrainOption *option = train_options; option->name; option++)
-        if (option->searched) names[count++] = option->name;
+        if (!option->fixed) names[count++] = option->name;
     names[count] = NULL;
     text_list(names, list, sizeof list);
     return FAIL(CF_BAD_USE, "parameter %s: neither a training option (%s) nor a place {%s} in the model line%s", name,
@@ -133,21 +133,18 @@ cf_status space_check(const Space *space) {
 
 /* The model line with texts in its places. */
 static cf_status fill_places(const Space *space, const SpacePoint *point, char **line) {
-    char number[SPACE_NUMBER], *made = NULL, *longer;
+    AUTO_FREE char *made = NULL;
+    char number[SPACE_NUMBER];
     size_t length = 0;
     const char *from = space->model;
     FORWARD(memory_copy_string("", &made));
     for (const char *p = next_place(from, &length); p; p = next_place(from, &length)) {
-        cf_status status = memory_print(&longer, "%s%.*s%s", made, (int)(p - from), from,
-                                        space_value(space, point, parameter_of_place(space, p, length), number));
-        free(made);
-        FORWARD(status);
-        made = longer;
+        AUTO_FREE char *before = memory_take(&made);
+        FORWARD(memory_print(&made, "%s%.*s%s", before, (int)(p - from), from,
+                             space_value(space, point, parameter_of_place(space, p, length), number)));
         from = p + length;
     }
-    cf_status status = memory_print(line, "%s%s", made, from);
-    free(made);
-    return status;
+    return memory_print(line, "%s%s", made, from);
 }
 
 cf_status space_apply(const Space *space, const SpacePoint *point, cf_train_options *options, char **model_line) {

@@ -75,7 +75,7 @@ AUTO_HANDLE(Store, store_close)
 /* ---- Reading ---- */
 
 /* What is read from now on is of one moment, whatever others write; until the store is closed. */
-cf_status store_keep_still(Store *store);
+cf_status store_begin_reading(Store *store);
 /* The space and the settings that were stored; `settings` is a new reference. */
 cf_status store_space(Store *store, Space *space);
 cf_status store_settings(Store *store, json_t **settings);
@@ -86,6 +86,8 @@ cf_status store_trials(Store *store, const Space *space, TrialList *list);
 /* Reads a trial's `correct`, where there is one. */
 cf_status store_correct(Store *store, Trial *trial);
 void trial_list_free(TrialList *list);
+/* What a trial owns, not itself. */
+void trial_free(Trial *trial);
 /* The learning curve of a trial, in a new array. */
 cf_status store_epochs(Store *store, int trial, TrialEpoch **epochs, int *count);
 TuneObjective objective_of(cf_stop_on stop_on);
@@ -96,7 +98,7 @@ int trial_compare(const Trial *a, const Trial *b, TuneObjective objective);
 /* The search's done trial that is the best one, or NULL. Points into the list. */
 const Trial *trial_best(const TrialList *list, TuneObjective objective);
 
-/* ---- Working (tune.c, worker.c) ---- */
+/* ---- Working (search.c, worker.c) ---- */
 
 /* Stores the settings of a new tune; refuses others than those stored, and names what differs. */
 cf_status store_settle(Store *store, const json_t *settings);
@@ -105,10 +107,12 @@ cf_status store_settle_kernels(Store *store, const char *kernels);
 /* Keeps the first name: data are the same by their checksum, whatever they are called. */
 cf_status store_name_data(Store *store, const char *name);
 
-/* A transaction; work between the two is seen by others all at once or not at all. */
+/* A transaction; work between the two is seen by others all at once or not at all. It is rolled back where its scope is left before:
+ *     AUTO(store_rollback_at) Store *transaction = store; */
 cf_status store_begin(Store *store);
 cf_status store_commit(Store *store);
 void store_rollback(Store *store);
+AUTO_HANDLE(Store, store_rollback)
 
 /* One piece of work, decided in the order of its number. */
 typedef struct Job {
@@ -121,6 +125,20 @@ typedef struct Job {
 } Job;
 
 cf_status store_jobs(Store *store, Job **jobs, int *count);
+
+/* What a claim is decided from, read within its transaction: all trials and all jobs, which fit together. */
+typedef struct TuneView {
+    TrialList list; /* without `correct` */
+    Job *jobs;
+    int count, search; /* jobs; those of the search, which come first */
+} TuneView;
+
+cf_status store_view(Store *store, const Space *space, TuneView *view);
+/* Fine on a zeroed one. */
+void view_free(TuneView *view);
+/* NULL: there is none. */
+const Trial *view_trial(const TuneView *view, int id);
+
 cf_status store_add_trial(Store *store, const Space *space, const Trial *trial);
 cf_status store_add_job(Store *store, const Job *job);
 /* The trial is running under `worker` from now on, to the job's budget. */

@@ -1,11 +1,9 @@
 /* What the files of the store share. */
 #pragma once
 
-#include "base/status.h"
+#include "tune/store.h"
 
 #include <sqlite3.h>
-
-typedef struct Store Store; /* store.h */
 
 enum { STORE_BUSY_MILLISECONDS = 60000 };
 
@@ -17,15 +15,13 @@ struct Store {
 /* Records SQLite's own message. */
 cf_status store_fail(Store *store, const char *doing);
 /* One statement with its values: `types` has a letter for each (i: int64_t, d: double, t: text or NULL, b: pointer and size_t; a
- * NULL pointer is NULL). */
+ * NULL pointer is NULL). The caller's, for its rows: AUTO(statement_free) sqlite3_stmt *statement = NULL. */
 cf_status store_prepare(Store *store, sqlite3_stmt **statement, const char *sql, const char *types, ...);
-cf_status store_run(Store *store, const char *sql, const char *types, ...);
-/* *row: there is another one. On failure, and behind the last row, the statement is finalized. */
+void statement_free(sqlite3_stmt **statement);
+/* *row: there is another one. */
 cf_status store_step(Store *store, sqlite3_stmt *statement, bool *row);
-/* Ends a transaction by what came of it. */
-cf_status store_end_with(Store *store, cf_status status);
+/* Of statements whose rows are of no interest. */
+cf_status store_run(Store *store, const char *sql, const char *types, ...);
 
 /* store_files.c: the name of a VFS that opens and removes a store's own files only. */
 cf_status store_files(const char **vfs);
-/* store_locks.c: where a file system has no locks, those of `vfs` are for this process alone. */
-void store_do_without_locks(sqlite3_vfs *vfs);

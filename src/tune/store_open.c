@@ -4,7 +4,6 @@
  * the letter. A file's pages may name each other in a circle or a page many times, so that a few kilobytes hold rows without end:
  * a schema that takes long to read is given up, and PRAGMA quick_check goes over all pages before a row is read. From then on
  * all rows together are no larger than the file. */
-#include "tune/store.h"
 #include "tune/store_inside.h"
 
 #include "base/limits.h"
@@ -25,8 +24,7 @@ enum {
 static const char *const schema[] = {
     "CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
     "CREATE TABLE trials (id INTEGER PRIMARY KEY, point TEXT NOT NULL, seed INTEGER NOT NULL, repeats INTEGER,"
-    " state TEXT NOT NULL, budget INTEGER NOT NULL DEFAULT 0, worker TEXT, reason TEXT, best_epoch INTEGER NOT NULL "
-    "DEFAULT 0,"
+    " state TEXT NOT NULL, budget INTEGER NOT NULL DEFAULT 0, worker TEXT, reason TEXT, best_epoch INTEGER NOT NULL DEFAULT 0,"
     " epochs_run INTEGER NOT NULL DEFAULT 0, validation_loss REAL, validation_accuracy REAL,"
     " seconds REAL NOT NULL DEFAULT 0, weights_sha256 TEXT, correct BLOB)",
     "CREATE TABLE epochs (trial INTEGER NOT NULL REFERENCES trials, epoch INTEGER NOT NULL, rate REAL, train_loss REAL,"
@@ -40,12 +38,12 @@ static cf_status execute(Store *store, const char *sql, const char *doing) {
 
 /* ---- What the file may do ---- */
 
-static int give_up(void *context) {
+static int interrupt_sqlite(void *context) {
     (void)context;
     return 1;
 }
 
-static cf_status guard(Store *store) {
+static cf_status limit_sqlite(Store *store) {
     static const struct {
         int what, most;
     } limits[] = {{SQLITE_LIMIT_LENGTH, MOST_STORE_VALUE},
@@ -64,7 +62,7 @@ static cf_status guard(Store *store) {
         FAIL_IF(sqlite3_db_config(store->db, switches[i].what, switches[i].on, NULL) != SQLITE_OK, CF_IO,
                 "SQLite %s is too old to read files that others have made: 3.31 or later is needed",
                 sqlite3_libversion());
-    sqlite3_progress_handler(store->db, MOST_STEPS, give_up, NULL);
+    sqlite3_progress_handler(store->db, MOST_STEPS, interrupt_sqlite, NULL);
     return execute(store, "PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY", "opening");
 }
 
@@ -72,76 +70,61 @@ static cf_status guard(Store *store) {
 
 /* The first number that a statement gives; 0 without one. */
 static cf_status read_number(Store *store, const char *sql, int64_t *number) {
-    sqlite3_stmt *statement;
+    AUTO(statement_free) sqlite3_stmt *statement = NULL;
     bool row;
     FORWARD(store_prepare(store, &statement, sql, ""));
     FORWARD(store_step(store, statement, &row));
     *number = row ? sqlite3_column_int64(statement, 0) : 0;
-    if (row) sqlite3_finalize(statement);
-    return CF_OK;
-}
-
-static cf_status make_tables(Store *store) {
-    char pragmas[96];
-    for (size_t i = 0; i < COUNT_OF(schema); i++) FORWARD(execute(store, schema[i], "making its tables"));
-    snprintf(pragmas, sizeof pragmas, "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION, VERSION);
-    return execute(store, pragmas, "making its tables");
-}
-
-/* The index of a piece of the schema among ours; -1: it is foreign. An index that SQLite makes of itself has no SQL. */
-static int piece_of_schema(const char *type, const char *sql) {
-    if (!sql && type && strcmp(type, "index") == 0) return COUNT_OF(schema);
-    for (int i = 0; sql && i < (int)COUNT_OF(schema); i++)
-        if (strcmp(sql, schema[i]) == 0) return i;
-    return -1;
-}
-
-static cf_status check_piece(Store *store, sqlite3_stmt *s, unsigned *found) {
-    const char *type = (const char *)sqlite3_column_text(s, 0), *name = (const char *)sqlite3_column_text(s, 1);
-    const int piece = piece_of_schema(type, (const char *)sqlite3_column_text(s, 2));
-    FAIL_IF(piece < 0, CF_BAD_INPUT,
-            "%s holds the %.40s %.80s, which cifra tune has not made; whoever has added it may remove it again",
-            store->path, type ? type : "?", name ? name : "?");
-    *found |= 1u << piece;
     return CF_OK;
 }
 
 static cf_status check_schema(Store *store) {
     const unsigned all = (1u << COUNT_OF(schema)) - 1;
     unsigned found = 0;
-    sqlite3_stmt *statement;
+    AUTO(statement_free) sqlite3_stmt *statement = NULL;
     bool row = true;
     FORWARD(store_prepare(store, &statement, "SELECT type, name, sql FROM sqlite_master", ""));
     while (row) {
         FORWARD(store_step(store, statement, &row));
-        const cf_status status = row ? check_piece(store, statement, &found) : CF_OK;
-        if (!status) continue;
-        sqlite3_finalize(statement);
-        return status;
+        if (!row) break;
+        const char *const type = (const char *)sqlite3_column_text(statement, 0);
+        const char *const name = (const char *)sqlite3_column_text(statement, 1);
+        const char *const sql = (const char *)sqlite3_column_text(statement, 2);
+        size_t piece = 0; /* among ours */
+        while (sql && piece < COUNT_OF(schema) && strcmp(sql, schema[piece]) != 0) piece++;
+        /* An index that SQLite makes of itself has no SQL. */
+        FAIL_IF(sql ? piece == COUNT_OF(schema) : !type || strcmp(type, "index") != 0, CF_BAD_INPUT,
+                "%s holds the %.40s %.80s, which cifra tune has not made; whoever has added it may remove it again",
+                store->path, type ? type : "?", name ? name : "?");
+        if (sql) found |= 1u << piece;
     }
-    FAIL_IF((found & all) != all, CF_BAD_INPUT, "%s is damaged: not all of its tables are there", store->path);
+    FAIL_IF(found != all, CF_BAD_INPUT, "%s is damaged: not all of its tables are there", store->path);
     return CF_OK;
 }
 
 static cf_status check_pages(Store *store) {
-    sqlite3_stmt *statement;
+    AUTO(statement_free) sqlite3_stmt *statement = NULL;
     bool row;
     FORWARD(store_prepare(store, &statement, "PRAGMA quick_check(1)", ""));
     FORWARD(store_step(store, statement, &row));
     const char *said = row ? (const char *)sqlite3_column_text(statement, 0) : NULL;
-    cf_status status = CF_OK;
-    if (!said || strcmp(said, "ok") != 0)
-        status = FAIL(CF_BAD_INPUT, "%s is damaged: %.200s", store->path, said ? said : "it cannot be checked");
-    if (row) sqlite3_finalize(statement);
-    return status;
+    FAIL_IF(!said || strcmp(said, "ok") != 0, CF_BAD_INPUT, "%s is damaged: %.200s", store->path,
+            said ? said : "it cannot be checked");
+    return CF_OK;
 }
 
+/* Makes the tables of a file that is empty. */
 static cf_status check_file(Store *store, bool may_make) {
     int64_t application, version, anything;
+    char pragmas[96];
     FORWARD(read_number(store, "PRAGMA application_id", &application));
     FORWARD(read_number(store, "PRAGMA user_version", &version));
     FORWARD(read_number(store, "SELECT 1 FROM sqlite_master LIMIT 1", &anything));
-    if (may_make && !application && !version && !anything) return make_tables(store);
+    if (may_make && !application && !version && !anything) {
+        for (size_t i = 0; i < COUNT_OF(schema); i++) FORWARD(execute(store, schema[i], "making its tables"));
+        snprintf(pragmas, sizeof pragmas, "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION, VERSION);
+        return execute(store, pragmas, "making its tables");
+    }
     FAIL_IF(application != APPLICATION, CF_BAD_INPUT, "%s is an SQLite file of something else than cifra tune",
             store->path);
     FAIL_IF(version != VERSION, CF_BAD_INPUT, "%s has version %lld of its tables; this program knows version %d",
@@ -153,42 +136,31 @@ static cf_status check_file(Store *store, bool may_make) {
 
 /* ---- Opening ---- */
 
-static cf_status check_path(const Store *store, bool may_make) {
+static cf_status new_store(const char *folder, bool may_make, Store **store) {
+    AUTO(store_close_at) Store *made = NULL;
     struct stat info;
-    const bool there = lstat(store->path, &info) == 0;
-    FAIL_IF(!there && !may_make, CF_BAD_USE, "%s holds no tune: there is no %s", store->folder, store->path);
-    /* SQLite would keep its journal beside what a link points to, in another folder. */
-    FAIL_IF(there && !S_ISREG(info.st_mode), CF_BAD_INPUT, "%s is to be a file; found a link, or something else",
-            store->path);
-    return CF_OK;
-}
-
-static cf_status open_store(Store *store, const char *folder, bool may_make) {
     const char *vfs;
     const int flags = SQLITE_OPEN_READWRITE | (may_make ? SQLITE_OPEN_CREATE : 0);
-    FORWARD(memory_copy_string(folder, &store->folder));
-    FORWARD(file_join(folder, "tune.db", &store->path));
-    FORWARD(check_path(store, may_make));
+    FORWARD(memory_new(1, sizeof *made, &made));
+    FORWARD(memory_copy_string(folder, &made->folder));
+    FORWARD(file_join(folder, "tune.db", &made->path));
+    const bool there = lstat(made->path, &info) == 0;
+    FAIL_IF(!there && !may_make, CF_BAD_USE, "%s holds no tune: there is no %s", made->folder, made->path);
+    /* SQLite would keep its journal beside what a link points to, in another folder. */
+    FAIL_IF(there && !S_ISREG(info.st_mode), CF_BAD_INPUT, "%s is to be a file; found a link, or something else",
+            made->path);
     if (may_make) FORWARD(file_make_folder(folder));
     FORWARD(store_files(&vfs));
-    if (sqlite3_open_v2(store->path, &store->db, flags, vfs) != SQLITE_OK) return store_fail(store, "opening");
-    sqlite3_busy_timeout(store->db, STORE_BUSY_MILLISECONDS);
-    FORWARD(guard(store));
-    FORWARD(store_begin(store));
-    FORWARD(store_end_with(store, check_file(store, may_make)));
-    sqlite3_progress_handler(store->db, 0, NULL, NULL);
+    if (sqlite3_open_v2(made->path, &made->db, flags, vfs) != SQLITE_OK) return store_fail(made, "opening");
+    sqlite3_busy_timeout(made->db, STORE_BUSY_MILLISECONDS);
+    FORWARD(limit_sqlite(made));
+    AUTO(store_rollback_at) Store *transaction = made;
+    FORWARD(store_begin(transaction));
+    FORWARD(check_file(made, may_make));
+    FORWARD(store_commit(transaction));
+    sqlite3_progress_handler(made->db, 0, NULL, NULL);
+    *store = memory_take(&made);
     return CF_OK;
-}
-
-static cf_status new_store(const char *folder, bool may_make, Store **store) {
-    Store *made;
-    FORWARD(memory_new(1, sizeof *made, &made));
-    cf_status status = open_store(made, folder, may_make);
-    if (status)
-        store_close(made);
-    else
-        *store = made;
-    return status;
 }
 
 cf_status store_open(const char *folder, Store **store) {

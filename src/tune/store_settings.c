@@ -1,17 +1,16 @@
 /* What a tune was begun with: it must be equal to go on. */
-#include "tune/store.h"
 #include "tune/store_inside.h"
 
-#include "base/json_memory.h"
+#include "base/json_text.h"
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-static cf_status read_text(Store *store, const char *key, char **text) {
-    sqlite3_stmt *statement;
+/* *text: NULL when nothing is stored. */
+static cf_status read_setting(Store *store, const char *key, char **text) {
+    AUTO(statement_free) sqlite3_stmt *statement = NULL;
     bool row;
     *text = NULL;
     FORWARD(store_prepare(store, &statement, "SELECT value FROM settings WHERE key = ?", "t", key));
@@ -19,28 +18,19 @@ static cf_status read_text(Store *store, const char *key, char **text) {
     if (!row) return CF_OK;
     const char *value = (const char *)sqlite3_column_text(statement, 0);
     const int length = sqlite3_column_bytes(statement, 0);
-    cf_status status = length > MOST_STORE_TEXT ? FAIL(CF_BAD_INPUT, "%s: %s: at most %d bytes expected, found %d",
-                                                       store->path, key, MOST_STORE_TEXT, length)
-                                                : memory_copy_string(value ? value : "", text);
-    sqlite3_finalize(statement);
-    return status;
+    FAIL_IF(length > MOST_STORE_TEXT, CF_BAD_INPUT, "%s: %s: at most %d bytes expected, found %d", store->path, key,
+            MOST_STORE_TEXT, length);
+    return memory_copy_string(value ? value : "", text);
 }
 
 /* NULL when nothing is stored yet. */
 static cf_status read_settings(Store *store, json_t **settings) {
-    char *text;
+    AUTO_FREE char *text = NULL;
     json_error_t error;
     *settings = NULL;
-    FORWARD(read_text(store, "settings", &text));
+    FORWARD(read_setting(store, "settings", &text));
     if (!text) return CF_OK;
-    json_memory_begin();
-    *settings = json_loads(text, 0, &error);
-    free(text);
-    if (json_memory_failed()) {
-        json_decref(*settings);
-        *settings = NULL;
-        return FAIL(CF_NO_MEMORY, "%s: out of memory while reading its settings", store->path);
-    }
+    FORWARD(json_from_text(text, "the settings of a tune", &error, settings));
     FAIL_IF(!*settings, CF_BAD_INPUT, "%s: its settings are damaged: %s", store->path, error.text);
     return CF_OK;
 }
@@ -52,15 +42,14 @@ cf_status store_settings(Store *store, json_t **settings) {
 }
 
 cf_status store_space(Store *store, Space *space) {
-    json_t *settings;
+    json_auto_t *settings = NULL;
     FORWARD(store_settings(store, &settings));
-    cf_status status = space_from_json(json_object_get(settings, "space"), space);
-    json_decref(settings);
+    const cf_status status = space_from_json(json_object_get(settings, "space"), space);
     return status ? status_prefix(status, "%s", store->path) : CF_OK;
 }
 
 cf_status store_data_name(Store *store, char **name) {
-    FORWARD(read_text(store, "data", name));
+    FORWARD(read_setting(store, "data", name));
     if (*name) text_replace_controls(*name);
     return CF_OK;
 }
@@ -72,14 +61,12 @@ typedef struct Differences {
     size_t used;
 } Differences;
 
-static void tell(Differences *d, const char *path, const json_t *there, const json_t *now) {
-    char *a = there ? json_dumps(there, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(6)) : NULL;
-    char *b = now ? json_dumps(now, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(6)) : NULL;
+static void add_difference(Differences *d, const char *path, const json_t *there, const json_t *now) {
+    const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(6);
+    AUTO_FREE char *a = there ? json_dumps(there, flags) : NULL, *b = now ? json_dumps(now, flags) : NULL;
     if (d->used < sizeof d->text)
         d->used += (size_t)snprintf(d->text + d->used, sizeof d->text - d->used, "\n    %s: %.180s there, %.180s now",
                                     path, a ? a : "nothing", b ? b : "nothing");
-    free(a);
-    free(b);
 }
 
 static void compare(Differences *d, const char *path, const json_t *there, const json_t *now);
@@ -94,7 +81,7 @@ static void compare_elements(Differences *d, const char *path, const json_t *the
             snprintf(longer, sizeof longer, "%s.%s", path, name);
         else
             snprintf(longer, sizeof longer, "%s[%zu]", path, i);
-        if (!json_equal(a, b)) tell(d, longer, a, b);
+        if (!json_equal(a, b)) add_difference(d, longer, a, b);
     }
 }
 
@@ -108,7 +95,7 @@ static void compare_members(Differences *d, const char *path, const json_t *ther
     }
     json_object_foreach((json_t *)(uintptr_t)there, key, value) {
         snprintf(longer, sizeof longer, "%s%s%s", path, *path ? "." : "", key);
-        if (!json_object_get(now, key)) tell(d, longer, value, NULL);
+        if (!json_object_get(now, key)) add_difference(d, longer, value, NULL);
     }
 }
 
@@ -120,56 +107,38 @@ static void compare(Differences *d, const char *path, const json_t *there, const
              json_array_size(there) == json_array_size(now))
         compare_elements(d, path, there, now);
     else
-        tell(d, path, there, now);
+        add_difference(d, path, there, now);
 }
 
-static cf_status write_settings(Store *store, const json_t *settings) {
-    char *text = json_dumps(settings, JSON_COMPACT | JSON_REAL_PRECISION(17));
-    if (json_memory_failed() || !text) {
-        free(text);
-        return FAIL(CF_NO_MEMORY, "out of memory while writing the settings");
-    }
-    cf_status status = store_run(store, "INSERT INTO settings VALUES ('settings', ?)", "t", text);
-    free(text);
-    return status;
-}
-
-static cf_status settle(Store *store, const json_t *settings) {
-    json_t *there;
-    FORWARD(read_settings(store, &there));
-    if (!there) return write_settings(store, settings);
+cf_status store_settle(Store *store, const json_t *settings) {
+    json_auto_t *there = NULL;
+    AUTO_FREE char *text = NULL;
+    AUTO(store_rollback_at) Store *transaction = store;
     Differences d = {.used = 0};
-    compare(&d, "", there, settings);
-    json_decref(there);
+    /* Before a reading forgets that making them lacked memory. */
+    FORWARD(json_to_text(settings, 17, "the settings", &text));
+    FORWARD(store_begin(transaction));
+    FORWARD(read_settings(store, &there));
+    if (!there) FORWARD(store_run(store, "INSERT INTO settings VALUES ('settings', ?)", "t", text));
+    if (there) compare(&d, "", there, settings);
     FAIL_IF(d.used, CF_BAD_USE,
             "%s holds a tune with other settings, so its trials would not compare:%s\nGo on with the settings that it "
             "was begun with, or name another folder with --out",
             store->folder, d.text);
-    return CF_OK;
+    return store_commit(transaction);
 }
 
 /* Apart from the settings, so that tunes from before it was known go on. */
 cf_status store_settle_kernels(Store *store, const char *kernels) {
-    char *there;
+    AUTO_FREE char *there = NULL;
     FORWARD(store_run(store, "INSERT OR IGNORE INTO settings VALUES ('kernels', ?)", "t", kernels));
-    FORWARD(read_text(store, "kernels", &there));
-    cf_status status = CF_OK;
-    if (!there || strcmp(there, kernels) != 0)
-        status = FAIL(CF_BAD_USE,
-                      "%s holds a tune of %s kernels, and this processor works with %s: rounding differs, so its "
-                      "trials would not be the same. CIFRA_ISA=avx2 (or baseline) keeps a processor to a lower "
-                      "instruction set; else name another folder with --out",
-                      store->folder, there ? there : "unknown", kernels);
-    free(there);
-    return status;
-}
-
-cf_status store_settle(Store *store, const json_t *settings) {
-    FORWARD(store_begin(store));
-    cf_status status = settle(store, settings);
-    if (!status) status = store_commit(store);
-    if (status) store_rollback(store);
-    return status;
+    FORWARD(read_setting(store, "kernels", &there));
+    FAIL_IF(
+        !there || strcmp(there, kernels) != 0, CF_BAD_USE,
+        "%s holds a tune of %s kernels, and this processor works with %s: rounding differs, so its trials would not be the same. "
+        "CIFRA_ISA=avx2 (or baseline) keeps a processor to a lower instruction set; else name another folder with --out",
+        store->folder, there ? there : "unknown", kernels);
+    return CF_OK;
 }
 
 cf_status store_name_data(Store *store, const char *name) {

@@ -10,11 +10,10 @@
 #include "tune/sampler.h"
 
 #include "base/memory.h"
+#include "base/numbers.h"
 #include "base/rng.h"
 
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
     CANDIDATES = 24,
@@ -46,22 +45,8 @@ typedef struct Density {
     double *centres, *widths; /* [count + 1] ascending, the middle of the range among them; lists: centres [count] */
 } Density;
 
-static void density_free(Density *d) {
-    free(d->centres);
-    free(d->widths);
-}
-
 static double to_axis(const SpaceParameter *p, double value) {
     return p->kind == PARAMETER_LOG_UNIFORM ? log(value) : value;
-}
-
-static double from_axis(const SpaceParameter *p, double at) {
-    return p->kind == PARAMETER_LOG_UNIFORM ? exp(at) : at;
-}
-
-static int compare_doubles(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
 }
 
 /* Widths of the sorted centres; the prior, in the middle of the range, is as wide as the range. */
@@ -92,9 +77,9 @@ static cf_status density_new(const SamplerInput *input, int parameter, const Ran
     double middle = 0.5 * (d->low + d->high);
     d->centres[d->count] = middle;
     qsort(d->centres, (size_t)d->count + 1, sizeof *d->centres, compare_doubles);
-    cf_status status = memory_new((size_t)d->count + 1, sizeof *d->widths, &d->widths);
-    if (!status) set_widths(d, middle);
-    return status;
+    FORWARD(memory_new((size_t)d->count + 1, sizeof *d->widths, &d->widths));
+    set_widths(d, middle);
+    return CF_OK;
 }
 
 /* The share of a normal that lies below x. */
@@ -132,12 +117,21 @@ static double density_draw(const SamplerInput *input, int i, const Density *d, u
         at = drawn;
         break;
     }
-    return sampler_round(p, from_axis(p, at));
+    return sampler_round(p, p->kind == PARAMETER_LOG_UNIFORM ? exp(at) : at);
 }
 
 typedef struct Densities {
     Density good[SPACE_MAX_PARAMETERS], rest[SPACE_MAX_PARAMETERS];
 } Densities;
+
+static void densities_free(Densities *d) {
+    for (int i = 0; i < SPACE_MAX_PARAMETERS; i++) {
+        free(d->good[i].centres);
+        free(d->good[i].widths);
+        free(d->rest[i].centres);
+        free(d->rest[i].widths);
+    }
+}
 
 static bool best_candidate(const SamplerInput *input, const Densities *d, SpacePoint *best) {
     double highest = -INFINITY;
@@ -158,35 +152,21 @@ static bool best_candidate(const SamplerInput *input, const Densities *d, SpaceP
     return candidates > 0;
 }
 
-static int rank(const SamplerInput *input, Ranked *ranked) {
+cf_status tpe_next(const SamplerInput *input, SpacePoint *point, bool *found) {
+    AUTO(densities_free) Densities d = {0};
+    AUTO_FREE Ranked *ranked = NULL;
     int known = 0;
+    *found = false;
+    if (input->count < input->startup) return CF_OK;
+    FORWARD(memory_new((size_t)input->count, sizeof *ranked, &ranked));
     for (int b = 0; b < input->count; b++)
         if (input->before[b].known) ranked[known++] = (Ranked){&input->before[b], b};
     qsort(ranked, (size_t)known, sizeof *ranked, compare_ranked);
-    return known;
-}
-
-static cf_status estimate(const SamplerInput *input, SpacePoint *point, bool *found) {
-    Densities d = {0};
-    Ranked *ranked;
-    cf_status status = CF_OK;
-    FORWARD(memory_new((size_t)input->count, sizeof *ranked, &ranked));
-    int known = rank(input, ranked), good = (int)ceil(good_share * known);
-    for (int i = 0; i < input->space->count && !status; i++) {
-        status = density_new(input, i, ranked, 0, good, &d.good[i]);
-        if (!status) status = density_new(input, i, ranked, good, known, &d.rest[i]);
-    }
-    *found = !status && known >= 2 && best_candidate(input, &d, point);
+    const int good = (int)ceil(good_share * known);
     for (int i = 0; i < input->space->count; i++) {
-        density_free(&d.good[i]);
-        density_free(&d.rest[i]);
+        FORWARD(density_new(input, i, ranked, 0, good, &d.good[i]));
+        FORWARD(density_new(input, i, ranked, good, known, &d.rest[i]));
     }
-    free(ranked);
-    return status;
-}
-
-cf_status tpe_next(const SamplerInput *input, SpacePoint *point, bool *found) {
-    *found = false;
-    if (input->count < input->startup) return CF_OK;
-    return estimate(input, point, found);
+    *found = known >= 2 && best_candidate(input, &d, point);
+    return CF_OK;
 }

@@ -18,11 +18,28 @@
 
 static const char *const checkpoint_names[] = {"checkpoint.safetensors", "checkpoint.previous.safetensors"};
 
+typedef struct TrialFiles {
+    char *checkpoint, *history, *best;
+} TrialFiles;
+
+static void trial_files_free(TrialFiles *files) {
+    free(files->checkpoint);
+    free(files->history);
+    free(files->best);
+}
+
+static cf_status name_files(const char *folder, TrialFiles *files) {
+    FORWARD(file_join(folder, checkpoint_names[0], &files->checkpoint));
+    FORWARD(file_join(folder, "history.csv", &files->history));
+    return file_join(folder, "model.safetensors", &files->best);
+}
+
 typedef struct Work {
     Worker *worker;
     const Job *job;
     const Trial *trial;
-    char *folder, *checkpoint, *history, *best, *line;
+    char *folder, *line;
+    TrialFiles files;
     cf_train_options options;
     double last;      /* when the time was last put down */
     bool paused;      /* its epochs are done, more may come */
@@ -30,17 +47,23 @@ typedef struct Work {
     char message[2048];
 } Work;
 
-static double take_seconds(Work *work) {
-    double now = clock_seconds(), passed = now - work->last;
-    work->last = now;
-    return passed;
+/* Since it was called last. */
+static double seconds_passed(Work *work) {
+    const double before = work->last;
+    work->last = clock_seconds();
+    return work->last - before;
 }
 
 /* ---- Within the fit loop ---- */
 
-static bool record(Work *work, const cf_progress *p) {
-    const TrialEpoch epoch = {p->epoch,           p->learning_rate,       p->loss,           p->accuracy,
-                              p->validation_loss, p->validation_accuracy, take_seconds(work)};
+static bool record_epoch(Work *work, const cf_progress *p) {
+    const TrialEpoch epoch = {p->epoch,
+                              p->learning_rate,
+                              p->loss,
+                              p->accuracy,
+                              p->validation_loss,
+                              p->validation_accuracy,
+                              seconds_passed(work)};
     work->status = store_record_epoch(work->worker->store, work->trial->id, &epoch, p->best);
     if (work->status) snprintf(work->message, sizeof work->message, "%s", cf_error());
     return !work->status;
@@ -54,12 +77,11 @@ static bool on_progress(const cf_progress *p, void *context) {
         work->paused = true;
         return false;
     }
-    if (p->epoch_done && !record(work, p)) return false;
-    TuneProgress told = {.event = p->epoch_done ? TUNE_EPOCH : TUNE_STEP,
-                         .trial = work->trial->id,
-                         .point = &work->trial->point,
-                         .step = p};
-    tune_tell(tune, &told);
+    if (p->epoch_done && !record_epoch(work, p)) return false;
+    tune_tell(tune, &(TuneProgress){.event = p->epoch_done ? TUNE_EPOCH : TUNE_STEP,
+                                    .trial = work->trial->id,
+                                    .point = &work->trial->point,
+                                    .step = p});
     work->paused = p->epoch_done && p->epoch == work->job->budget && p->epoch < p->epochs;
     return !work->paused && !atomic_load(&tune->stop);
 }
@@ -87,14 +109,12 @@ static void remove_drafts(const char *folder) {
 static cf_status prepare(Work *work) {
     const Tune *tune = work->worker->tune;
     FORWARD(store_trial_folder(work->worker->store, work->trial->id, &work->folder));
-    FORWARD(file_join(work->folder, checkpoint_names[0], &work->checkpoint));
-    FORWARD(file_join(work->folder, "history.csv", &work->history));
-    FORWARD(file_join(work->folder, "model.safetensors", &work->best));
+    FORWARD(name_files(work->folder, &work->files));
     work->options = tune->options.train;
     FORWARD(space_apply(tune->options.space, &work->trial->point, &work->options, &work->line));
     work->options.seed = work->trial->seed;
     work->options.threads = worker_most_threads(work->worker);
-    work->options.checkpoint = work->checkpoint;
+    work->options.checkpoint = work->files.checkpoint;
     work->options.resume = true;
     work->options.progress = on_progress;
     work->options.progress_context = work;
@@ -103,54 +123,36 @@ static cf_status prepare(Work *work) {
     return CF_OK;
 }
 
-static void release(Work *work) {
-    char *owned[] = {work->folder, work->checkpoint, work->history, work->best, work->line};
-    for (size_t i = 0; i < COUNT_OF(owned); i++) free(owned[i]);
+static void work_free(Work *work) {
+    trial_files_free(&work->files);
+    free(work->folder);
+    free(work->line);
 }
 
 /* Which validation images the best weights get right. */
-static cf_status mark_correct(const cf_model *model, const cf_subset *subset, const float *probabilities,
-                              unsigned char *correct) {
-    int *class_of;
-    FORWARD(classes_match(subset->set, (const char *const *)model->class_names, model->classes, &class_of));
-    for (size_t i = 0; i < subset->count; i++) {
-        int predicted = first_largest(probabilities + i * (size_t)model->classes, model->classes);
-        correct[i] = predicted == class_of[subset->set->labels[subset->images[i]]];
-    }
-    free(class_of);
-    return CF_OK;
-}
-
 static cf_status look_at_validation(const Work *work, const cf_model *model, Trial *result) {
     const cf_subset *subset = cf_split_part(work->worker->tune->split, CF_VALIDATION);
     cf_precision precision = work->options.precision;
     ClassifyOptions how = {.threads = worker_threads(work->worker)};
     StepResult sums;
-    float *probabilities = NULL;
-    cf_status status;
+    AUTO_FREE float *probabilities = NULL;
+    AUTO_FREE int *class_of = NULL;
     FORWARD(engine_choose(work->options.engine, &precision, &how.engine));
     FORWARD(memory_new(subset->count * (size_t)model->classes, sizeof *probabilities, &probabilities));
-    FORWARD_TO(done, classify(model, subset, &how, probabilities, &sums));
-    FORWARD_TO(done, memory_new(subset->count, 1, &result->correct));
+    FORWARD(classify(model, subset, &how, probabilities, &sums));
+    FORWARD(memory_new(subset->count, 1, &result->correct));
     result->correct_count = subset->count;
-    FORWARD_TO(done, mark_correct(model, subset, probabilities, result->correct));
-    FORWARD_TO(done, parameters_sha256(&model->parameters, result->weights_sha256));
-done:
-    free(probabilities);
-    return status;
+    FORWARD(classes_match(subset->set, (const char *const *)model->class_names, model->classes, &class_of));
+    for (size_t i = 0; i < subset->count; i++) {
+        const int predicted = first_largest(probabilities + i * (size_t)model->classes, model->classes);
+        result->correct[i] = predicted == class_of[subset->set->labels[subset->images[i]]];
+    }
+    return parameters_sha256(&model->parameters, result->weights_sha256);
 }
 
 static cf_status fail_trial(Trial *result) {
     result->state = TRIAL_FAILED;
     return memory_copy_string(cf_error(), &result->reason);
-}
-
-/* Of this network. */
-static cf_status check_freezing(const cf_train_options *options, const cf_model *model) {
-    Freezing freezing;
-    FORWARD(freezing_new(options, model, &freezing));
-    freezing_free(&freezing);
-    return CF_OK;
 }
 
 /* ---- On another rank ---- */
@@ -162,28 +164,21 @@ typedef struct TrialReport { /* of the rank that trains; both sides are the same
     char message[2048];
 } TrialReport;
 
-static cf_status send_trial(const Work *work) {
+/* As fit, by the worker's rank. */
+static cf_status fit_elsewhere(Work *work) {
     const TuneOptions *o = &work->worker->tune->options;
+    const int rank = work->worker->rank;
+    TrialReport report;
+    AUTO_FREE char *text = NULL;
     json_memory_begin();
     json_t *config = json_deep_copy(o->source);
     json_object_set_new(config, "model", json_text(work->line));
     json_object_set_new(config, "train", train_options_json(&work->options));
-    json_t *job = json_pack("{s:s s:o s:i s:s s:o}", "job", "trial", "config", config, "threads", o->train.threads, "sha256",
-                            cf_split_part(work->worker->tune->split, CF_TRAIN)->set->sha256, "checkpoint",
-                            json_text(work->checkpoint));
-    char *text = job ? json_dumps(job, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
-    json_decref(job);
-    FAIL_IF(json_memory_failed() || !text, CF_NO_MEMORY, "out of memory while asking a rank for a trial");
-    const cf_status status = ranks_send(work->worker->rank, TAG_JOB, text, strlen(text));
-    free(text);
-    return status;
-}
-
-/* As fit, by the worker's rank. */
-static cf_status fit_elsewhere(Work *work) {
-    const int rank = work->worker->rank;
-    TrialReport report;
-    FORWARD(send_trial(work));
+    json_auto_t *job = json_pack("{s:s s:o s:i s:s s:o}", "job", "trial", "config", config, "threads", o->train.threads,
+                                 "sha256", cf_split_part(work->worker->tune->split, CF_TRAIN)->set->sha256,
+                                 "checkpoint", json_text(work->files.checkpoint));
+    FORWARD(json_to_text(job, 17, "a rank's trial", &text));
+    FORWARD(ranks_send(rank, TAG_JOB, text, strlen(text)));
     for (;;) {
         FORWARD(ranks_receive(rank, TAG_ANSWER, &report, sizeof report));
         if (report.ended) break;
@@ -215,24 +210,19 @@ cf_status trial_serve(cf_model *model, const cf_split *split, const cf_train_opt
     TrialReport report = {.ended = true};
     Serving serving = {0};
     cf_train_options now = *options;
-    FitFiles files = {.silent = true};
-    char *folder, *history = NULL, *best = NULL;
+    AUTO(trial_files_free) TrialFiles names = {0};
+    AUTO_FREE char *folder = NULL;
     FORWARD(memory_copy_string(checkpoint, &folder));
     char *const name = strrchr(folder, '/');
     if (name) *name = '\0';
-    report.status = file_join(name ? folder : ".", "history.csv", &history);
-    if (!report.status) report.status = file_join(name ? folder : ".", "model.safetensors", &best);
-    files.history = history;
-    files.best = best;
+    report.status = name_files(name ? folder : ".", &names);
+    const FitFiles files = {.history = names.history, .best = names.best, .silent = true};
     now.checkpoint = checkpoint;
     now.resume = true;
     now.progress = tell_first_rank;
     now.progress_context = &serving;
     if (!report.status) report.status = fit(model, split, &now, &files, NULL);
     if (report.status) snprintf(report.message, sizeof report.message, "%s", cf_error());
-    free(folder);
-    free(history);
-    free(best);
     FORWARD(serving.status);
     return ranks_send(0, TAG_ANSWER, &report, sizeof report);
 }
@@ -240,74 +230,59 @@ cf_status trial_serve(cf_model *model, const cf_split *split, const cf_train_opt
 /* A configuration that diverges, cannot be built or contradicts itself is a result; any other failure is one of the tune. */
 static cf_status train(Work *work, Trial *result) {
     const Tune *tune = work->worker->tune;
-    const FitFiles files = {
-        .history = work->history, .best = work->best, .silent = true, .threads = choose_threads, .context = work};
-    cf_model *model = NULL;
+    const FitFiles files = {.history = work->files.history,
+                            .best = work->files.best,
+                            .silent = true,
+                            .threads = choose_threads,
+                            .context = work};
+    AUTO(cf_model_free_at) cf_model *model = NULL;
+    AUTO(freezing_free) Freezing freezing = {0};
     cf_status status = train_options_check_together(&work->options);
     if (!status) status = cf_model_new(work->line, tune->split, work->trial->seed, &model);
-    if (!status) status = check_freezing(&work->options, model);
-    if (status) cf_model_free(model);
+    if (!status) status = freezing_new(&work->options, model, &freezing);
     if (status == CF_BAD_USE) return fail_trial(result);
     FORWARD(status);
     status = work->worker->rank ? fit_elsewhere(work) : fit(model, tune->split, &work->options, &files, NULL);
     if (!status && work->worker->rank) { /* the best weights are where that rank has written them */
         cf_model_free(model);
         model = NULL;
-        status = cf_model_load(work->best, &model);
+        status = cf_model_load(work->files.best, &model);
     }
     if (work->status) {
         status_set_message(work->message);
-        status = work->status;
-    } else if (status == CF_DIVERGED) {
-        status = fail_trial(result);
-    } else if (status == CF_INTERRUPTED && work->paused) {
-        result->state = TRIAL_WAITING;
-        status = CF_OK;
-    } else if (!status) {
-        result->state = TRIAL_DONE;
-        status = look_at_validation(work, model, result);
+        return work->status;
     }
-    cf_model_free(model);
-    return status;
-}
-
-static cf_status work_on(Work *work, Trial *result) {
-    FORWARD(prepare(work));
-    cf_status status = train(work, result);
-    if (status == CF_INTERRUPTED) {
-        FORWARD(store_pause(work->worker->store, work->trial->id));
-        return FAIL(CF_INTERRUPTED, "trial %d was stopped; it goes on where it is", work->trial->id);
-    }
-    if (status) return status_prefix(status, "trial %d", work->trial->id);
-    result->seconds = take_seconds(work);
-    FORWARD(
-        store_finish(work->worker->store, work->job, result, objective_of(work->worker->tune->options.train.stop_on)));
-    return result->state == TRIAL_WAITING ? CF_OK : trial_tidy(work->worker->store, work->trial->id);
+    if (status == CF_DIVERGED) return fail_trial(result);
+    result->state = status == CF_INTERRUPTED && work->paused ? TRIAL_WAITING : TRIAL_DONE;
+    if (result->state == TRIAL_WAITING) return CF_OK;
+    FORWARD(status);
+    return look_at_validation(work, model, result);
 }
 
 cf_status trial_work(Worker *worker, const Job *job, const Trial *trial) {
-    Work work = {.worker = worker, .job = job, .trial = trial};
-    Trial result = {.id = trial->id};
-    cf_status status = work_on(&work, &result);
-    release(&work);
-    free(result.reason);
-    free(result.correct);
-    return status;
+    AUTO(work_free) Work work = {.worker = worker, .job = job, .trial = trial};
+    AUTO(trial_free) Trial result = {.id = trial->id};
+    FORWARD(prepare(&work));
+    const cf_status status = train(&work, &result);
+    if (status == CF_INTERRUPTED) {
+        FORWARD(store_pause(worker->store, trial->id));
+        return FAIL(CF_INTERRUPTED, "trial %d was stopped; it goes on where it is", trial->id);
+    }
+    if (status) return status_prefix(status, "trial %d", trial->id);
+    result.seconds = seconds_passed(&work);
+    FORWARD(store_finish(worker->store, job, &result, objective_of(worker->tune->options.train.stop_on)));
+    return result.state == TRIAL_WAITING ? CF_OK : trial_tidy(worker->store, trial->id);
 }
 
 cf_status trial_tidy(Store *store, int trial) {
-    char *folder;
-    cf_status status = CF_OK;
+    AUTO_FREE char *folder = NULL;
     FORWARD(store_trial_folder(store, trial, &folder));
-    for (size_t i = 0; i < COUNT_OF(checkpoint_names) && !status; i++) {
-        char *path;
-        status = file_join(folder, checkpoint_names[i], &path);
-        if (status) break;
+    for (size_t i = 0; i < COUNT_OF(checkpoint_names); i++) {
+        AUTO_FREE char *path = NULL;
+        FORWARD(file_join(folder, checkpoint_names[i], &path));
         unlink(path);
-        free(path);
     }
-    free(folder);
-    return status;
+    return CF_OK;
 }
 
 void tune_tell(Tune *tune, TuneProgress *progress) {

@@ -1,4 +1,4 @@
-/* One job of one trial: trained, its result in the store. */
+/* The workers of a tune; one job of one trial: trained, its result in the store. */
 #pragma once
 
 #include "tune/tune.h"
@@ -27,7 +27,11 @@ typedef struct Worker {
     int rank;     /* that trains for it (base/ranks.h); 0: this process itself */
     Store *store; /* its own */
     char name[96];
+    pthread_t thread;
 } Worker;
+
+/* Claims jobs from the store, one after the other, until there are none: CF_OK; CF_INTERRUPTED when tune->stop was set. */
+cf_status worker_run(Worker *worker);
 
 /* The threads of a worker that has a trial, as things stand: all are shared out among those that have one. At most
  * worker_most_threads, for which its arrays are laid out: four times what it has when all have one. */

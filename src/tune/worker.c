@@ -1,8 +1,6 @@
-#include "tune/worker.h"
-
-#include "base/memory.h"
+/* A worker: claims jobs from the store, one after the other, until there are none. */
 #include "tune/decide.h"
-#include "tune/view.h"
+#include "tune/trial.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +17,7 @@ typedef struct Claim {
 
 /* ---- Claiming, within a transaction ---- */
 
-static cf_status take(Worker *worker, const Job *job, const Trial *trial, Claim *claim) {
+static cf_status claim_trial(Worker *worker, const Job *job, const Trial *trial, Claim *claim) {
     FORWARD(store_lock_trial(worker->store, job->trial, &claim->lock));
     if (claim->lock < 0) return CF_OK;
     FORWARD(store_mark_running(worker->store, job, worker->name));
@@ -29,24 +27,17 @@ static cf_status take(Worker *worker, const Job *job, const Trial *trial, Claim 
     return CF_OK;
 }
 
-/* A job that was begun and that nobody works on: its lock is free. */
-static cf_status take_over(Worker *worker, const TuneView *view, Claim *claim) {
-    for (int j = 0; j < view->count && claim->kind != CLAIM_JOB; j++)
-        if (!view->jobs[j].done) FORWARD(take(worker, &view->jobs[j], view_trial(view, view->jobs[j].trial), claim));
-    return CF_OK;
-}
-
 static cf_status begin_trial(Worker *worker, const TuneView *view, const Trial *trial, int budget, Claim *claim) {
     const Job job = {.number = view->count, .trial = trial->id, .budget = budget};
     FORWARD(store_add_trial(worker->store, worker->tune->options.space, trial));
     FORWARD(store_add_job(worker->store, &job));
-    return take(worker, &job, trial, claim);
+    return claim_trial(worker, &job, trial, claim);
 }
 
 /* Its lock may still be held for a moment by who worked on it last; the job is then left to be decided again. */
-static cf_status go_on(Worker *worker, const TuneView *view, const Decision *decision, Claim *claim) {
+static cf_status continue_trial(Worker *worker, const TuneView *view, const Decision *decision, Claim *claim) {
     const Job job = {.number = view->count, .trial = decision->trial, .budget = decision->budget};
-    FORWARD(take(worker, &job, view_trial(view, job.trial), claim));
+    FORWARD(claim_trial(worker, &job, view_trial(view, job.trial), claim));
     return claim->kind == CLAIM_JOB ? store_add_job(worker->store, &job) : CF_OK;
 }
 
@@ -63,7 +54,7 @@ static bool has_repeat(const TuneView *view, const Trial *trial, uint64_t seed) 
 /* The leading configurations with further seeds, once the search is over. */
 static cf_status begin_repeat(Worker *worker, const TuneView *view, Claim *claim) {
     const TuneOptions *o = &worker->tune->options;
-    const Trial **done;
+    AUTO_FREE const Trial **done = NULL;
     TuneObjective objective = objective_of(o->train.stop_on);
     int count = 0;
     FORWARD(memory_new(view->list.count, sizeof(const Trial *), &done));
@@ -71,18 +62,16 @@ static cf_status begin_repeat(Worker *worker, const TuneView *view, Claim *claim
         if (view->list.trials[i].state == TRIAL_DONE && !view->list.trials[i].repeats)
             done[count++] = &view->list.trials[i];
     qsort_r(done, (size_t)count, sizeof(const Trial *), compare_trials, &objective);
-    cf_status status = CF_OK;
-    for (int s = 1; s < o->seeds && claim->kind == CLAIM_END; s++)
-        for (int i = 0; i < count && i < o->leading && claim->kind == CLAIM_END && !status; i++) {
+    for (int s = 1; s < o->seeds; s++)
+        for (int i = 0; i < count && i < o->leading; i++) {
             uint64_t seed = o->train.seed + (uint64_t)s;
             if (has_repeat(view, done[i], seed)) continue;
             const Trial repeat = {
                 .id = (int)view->list.count + 1, .point = done[i]->point, .seed = seed, .repeats = done[i]->id};
             claim->kind = CLAIM_WAIT;
-            status = begin_trial(worker, view, &repeat, o->train.epochs, claim);
+            return begin_trial(worker, view, &repeat, o->train.epochs, claim);
         }
-    free((void *)done);
-    return status;
+    return CF_OK;
 }
 
 static cf_status after_search(Worker *worker, const TuneView *view, Claim *claim) {
@@ -101,7 +90,7 @@ static cf_status claim_next(Worker *worker, const TuneView *view, Claim *claim, 
     Decision decision;
     FORWARD(decide(&input, &decision));
     if (decision.kind == DECIDE_OVER) return after_search(worker, view, claim);
-    if (decision.kind == DECIDE_GO_ON) return go_on(worker, view, &decision, claim);
+    if (decision.kind == DECIDE_GO_ON) return continue_trial(worker, view, &decision, claim);
     if (decision.kind == DECIDE_NEW) {
         const Trial trial = {.id = (int)view->list.count + 1, .point = decision.point, .seed = o->train.seed};
         return begin_trial(worker, view, &trial, decision.budget, claim);
@@ -113,77 +102,58 @@ static cf_status claim_next(Worker *worker, const TuneView *view, Claim *claim, 
     return store_add_job(worker->store, &nothing);
 }
 
-static cf_status claim_within(Worker *worker, Claim *claim, bool *again) {
-    TuneView view = {0};
-    cf_status status = view_read(worker->store, worker->tune->options.space, &view);
-    if (!status) status = take_over(worker, &view, claim);
-    if (!status && claim->kind != CLAIM_JOB) status = claim_next(worker, &view, claim, again);
-    view_free(&view);
-    return status;
-}
-
 static cf_status claim_once(Worker *worker, Claim *claim, bool *again) {
+    AUTO(store_rollback_at) Store *transaction = worker->store;
+    AUTO(view_free) TuneView view = {0};
     *again = false;
-    FORWARD(store_begin(worker->store));
-    cf_status status = claim_within(worker, claim, again);
-    if (!status) status = store_commit(worker->store);
-    if (!status) return CF_OK;
-    store_rollback(worker->store);
-    store_unlock_trial(claim->lock);
-    return status;
+    FORWARD(store_begin(transaction));
+    FORWARD(store_view(worker->store, worker->tune->options.space, &view));
+    /* A job that was begun and that nobody works on: its lock is free. */
+    for (int j = 0; j < view.count && claim->kind != CLAIM_JOB; j++)
+        if (!view.jobs[j].done)
+            FORWARD(claim_trial(worker, &view.jobs[j], view_trial(&view, view.jobs[j].trial), claim));
+    if (claim->kind != CLAIM_JOB) FORWARD(claim_next(worker, &view, claim, again));
+    return store_commit(transaction);
 }
 
 static cf_status claim_job(Worker *worker, Claim *claim) {
     bool again = true;
     *claim = (Claim){.kind = CLAIM_WAIT, .lock = -1};
-    while (again) FORWARD(claim_once(worker, claim, &again));
+    while (again) {
+        const cf_status status = claim_once(worker, claim, &again);
+        if (status) store_unlock_trial(claim->lock);
+        FORWARD(status);
+    }
     return CF_OK;
 }
 
 /* ---- Working ---- */
 
-/* Counts the store's trials, and how long the rest will take at the pace of those that have ended. */
-static cf_status count_trials(Worker *worker, int id, Trial *ended) {
+/* With the store's trials counted, and how long the rest will take at the pace of those that have ended. */
+static cf_status tell_ended(Worker *worker, int id) {
     Tune *tune = worker->tune;
-    TrialList list;
+    AUTO(trial_list_free) TrialList list = {0};
     double seconds = 0, spent = 0;
-    int count = 0, over = 0, failed = 0;
+    int over = 0, failed = 0;
     FORWARD(store_trials(worker->store, tune->options.space, &list));
-    for (size_t i = 0; i < list.count; i++) {
-        Trial *t = &list.trials[i];
-        bool has_ended = t->state >= TRIAL_DONE;
+    for (const Trial *t = list.trials; t < list.trials + list.count; t++) {
+        const bool has_ended = t->state >= TRIAL_DONE;
         over += has_ended;
         failed += t->state == TRIAL_FAILED;
         if (has_ended) seconds += t->seconds;
         if (t->state == TRIAL_RUNNING) spent += t->seconds;
-        count++;
-        if (t->id != id) continue;
-        *ended = *t; /* its texts go over to the caller */
-        t->worker = t->reason = NULL;
     }
     pthread_mutex_lock(&tune->lock);
-    tune->trials = count;
+    tune->trials = (int)list.count;
     tune->ended = over;
     tune->failed = failed;
-    double left = over ? seconds / over * (tune->wanted - over) - spent : -1;
-    bool steady = over && tune->options.pruner == PRUNER_NONE;
+    const double left = over ? seconds / over * (tune->wanted - over) - spent : -1;
+    const bool steady = over && tune->options.pruner == PRUNER_NONE;
     tune->seconds_left = steady ? (left > 0 ? left : 0) / tune->options.jobs : -1;
     pthread_mutex_unlock(&tune->lock);
-    trial_list_free(&list);
+    const Trial *ended = &list.trials[id - 1];
+    tune_tell(tune, &(TuneProgress){.event = TUNE_ENDED, .trial = id, .point = &ended->point, .ended = ended});
     return CF_OK;
-}
-
-static cf_status tell_ended(Worker *worker, int id) {
-    Trial *ended;
-    FORWARD(memory_new(1, sizeof *ended, &ended));
-    TrialList one = {ended, 1};
-    cf_status status = count_trials(worker, id, ended);
-    if (!status) {
-        TuneProgress told = {.event = TUNE_ENDED, .trial = id, .point = &ended->point, .ended = ended};
-        tune_tell(worker->tune, &told);
-    }
-    trial_list_free(&one);
-    return status;
 }
 
 int worker_most_threads(const Worker *worker) {
@@ -208,8 +178,8 @@ int worker_threads(const Worker *worker) {
 }
 
 static cf_status work_on(Worker *worker, const Claim *claim) {
-    TuneProgress told = {.event = TUNE_BEGUN, .trial = claim->trial.id, .point = &claim->trial.point};
-    tune_tell(worker->tune, &told);
+    tune_tell(worker->tune,
+              &(TuneProgress){.event = TUNE_BEGUN, .trial = claim->trial.id, .point = &claim->trial.point});
     atomic_bool *working = &worker->tune->working[worker->number];
     atomic_store(working, true);
     cf_status status = trial_work(worker, &claim->job, &claim->trial);
@@ -219,41 +189,26 @@ static cf_status work_on(Worker *worker, const Claim *claim) {
     return tell_ended(worker, claim->trial.id);
 }
 
-/* Longer each time, until there is a job again. */
-static void wait_a_little(Worker *worker, int *milliseconds) {
-    const struct timespec pause = {0, *milliseconds * 1000000L};
-    TuneProgress told = {.event = TUNE_IDLE};
-    tune_tell(worker->tune, &told);
-    nanosleep(&pause, NULL);
-    if (*milliseconds < LONGEST_WAIT) *milliseconds *= 2;
-}
-
-static cf_status work_or_wait(Worker *worker, const Claim *claim, int *milliseconds) {
-    if (claim->kind == CLAIM_WAIT) {
-        wait_a_little(worker, milliseconds);
-        return CF_OK;
-    }
-    *milliseconds = FIRST_WAIT;
-    return work_on(worker, claim);
-}
-
-static cf_status tidy(Worker *worker) {
-    TrialList list;
-    FORWARD(store_trials(worker->store, worker->tune->options.space, &list));
-    cf_status status = CF_OK;
-    for (size_t i = 0; i < list.count && !status; i++)
-        if (list.trials[i].state >= TRIAL_DONE) status = trial_tidy(worker->store, list.trials[i].id);
-    trial_list_free(&list);
-    return status;
-}
-
 cf_status worker_run(Worker *worker) {
+    AUTO(trial_list_free) TrialList list = {0};
     int milliseconds = FIRST_WAIT;
-    Claim claim;
-    while (!atomic_load(&worker->tune->stop)) {
+    Claim claim = {.kind = CLAIM_WAIT};
+    while (claim.kind != CLAIM_END) {
+        FAIL_IF(atomic_load(&worker->tune->stop), CF_INTERRUPTED, "stopped; what was done is kept");
         FORWARD(claim_job(worker, &claim));
-        if (claim.kind == CLAIM_END) return tidy(worker);
-        FORWARD(work_or_wait(worker, &claim, &milliseconds));
+        if (claim.kind == CLAIM_JOB) {
+            milliseconds = FIRST_WAIT;
+            FORWARD(work_on(worker, &claim));
+        }
+        if (claim.kind == CLAIM_WAIT) { /* longer each time, until there is a job again */
+            const struct timespec pause = {0, milliseconds * 1000000L};
+            tune_tell(worker->tune, &(TuneProgress){.event = TUNE_IDLE});
+            nanosleep(&pause, NULL);
+            if (milliseconds < LONGEST_WAIT) milliseconds *= 2;
+        }
     }
-    return FAIL(CF_INTERRUPTED, "stopped; what was done is kept");
+    FORWARD(store_trials(worker->store, worker->tune->options.space, &list));
+    for (size_t i = 0; i < list.count; i++)
+        if (list.trials[i].state >= TRIAL_DONE) FORWARD(trial_tidy(worker->store, list.trials[i].id));
+    return CF_OK;
 }

@@ -1,6 +1,7 @@
 #include "testing.h"
 
 #include "base/files.h"
+#include "base/json_memory.h"
 #include "base/json_text.h"
 #include "base/memory.h"
 
@@ -94,12 +95,34 @@ static void test_numbers_and_files(void **state) {
     assert_fails(json_read(path, &read), CF_BAD_INPUT, "line 2");
 }
 
+static void test_documents(void **state) {
+    (void)state;
+    json_error_t error;
+    json_t *made, *back;
+    char *text;
+    json_memory_begin();
+    made = json_pack("{s:o s:[o o o]}", "a", json_number(0.1), "none", json_number(NAN), json_number(INFINITY),
+                     json_number(-INFINITY));
+    assert_ok(json_to_text(made, 17, "a document", &text));
+    assert_string_equal(text, "{\"a\":0.10000000000000001,\"none\":[null,null,null]}");
+    assert_ok(json_from_text(text, "a document", NULL, &back));
+    assert_true(json_equal(made, back));
+    json_decref(made);
+    json_decref(back);
+    free(text);
+    assert_ok(json_from_text("{", "a document", &error, &back));
+    assert_null(back);
+    assert_int_equal(error.line, 1);
+    assert_fails(json_to_text(NULL, 17, "a document", &text), CF_NO_MEMORY, "while writing a document");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_by_hand),
         cmocka_unit_test(test_all_short_texts),
         cmocka_unit_test(test_no_text),
         cmocka_unit_test(test_numbers_and_files),
+        cmocka_unit_test(test_documents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

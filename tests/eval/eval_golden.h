@@ -4,7 +4,7 @@
 #include "golden.h"
 
 #include "base/memory.h"
-#include "eval/predictions.h"
+#include "eval/metrics.h"
 
 static inline json_t *golden_read(void) {
     return golden_open("eval_golden.json");

@@ -18,7 +18,6 @@
 #include "study/report/report_inside.h"
 #include "tune/decide.h"
 #include "tune/results.h"
-#include "tune/view.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -248,7 +247,7 @@ static void decide_next(Store *store, const Space *space) {
     options.train.epochs = 9;
     options.startup = 1;
     options.lookback = 1;
-    const cf_status status = view_read(store, space, &view);
+    const cf_status status = store_view(store, space, &view);
     fuzz_settled(status);
     for (int way = 0; way < 4 && !status; way++) {
         const DecideInput input = {&options, &view.list, view.jobs, view.search};

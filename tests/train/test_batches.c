@@ -1,6 +1,6 @@
 /* What the steps of a training see: every image once an epoch, in another order each time; augmented and mixed by their own
  * random numbers; nothing of it depends on what was done before. */
-#include "testing.h"
+#include "small_set.h"
 
 #include "base/memory.h"
 #include "base/rng.h"
@@ -22,19 +22,15 @@ static cf_split *split;
 static const cf_subset *train;
 
 /* Image i is all of value i + 1 in its left half and 200 - i in its right. */
+static void paint(int image, unsigned char *pixels, uint16_t *label) {
+    *label = (uint16_t)(image % CLASSES);
+    for (int p = 0; p < SIZE; p++) pixels[p] = (unsigned char)(p % SIDE < SIDE / 2 ? image + 1 : 200 - image);
+}
+
 static int set_up(void **state) {
-    cf_split_options parts = cf_split_defaults();
     (void)state;
-    assert_ok(set_new("halves", "halves", IMAGES, 1, SIDE, SIDE, CLASSES, &set));
-    assert_ok(set_name_classes_by_number(set));
-    for (int i = 0; i < IMAGES; i++) {
-        for (int p = 0; p < SIZE; p++)
-            set->pixels[i * SIZE + p] = (unsigned char)(p % SIDE < SIDE / 2 ? i + 1 : 200 - i);
-        set->labels[i] = (unsigned char)(i % CLASSES);
-    }
-    assert_ok(set_seal(set));
-    parts.mode = CF_SPLIT_POOLED;
-    assert_ok(cf_split_new(set, &parts, &split));
+    set = small_set("halves", IMAGES, 1, SIDE, CLASSES, paint);
+    split = pooled_split(set);
     train = cf_split_part(split, CF_TRAIN);
     return 0;
 }

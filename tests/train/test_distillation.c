@@ -1,6 +1,6 @@
 /* Training with a teacher: one who says what the network says already changes nothing; the bits are the same at any number of threads
  * and after a stop; what is not understood of a teacher is refused. The loss itself: tests/nn/test_loss.c. */
-#include "bright_set.h"
+#include "small_set.h"
 
 #include "base/files.h"
 #include "nn/transfer.h"
@@ -11,21 +11,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { IMAGES = 120, CLASSES = 3, SIDE = 8 };
 
 static cf_set *set;
 static cf_split *split;
 
-/* Classes by which third of the rows is bright. */
-static bool third(int row, int column, int label) {
-    (void)column;
-    return row * CLASSES / SIDE == label;
+/* Noise; classes by which third of the rows is bright. */
+static void paint(int image, unsigned char *pixels, uint16_t *label) {
+    *label = (uint16_t)(image % CLASSES);
+    for (int p = 0; p < SIDE * SIDE; p++)
+        pixels[p] = (unsigned char)((image * 37 + p * 11) % 97 + (p / SIDE * CLASSES / SIDE == *label ? 120 : 0));
 }
 
 static int set_up(void **state) {
     (void)state;
-    bright_set_new(IMAGES, SIDE, CLASSES, 120, third, &set, &split);
+    assert_int_equal(chdir(scratch_folder()), 0);
+    set = small_set("bright", IMAGES, 1, SIDE, CLASSES, paint);
+    split = pooled_split(set);
     return 0;
 }
 
@@ -36,14 +40,8 @@ static int tear_down(void **state) {
     return 0;
 }
 
-static cf_model *network(const char *line, uint64_t seed) {
-    cf_model *model;
-    assert_ok(cf_model_new(line, split, seed, &model));
-    return model;
-}
-
 static void save(const char *line, uint64_t seed, const char *path) {
-    cf_model *model = network(line, seed);
+    cf_model *model = small_model(line, split, seed);
     assert_ok(cf_model_save(model, path));
     cf_model_free(model);
 }
@@ -64,7 +62,7 @@ static void own_teacher(void **state) {
     cf_train_options o = options_with("own.safetensors");
     o.teacher_share = 1;
     snprintf(o.augment, sizeof o.augment, "shift 2 | mixup 1");
-    cf_model *model = network(line, 3), *before = network(line, 3);
+    cf_model *model = small_model(line, split, 3), *before = small_model(line, split, 3);
     const Parameters *p = &model->parameters;
     assert_ok(cf_train(model, split, &o, NULL));
     for (size_t i = 0; i < p->total; i++)
@@ -86,7 +84,7 @@ static void student_imitates(void **state) {
         cf_train_options o = options_with(i < 2 ? "linear.safetensors" : "none");
         StepResult result;
         o.teacher_share = 1, o.temperature = 2, o.epochs = 20, o.learning_rate = 0.05;
-        cf_model *model = network("dense classes", i == 0 ? 5 : 8);
+        cf_model *model = small_model("dense classes", split, i == 0 ? 5 : 8);
         if (i) assert_ok(cf_train(model, split, &o, NULL));
         assert_non_null(p[i] = malloc(IMAGES * CLASSES * sizeof(float)));
         const ClassifyOptions classifying = {.engine = &reference_engine, .threads = 1};
@@ -105,7 +103,7 @@ static bool stop(const cf_progress *progress, void *context) {
 }
 
 static void sha_of(const cf_train_options *o, char sha[SHA256_HEX]) {
-    cf_model *model = network(line, 1);
+    cf_model *model = small_model(line, split, 1);
     assert_ok(cf_train(model, split, o, NULL));
     assert_ok(parameters_sha256(&model->parameters, sha));
     cf_model_free(model);
@@ -124,7 +122,7 @@ static void same_bits(void **state) {
     sha_of(&o, threads);
     assert_string_equal(whole, threads);
     o.checkpoint = "stopped.safetensors", o.progress = stop, o.progress_context = &at;
-    cf_model *model = network(line, 1);
+    cf_model *model = small_model(line, split, 1);
     assert_int_equal(cf_train(model, split, &o, NULL), CF_INTERRUPTED);
     cf_model_free(model);
     o.resume = true, o.progress = NULL;
@@ -133,7 +131,7 @@ static void same_bits(void **state) {
     /* Another teacher of the same name. */
     unlink("stopped.safetensors");
     o.resume = false, o.progress = stop;
-    model = network(line, 1);
+    model = small_model(line, split, 1);
     assert_int_equal(cf_train(model, split, &o, NULL), CF_INTERRUPTED);
     save("dense classes", 9, "noisy.safetensors");
     o.resume = true, o.progress = NULL;
@@ -142,7 +140,7 @@ static void same_bits(void **state) {
 }
 
 static void refused(void **state) {
-    cf_model *model = network(line, 1);
+    cf_model *model = small_model(line, split, 1);
     cf_train_options o = options_with("nowhere");
     (void)state;
     assert_fails(cf_train(model, split, &o, NULL), CF_BAD_USE, "teacher nowhere: there is no run and no file nowhere");

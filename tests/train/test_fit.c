@@ -1,6 +1,6 @@
 /* Training on a small set made here: it learns, stops early, keeps the best weights, gives the same bits at any number of threads
  * and however often it was stopped; and what is damaged, wrong or diverging is said, not lived with. */
-#include "testing.h"
+#include "small_set.h"
 
 #include "base/files.h"
 #include "base/memory.h"
@@ -41,35 +41,27 @@ static uint32_t random_number(void) {
 }
 
 /* A bright blob per class in a corner of its own, on noise. */
-static cf_set *blobs(bool learnable) {
-    cf_set *made;
-    assert_ok(set_new("blobs", "blobs", IMAGES, 1, SIDE, SIDE, CLASSES, &made));
-    assert_ok(set_name_classes_by_number(made));
-    for (int i = 0; i < IMAGES; i++) {
-        int label = i % CLASSES, row = label == 2 ? 5 : 2, column = label == 1 ? 5 : 2;
-        row += (int)(random_number() % 3) - 1, column += (int)(random_number() % 3) - 1;
-        for (int p = 0; p < SIDE * SIDE; p++) {
-            int near = abs(p / SIDE - row) <= 1 && abs(p % SIDE - column) <= 1;
-            made->pixels[i * SIDE * SIDE + p] = (unsigned char)(random_number() % 100 + (near && learnable ? 150 : 0));
-        }
-        made->labels[i] = (unsigned char)label;
+static void paint_blob(int image, unsigned char *pixels, uint16_t *label) {
+    *label = (uint16_t)(image % CLASSES);
+    int row = *label == 2 ? 5 : 2, column = *label == 1 ? 5 : 2;
+    row += (int)(random_number() % 3) - 1, column += (int)(random_number() % 3) - 1;
+    for (int p = 0; p < SIDE * SIDE; p++) {
+        const bool near = abs(p / SIDE - row) <= 1 && abs(p % SIDE - column) <= 1;
+        pixels[p] = (unsigned char)(random_number() % 100 + (near ? 150 : 0));
     }
-    assert_ok(set_seal(made));
-    return made;
 }
 
-static cf_split *pooled(const cf_set *of) {
-    cf_split_options parts = cf_split_defaults();
-    cf_split *made;
-    parts.mode = CF_SPLIT_POOLED;
-    assert_ok(cf_split_new(of, &parts, &made));
-    return made;
+/* Nothing to learn: soon it is only learnt by heart. */
+static void paint_noise(int image, unsigned char *pixels, uint16_t *label) {
+    *label = (uint16_t)(image % CLASSES);
+    random_number(), random_number(); /* as many as of a blob */
+    for (int p = 0; p < SIDE * SIDE; p++) pixels[p] = (unsigned char)(random_number() % 100);
 }
 
 static int set_up(void **state) {
     (void)state;
-    set = blobs(true);
-    split = pooled(set);
+    set = small_set("blobs", IMAGES, 1, SIDE, CLASSES, paint_blob);
+    split = pooled_split(set);
     return 0;
 }
 
@@ -91,9 +83,7 @@ static cf_train_options options_for(int epochs) {
 }
 
 static cf_model *model(const char *line, uint64_t seed) {
-    cf_model *made;
-    assert_ok(cf_model_new(line, split, seed, &made));
-    return made;
+    return small_model(line, split, seed);
 }
 
 static const FitFiles no_files;
@@ -204,8 +194,8 @@ static void learns(void **state) {
 
 static void stops_early_with_the_best(void **state) {
     (void)state;
-    cf_set *noise = blobs(false); /* nothing to learn: soon it only learns by heart */
-    cf_split *parts = pooled(noise);
+    cf_set *noise = small_set("blobs", IMAGES, 1, SIDE, CLASSES, paint_noise);
+    cf_split *parts = pooled_split(noise);
     cf_train_options o = options_for(60);
     cf_model *m = model("dense 40 | relu | dense classes", 1), *best;
     FitReport report;
@@ -585,8 +575,8 @@ static void other_settings_are_refused(void **state) {
     o = options_for(3), o.engine = CF_ENGINE_REFERENCE;
     refuse(path, net, o, "other settings: engine=fast, now engine=reference");
     /* Other images, with everything else as it was. */
-    cf_set *noise = blobs(false);
-    cf_split *parts = pooled(noise), *mine = split;
+    cf_set *noise = small_set("blobs", IMAGES, 1, SIDE, CLASSES, paint_noise);
+    cf_split *parts = pooled_split(noise), *mine = split;
     split = parts;
     refuse(path, net, options_for(3), "other settings: data=");
     split = mine;

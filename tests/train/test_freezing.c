@@ -1,6 +1,6 @@
 /* What is frozen stays to the bit, whatever steps the rest; what is not has the gradients of a whole training; what is computed once for
  * all epochs gives the same bits as anew in each; and threads, kills and the epoch in which all thaws change none. */
-#include "testing.h"
+#include "small_set.h"
 
 #include "base/limits.h"
 #include "base/memory.h"
@@ -21,20 +21,19 @@ enum { IMAGES = 120, CLASSES = 3, SIDE = 9, BATCH = 20 }; /* 84 of 120 train: fi
 static cf_set *set;
 static cf_split *split;
 
+static void paint_noise(int image, unsigned char *pixels, uint16_t *label) {
+    static uint64_t random = 5;
+    *label = (uint16_t)(image % CLASSES);
+    for (int p = 0; p < 2 * SIDE * SIDE; p++) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        pixels[p] = (unsigned char)(random >> 56);
+    }
+}
+
 static int set_up(void **state) {
     (void)state;
-    uint64_t random = 5;
-    cf_split_options parts = cf_split_defaults();
-    parts.mode = CF_SPLIT_POOLED;
-    assert_ok(set_new("noise", "noise", IMAGES, 2, SIDE, SIDE, CLASSES, &set));
-    assert_ok(set_name_classes_by_number(set));
-    for (size_t i = 0; i < (size_t)IMAGES * 2 * SIDE * SIDE; i++) {
-        random = random * 6364136223846793005u + 1442695040888963407u;
-        set->pixels[i] = (unsigned char)(random >> 56);
-    }
-    for (int i = 0; i < IMAGES; i++) set->labels[i] = (unsigned char)(i % CLASSES);
-    assert_ok(set_seal(set));
-    assert_ok(cf_split_new(set, &parts, &split));
+    set = small_set("noise", IMAGES, 2, SIDE, CLASSES, paint_noise);
+    split = pooled_split(set);
     return 0;
 }
 
@@ -51,9 +50,7 @@ static const char line[] =
     "conv 5 3x3 nobias | bn | relu | conv 4 1x1 | groupnorm 2 | globalavgpool | dropout 0.2 | dense classes";
 
 static cf_model *model(const char *of) {
-    cf_model *made;
-    assert_ok(cf_model_new(of, split, 3, &made));
-    return made;
+    return small_model(of, split, 3);
 }
 
 static cf_train_options options_for(const char *freeze) {

@@ -7,7 +7,6 @@
 #include "base/safetensors.h"
 #include "data/split.h"
 #include "train/image_sampler.h"
-#include "train/smote.h"
 #include "train/train_options.h"
 
 #include <math.h>

@@ -1,5 +1,6 @@
 /* The learning-rate range test: rates and suggestions by hand, a training that runs away, the same bits at any number of threads. */
 #include "nn/problems.h"
+#include "small_set.h"
 
 #include "data/split.h"
 #include "train/lr_range.h"
@@ -51,26 +52,19 @@ static void suggestions(void **state) {
 
 enum { IMAGES = 400, SIDE = 6 };
 
+static void paint_stripes(int image, unsigned char *pixels, uint16_t *label) {
+    *label = (uint16_t)((image % 2) ^ (image % 5 == 0)); /* a fifth is wrong: the loss stays above 0 */
+    for (int p = 0; p < SIDE * SIDE; p++)
+        pixels[p] = (unsigned char)(image * 37 % 101 + ((image % 2 ? p % SIDE : p / SIDE) % 2 ? 120 : 0));
+}
+
 static cf_split *stripes(cf_set **set) {
-    cf_split_options parts = cf_split_defaults();
-    cf_split *split;
-    assert_ok(set_new("stripes", "stripes", IMAGES, 1, SIDE, SIDE, 2, set));
-    assert_ok(set_name_classes_by_number(*set));
-    for (int i = 0; i < IMAGES; i++) {
-        (*set)->labels[i] = (unsigned char)((i % 2) ^ (i % 5 == 0)); /* a fifth is wrong: the loss stays above 0 */
-        for (int p = 0; p < SIDE * SIDE; p++)
-            (*set)->pixels[i * SIDE * SIDE + p] =
-                (unsigned char)(i * 37 % 101 + ((i % 2 ? p % SIDE : p / SIDE) % 2 ? 120 : 0));
-    }
-    assert_ok(set_seal(*set));
-    parts.mode = CF_SPLIT_POOLED;
-    assert_ok(cf_split_new(*set, &parts, &split));
-    return split;
+    *set = small_set("stripes", IMAGES, 1, SIDE, 2, paint_stripes);
+    return pooled_split(*set);
 }
 
 static cf_status test(const cf_split *split, const cf_train_options *o, const LrRangeOptions *range, LrRange *result) {
-    cf_model *model;
-    assert_ok(cf_model_new("conv 4 3x3 | leakyrelu | dense classes", split, 1, &model));
+    cf_model *model = small_model("conv 4 3x3 | leakyrelu | dense classes", split, 1);
     cf_status status = lr_range_test(model, split, o, range, result);
     cf_model_free(model);
     return status;

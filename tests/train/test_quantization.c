@@ -1,6 +1,6 @@
 /* Training with fake quantization: what a plan gives is what integers give; gradients by hand; the same bits at any number of threads
  * and after a stop; layers without integers are refused. */
-#include "bright_set.h"
+#include "small_set.h"
 
 #include "base/memory.h"
 #include "nn/int8/int8.h"
@@ -11,20 +11,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { IMAGES = 200, CLASSES = 4, SIDE = 12 };
 
 static cf_set *set;
 static cf_split *split;
 
-/* Classes by which quarter is bright. */
-static bool quarter(int row, int column, int label) {
-    return row * 2 / SIDE == label / 2 && column * 2 / SIDE == label % 2;
+/* Noise; classes by which quarter is bright. */
+static void paint(int image, unsigned char *pixels, uint16_t *label) {
+    *label = (uint16_t)(image % CLASSES);
+    for (int p = 0; p < SIDE * SIDE; p++) {
+        const int quarter = p / SIDE * 2 / SIDE * 2 + p % SIDE * 2 / SIDE;
+        pixels[p] = (unsigned char)((image * 37 + p * 11) % 97 + (quarter == *label ? 100 : 0));
+    }
 }
 
 static int set_up(void **state) {
     (void)state;
-    bright_set_new(IMAGES, SIDE, CLASSES, 100, quarter, &set, &split);
+    assert_int_equal(chdir(scratch_folder()), 0);
+    set = small_set("bright", IMAGES, 1, SIDE, CLASSES, paint);
+    split = pooled_split(set);
     return 0;
 }
 
@@ -33,12 +40,6 @@ static int tear_down(void **state) {
     cf_split_free(split);
     cf_set_free(set);
     return 0;
-}
-
-static cf_model *network(const char *line) {
-    cf_model *model;
-    assert_ok(cf_model_new(line, split, 1, &model));
-    return model;
 }
 
 static cf_train_options options_for(int epochs, cf_quantize quantize) {
@@ -103,7 +104,7 @@ static void plans_give_what_integers_give(void **state) {
     const cf_subset *images = cf_split_part(split, CF_TEST);
     const size_t count = cf_subset_count(images) * CLASSES;
     for (size_t l = 0; l < COUNT_OF(lines); l++) {
-        cf_model *model = network(lines[l]);
+        cf_model *model = small_model(lines[l], split, 1);
         cf_train_options o = options_for(4, CF_QUANTIZE_NONE);
         StepResult unused;
         float *p[3];
@@ -130,7 +131,7 @@ static void plans_give_what_integers_give(void **state) {
 /* Both tensors of a squeeze and excitation are rounded, and its biases are not. */
 static void weights_within_a_layer(void **state) {
     (void)state;
-    cf_model *model = network("conv 4 3x3 | se 2 | dense classes");
+    cf_model *model = small_model("conv 4 3x3 | se 2 | dense classes", split, 1);
     Parameters *p = &model->parameters;
     cf_train_options o = options_for(1, CF_QUANTIZE_INT8);
     Quantization *q;
@@ -149,7 +150,7 @@ static void weights_within_a_layer(void **state) {
 /* A dense layer alone: its weights are rounded, its gradient is that at the rounded weights, and what learns are the others. */
 static void weights_by_hand(void **state) {
     (void)state;
-    cf_model *model = network("dense classes");
+    cf_model *model = small_model("dense classes", split, 1);
     Parameters *p = &model->parameters;
     cf_train_options o = options_for(1, CF_QUANTIZE_INT8);
     Quantization *q;
@@ -174,7 +175,7 @@ static void weights_by_hand(void **state) {
  * within it. */
 static void values_by_hand(void **state) {
     (void)state;
-    cf_model *model = network("relu | relu | dense classes");
+    cf_model *model = small_model("relu | relu | dense classes", split, 1);
     Parameters *p = &model->parameters;
     FakeRange ranges[3] = {{0, 0}, {0.25f, -126}, {0, 0}}; /* from -0.5 to 63.25 */
     const size_t inputs = (size_t)SIDE * SIDE;
@@ -220,7 +221,7 @@ static bool stop(const cf_progress *progress, void *context) {
 }
 
 static void sha_of(const cf_train_options *o, char sha[SHA256_HEX]) {
-    cf_model *model = network(lines[2]);
+    cf_model *model = small_model(lines[2], split, 1);
     assert_ok(cf_train(model, split, o, NULL));
     assert_ok(parameters_sha256(&model->parameters, sha));
     cf_model_free(model);
@@ -240,7 +241,7 @@ static void same_bits(void **state) {
             assert_string_equal(whole, threads);
             unlink("stopped.safetensors");
             o.checkpoint = "stopped.safetensors", o.progress = stop, o.progress_context = &at;
-            cf_model *model = network(lines[2]);
+            cf_model *model = small_model(lines[2], split, 1);
             assert_int_equal(cf_train(model, split, &o, NULL), CF_INTERRUPTED);
             cf_model_free(model);
             o.resume = true, o.progress = NULL;
@@ -252,13 +253,13 @@ static void same_bits(void **state) {
 static void learns_and_refuses(void **state) {
     cf_train_options o = options_for(8, CF_QUANTIZE_INT8);
     cf_train_result result;
-    cf_model *model = network(lines[0]);
+    cf_model *model = small_model(lines[0], split, 1);
     (void)state;
     o.learning_rate = 0.02;
     assert_ok(cf_train(model, split, &o, &result));
     assert_true(result.validation_accuracy > 0.9);
     cf_model_free(model);
-    model = network("conv 4 3x3 | layernorm | dense classes");
+    model = small_model("conv 4 3x3 | layernorm | dense classes", split, 1);
     assert_fails(cf_train(model, split, &o, NULL), CF_BAD_USE,
                  "quantize int8: the layer layernorm1 (layernorm) has no form in 8-bit integers yet");
     cf_model_free(model);

@@ -1,6 +1,6 @@
 /* What a training's options and the images per class come to: weights against scikit-learn and the paper's formula (tests/golden/
  * make_loss_golden.py), margins and offsets by hand, what is refused; and that a training follows them. */
-#include "testing.h"
+#include "small_set.h"
 
 #include "base/files.h"
 #include "base/memory.h"
@@ -194,9 +194,8 @@ static bool stop_in_epoch(const cf_progress *progress, void *context) {
 
 static cf_status train_on(const cf_split *split, const char *line, const cf_train_options *o, FitReport *report,
                           char sha[SHA256_HEX]) {
-    cf_model *model;
+    cf_model *model = small_model(line, split, 1);
     const FitFiles none = {.silent = true};
-    assert_ok(cf_model_new(line, split, 1, &model));
     const cf_status status = fit(model, split, o, &none, report);
     assert_ok(parameters_sha256(&model->parameters, sha));
     cf_model_free(model);
@@ -205,12 +204,8 @@ static cf_status train_on(const cf_split *split, const char *line, const cf_trai
 
 static cf_split *unbalanced(World *w) {
     static const int counts[3] = {90, 30, 12};
-    cf_split_options parts = cf_split_defaults();
-    cf_split *split;
     world_new(w, counts, 3);
-    parts.mode = CF_SPLIT_POOLED;
-    assert_ok(cf_split_new(w->set, &parts, &split));
-    return split;
+    return pooled_split(w->set);
 }
 
 /* Equal weights of 4 are those of 1: same loss, gradient, weights of the network, and the mean that is told. */

@@ -3,7 +3,7 @@
 /* Before testing.h: cmocka has a macro run_test. */
 #include "study/pipeline/recipe.h"
 
-#include "testing.h"
+#include "small_set.h"
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -188,7 +188,7 @@ static void refused_by_spaces(const TrainOption *option, const char *text) {
     char values[400], range[400], named[900];
     range_of(option, range);
     snprintf(values, sizeof values, "values: [%s]", text);
-    if (option->searched)
+    if (!option->fixed)
         snprintf(named, sizeof named, "space.yaml:2: parameter %s: %s expected, found %s", option->name, range, text);
     else
         snprintf(named, sizeof named, "parameter %s: neither a training option (batch, ", option->name);
@@ -237,7 +237,7 @@ static void spaces_take_values_and_ranges(void **state) {
             train_option_text(option, &o, 17, usual);
             set_other(option, &o);
             train_option_text(option, &o, 17, other);
-            if (!option->searched) continue;
+            if (option->fixed) continue;
             Space space = {0};
             char *line, *texts[] = {usual, other};
             SpaceParameter parameter = {(char *)(uintptr_t)option->name, PARAMETER_LIST, texts, texts, 2, 0, 0};
@@ -280,7 +280,7 @@ static void config_repeats_them(void **state) {
                 if (other) set_other(option, &config.train);
                 assert_ok(run_config_json(&config, &json));
                 written = json_object_get(json_object_get(json, "train"), option->name);
-                assert_true(written || (option->later && !other));
+                assert_true(written || (!option->always_written && !other));
                 char *text = json_dumps(json, JSON_REAL_PRECISION(17));
                 json_decref(json);
                 json = json_loads(text, 0, NULL);
@@ -369,20 +369,14 @@ static void help_tells_them(void **state) {
 
 enum { IMAGES = 60, SIDE = 4 };
 
+static void paint(int image, unsigned char *pixels, uint16_t *label) {
+    *label = image % 3 == 0; /* twice as many are of class 0 */
+    for (int p = 0; p < SIDE * SIDE; p++) pixels[p] = (unsigned char)(image * 7 % 50 + p % 5 + *label * 150);
+}
+
 static cf_split *bright_and_dark(cf_set **set) {
-    cf_split_options parts = cf_split_defaults();
-    cf_split *split;
-    assert_ok(set_new("two", "two", IMAGES, 1, SIDE, SIDE, 2, set));
-    assert_ok(set_name_classes_by_number(*set));
-    for (int i = 0; i < IMAGES; i++) {
-        (*set)->labels[i] = (unsigned char)(i % 3 == 0); /* twice as many are of class 0 */
-        for (int p = 0; p < SIDE * SIDE; p++)
-            (*set)->pixels[i * SIDE * SIDE + p] = (unsigned char)(i * 7 % 50 + p % 5 + (i % 3 == 0) * 150);
-    }
-    assert_ok(set_seal(*set));
-    parts.mode = CF_SPLIT_POOLED;
-    assert_ok(cf_split_new(*set, &parts, &split));
-    return split;
+    *set = small_set("two", IMAGES, 1, SIDE, 2, paint);
+    return pooled_split(*set);
 }
 
 static bool stop(const cf_progress *progress, void *context) {
@@ -399,8 +393,7 @@ static void set_target(const TrainOption *option, const cf_split *split, cf_trai
 }
 
 static cf_status train_on(const cf_split *split, const cf_train_options *options) {
-    cf_model *model;
-    assert_ok(cf_model_new("dense 4 | relu | dense classes", split, 1, &model));
+    cf_model *model = small_model("dense 4 | relu | dense classes", split, 1);
     cf_status status = cf_train(model, split, options, NULL);
     cf_model_free(model);
     return status;

@@ -266,12 +266,6 @@ static void test_range_effects(void **state) {
     results_free(&r);
 }
 
-static TuneResults by_accuracy(MadeTrials *made) {
-    TuneResults r;
-    assert_ok(results_new(&made->space, &made->list, made->curves, OBJECTIVE_ACCURACY, &r));
-    return r;
-}
-
 /* The highest accuracy first, of equal ones the lowest loss, of these the lower id; what is compared is the accuracy, too. */
 static void test_by_accuracy(void **state) {
     (void)state;
@@ -281,7 +275,7 @@ static void test_by_accuracy(void **state) {
     for (int i = 0; i < 4; i++) set_right(add_trial(&made, TRIAL_DONE, losses[i], accuracies[i]), "1110");
     assert_int_equal(trial_best(&made.list, OBJECTIVE_ACCURACY)->id, 3);
     assert_int_equal(trial_best(&made.list, OBJECTIVE_LOSS)->id, 1);
-    TuneResults r = by_accuracy(&made);
+    TuneResults r = results_by(&made, OBJECTIVE_ACCURACY);
     const int order[] = {3, 4, 2, 1};
     for (size_t i = 0; i < 4; i++) assert_int_equal(id_at(&r, i), order[i]);
     assert_string_equal(results_objective(&r), "validation accuracy");
@@ -293,7 +287,7 @@ static void test_by_accuracy(void **state) {
         if (i >= 2) t->repeats = i - 1, t->seed = 2;
     }
     made.list.trials[3].validation_accuracy = 0.8;
-    r = by_accuracy(&made);
+    r = results_by(&made, OBJECTIVE_ACCURACY);
     assert_int_equal(id_at(&r, 0), 2);
     assert_ok(results_compare(&r, &c));
     assert_near(c.ahead.mean, 0.275, 1e-12);

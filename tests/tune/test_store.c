@@ -203,7 +203,7 @@ static void a_reader_keeps_still(void **state) {
     assert_ok(store_open(folder, &store));
     store_close(store);
     assert_ok(store_open_existing(folder, &store));
-    assert_ok(store_keep_still(store));
+    assert_ok(store_begin_reading(store));
     assert_int_equal(count_jobs(store), 0);
     assert_int_equal(write(go[1], "x", 1), 1);
     nanosleep(&pause, NULL); /* time for the child to write, if it were let */

@@ -4,7 +4,6 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "tune/results.h"
-#include "tune/view.h"
 
 #include <math.h>
 #include <sqlite3.h>
@@ -297,7 +296,7 @@ static void jobs_out_of_range_are_refused(void **state) {
         const char *folder = make_tune();
         change(folder, changes[i][0]);
         assert_ok(store_open_existing(folder, &store));
-        assert_fails(view_read(store, &space, &view), CF_BAD_INPUT, changes[i][1]);
+        assert_fails(store_view(store, &space, &view), CF_BAD_INPUT, changes[i][1]);
         store_close(store);
     }
     space_free(&space);

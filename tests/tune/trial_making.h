@@ -77,9 +77,14 @@ static inline void set_curve(MadeTrials *made, const Trial *trial, int epochs) {
     }
 }
 
-static inline TuneResults results_of(MadeTrials *made) {
-    TuneResults results;
-    assert_ok(results_new(&made->space, &made->list, made->curves, OBJECTIVE_LOSS, &results));
-    made->curves = NULL;
+/* Takes over what was made. */
+static inline TuneResults results_by(MadeTrials *made, TuneObjective objective) {
+    TuneResults results = {.space = made->space, .list = made->list, .curves = made->curves};
+    assert_ok(results_complete(&results, objective));
+    *made = (MadeTrials){0};
     return results;
+}
+
+static inline TuneResults results_of(MadeTrials *made) {
+    return results_by(made, OBJECTIVE_LOSS);
 }

@@ -246,7 +246,7 @@ static cf_status read_train(const json_t *object, cf_train_options *train) {
     FORWARD(refuse_unknown("train.", object, keys));
     for (const TrainOption *option = train_options; option->name; option++) {
         const json_t *value = json_object_get(object, option->name);
-        if (!value && option->later) continue;
+        if (!value && !option->always_written) continue;
         if (train_option_set_json(option, value, train)) return status_prefix(CF_BAD_INPUT, "train.%s", option->name);
     }
     return CF_OK;

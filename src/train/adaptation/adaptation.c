@@ -51,7 +51,7 @@ void adaptation_usual_average(cf_train_options *o) {
 }
 
 cf_status adaptation_check(const cf_train_options *o) {
-    Augmentation *augmentation;
+    AUTO(augmentation_free_at) Augmentation *augmentation = NULL;
     if (o->adapt == CF_ADAPT_NONE) return CF_OK;
     FAIL_IF(o->adapt == CF_MEAN_TEACHER && o->ema <= 0, CF_BAD_USE,
             "adapt mean-teacher: its teacher is the moving average of the weights: ema 0.99, say, expected, found 0");
@@ -62,22 +62,29 @@ cf_status adaptation_check(const cf_train_options *o) {
     FAIL_IF(o->sample == CF_SMOTE_FEATURES, CF_BAD_USE, "adapt: sample smote-features is not for it; smote is");
     const bool taught = strcmp(o->teacher, "none") != 0;
     FAIL_IF(taught || o->quantize, CF_BAD_USE,
-            "adapt: no %s beside it is possible; adapt first, and train again --from that run", taught ? "teacher" : "quantize");
+            "adapt: no %s beside it is possible; adapt first, and train again --from that run",
+            taught ? "teacher" : "quantize");
     FORWARD(augmentation_new(o->augment, &augmentation));
-    const bool mixes = augmentation_mixes(augmentation);
-    augmentation_free(augmentation);
-    FAIL_IF(mixes, CF_BAD_USE,
+    FAIL_IF(augmentation_mixes(augmentation), CF_BAD_USE,
             "adapt: images without labels are not mixed; leave mixup and cutmix out of the augmentation");
     return CF_OK;
 }
 
 /* ---- The target ---- */
 
-static cf_status join_images(Adaptation *a, const cf_split *target) {
-    const cf_subset *train = cf_split_part(target, CF_TRAIN), *validation = cf_split_part(target, CF_VALIDATION);
+/* All labels are 0, of one class, which is the network's first: nothing that reads the set can tell one label from another. */
+static cf_status hide_labels(Adaptation *a) {
+    const cf_subset *train = cf_split_part(a->options->target, CF_TRAIN),
+                    *validation = cf_split_part(a->options->target, CF_VALIDATION);
     const size_t count = train->count + validation->count;
     FAIL_IF(!count, CF_BAD_USE, "%s: images to adapt to expected in the target's training part, found none",
             train->set->name);
+    FORWARD(memory_new(train->set->count, sizeof *a->no_labels, &a->no_labels));
+    a->set = *train->set;
+    a->class_names[0] = a->model->class_names[0];
+    a->set.labels = a->no_labels;
+    a->set.class_names = a->class_names;
+    a->set.classes = 1;
     FORWARD(memory_new(count, sizeof(uint32_t), &a->images.images));
     memcpy(a->images.images, train->images, train->count * sizeof(uint32_t));
     memcpy(a->images.images + train->count, validation->images, validation->count * sizeof(uint32_t));
@@ -88,25 +95,13 @@ static cf_status join_images(Adaptation *a, const cf_split *target) {
     return CF_OK;
 }
 
-/* All labels are 0, of one class, which is the network's first: nothing that reads the set can tell one label from another. */
-static cf_status hide_labels(Adaptation *a, const cf_split *target) {
-    const cf_set *set = cf_split_part(target, CF_TRAIN)->set;
-    FORWARD(memory_new(set->count, sizeof *a->no_labels, &a->no_labels));
-    a->set = *set;
-    a->class_names[0] = a->model->class_names[0];
-    a->set.labels = a->no_labels;
-    a->set.class_names = a->class_names;
-    a->set.classes = 1;
-    return join_images(a, target);
-}
-
-static cf_status take_target(Adaptation *a) {
+static cf_status prepare_target(Adaptation *a) {
     const cf_train_options *o = a->options;
     cf_train_options own = *o;
     const char *const *names = (const char *const *)a->model->class_names;
     FAIL_IF(!o->target, CF_BAD_USE,
             "adapt: a target set expected, whose images it adapts to (--target SET), found none");
-    FORWARD(hide_labels(a, o->target));
+    FORWARD(hide_labels(a));
     own.sample = CF_NATURAL;
     own.seed = o->seed ^ target_seed;
     if (adaptation_measures_only(a)) strcpy(own.augment, "none");
@@ -118,12 +113,12 @@ static cf_status take_target(Adaptation *a) {
 
 static cf_status find_domain_head(const Adaptation *a) {
     const LayerList *layers = &a->model->layers;
-    FAIL_IF(layers->head_count <= DOMAIN_HEAD || strcmp(layers->head_names[DOMAIN_HEAD], "domain") != 0 ||
-                shape_size(layers->layers[layers->heads[DOMAIN_HEAD]].out) != 2,
-            CF_BAD_USE,
-            "adapt dann: a first second output `domain` of two classes expected in the model, found none. In front of "
-            "the last layer: "
-            "head domain( reverse | dense 100 as domain1 | relu | dense 2 as domain2 )");
+    FAIL_IF(
+        layers->head_count <= DOMAIN_HEAD || strcmp(layers->head_names[DOMAIN_HEAD], "domain") != 0 ||
+            shape_size(layers->layers[layers->heads[DOMAIN_HEAD]].out) != 2,
+        CF_BAD_USE,
+        "adapt dann: a first second output `domain` of two classes expected in the model, found none. In front of the last layer: "
+        "head domain( reverse | dense 100 as domain1 | relu | dense 2 as domain2 )");
     return CF_OK;
 }
 
@@ -143,39 +138,14 @@ static cf_status find_features(Adaptation *a) {
     return memory_new(square, sizeof *a->target_covariance, &a->target_covariance);
 }
 
-static double weight_of(const cf_train_options *o) {
-    return o->adapt_weight > 0 ? o->adapt_weight : o->adapt == CF_MEAN_TEACHER ? 3 : 1;
-}
-
-static cf_status prepare(Adaptation *a, LossSettings *heads) {
-    const Parameters *parameters = &a->model->parameters;
-    const size_t batch = (size_t)a->options->batch;
-    FORWARD(adaptation_check(a->options));
-    a->feature_layer = -1;
-    a->heads[0] = plain_cross_entropy;
-    if (a->options->adapt == CF_DANN) {
-        FORWARD(find_domain_head(a));
-        a->heads[DOMAIN_HEAD] = heads[DOMAIN_HEAD] = (LossSettings){.loss = &cross_entropy, .scale = a->weight};
-    }
-    if (a->options->adapt == CF_CORAL) FORWARD(find_features(a));
-    if (a->options->adapt == CF_SELF_TRAIN) a->heads[0].scale = a->weight;
-    FORWARD(take_target(a));
-    FORWARD(memory_new(parameters->total - parameters->trainable + 1, sizeof(float), &a->statistics));
-    FORWARD(memory_new(batch, sizeof(Sample), &a->samples));
-    FORWARD(memory_new(batch, sizeof(Sample), &a->teacher_samples));
-    FORWARD(memory_new(batch, sizeof(Sample), &a->source_samples));
-    FORWARD(memory_new(a->images.count * (size_t)a->classes, sizeof(float), &a->probabilities));
-    if (a->options->adapt != CF_SELF_TRAIN) return CF_OK;
-    FORWARD(memory_new(a->images.count, sizeof(float), &a->label_of));
-    return memory_new(a->set.count, sizeof(float), &a->labels);
-}
-
 cf_status adaptation_new(cf_model *model, const cf_train_options *options, const Batches *source, int threads,
                          LossSettings *heads, Adaptation **adaptation) {
-    Adaptation *made;
+    AUTO(adaptation_free_at) Adaptation *made = NULL;
+    const Parameters *parameters = &model->parameters;
+    const size_t batch = (size_t)options->batch;
     *adaptation = NULL;
     if (options->adapt == CF_ADAPT_NONE) return CF_OK;
-    FAIL_IF((size_t)options->batch > batches_images(source), CF_BAD_USE,
+    FAIL_IF(batch > batches_images(source), CF_BAD_USE,
             "adapt: a batch of no more than the %zu images of the source expected, found %d", batches_images(source),
             options->batch);
     FORWARD(memory_new(1, sizeof *made, &made));
@@ -183,14 +153,31 @@ cf_status adaptation_new(cf_model *model, const cf_train_options *options, const
                          .model = model,
                          .threads = threads,
                          .classes = model->classes,
-                         .weight = weight_of(options),
+                         .weight = options->adapt_weight > 0           ? options->adapt_weight
+                                   : options->adapt == CF_MEAN_TEACHER ? 3
+                                                                       : 1,
+                         .heads = {plain_cross_entropy},
+                         .feature_layer = -1,
                          .source_epoch = -1};
-    const cf_status status = prepare(made, heads);
-    if (status)
-        adaptation_free(made);
-    else
-        *adaptation = made;
-    return status;
+    FORWARD(adaptation_check(options));
+    if (options->adapt == CF_DANN) {
+        FORWARD(find_domain_head(made));
+        made->heads[DOMAIN_HEAD] = heads[DOMAIN_HEAD] = (LossSettings){.loss = &cross_entropy, .scale = made->weight};
+    }
+    if (options->adapt == CF_CORAL) FORWARD(find_features(made));
+    FORWARD(prepare_target(made));
+    FORWARD(memory_new(parameters->total - parameters->trainable + 1, sizeof(float), &made->statistics));
+    FORWARD(memory_new(batch, sizeof(Sample), &made->samples));
+    FORWARD(memory_new(batch, sizeof(Sample), &made->teacher_samples));
+    FORWARD(memory_new(batch, sizeof(Sample), &made->source_samples));
+    FORWARD(memory_new(made->images.count * (size_t)made->classes, sizeof(float), &made->probabilities));
+    if (options->adapt == CF_SELF_TRAIN) {
+        made->heads[0].scale = made->weight;
+        FORWARD(memory_new(made->images.count, sizeof(float), &made->label_of));
+        FORWARD(memory_new(made->set.count, sizeof(float), &made->labels));
+    }
+    *adaptation = memory_take(&made);
+    return CF_OK;
 }
 
 void adaptation_free(Adaptation *a) {
@@ -216,28 +203,22 @@ static cf_status consistency(void *context, int n, const float *p, const float *
     return CF_OK;
 }
 
-/* A single image has no covariance, and gives no gradient. */
-static cf_status correlate(Adaptation *a, int n, const float *x, double *own, const double *other, float *d) {
-    if (n < 2) {
-        memset(own, 0, (size_t)a->features * (size_t)a->features * sizeof *own);
-        return CF_OK;
-    }
-    FORWARD(covariance_of(x, n, a->features, a->threads, a->mean, own));
-    return coral_gradient(x, n, a->features, a->threads, a->mean, own, other, a->weight, d);
-}
-
 static cf_status correlate_source(void *context, int n, const float *p, const float *x, float *d_logits, float *d) {
     Adaptation *a = context;
+    double *const own = a->covariance, *const other = a->target_covariance;
     (void)p, (void)d_logits;
-    FORWARD(correlate(a, n, x, a->covariance, a->target_covariance, d));
-    a->loss = a->weight * coral_loss(a->covariance, a->target_covariance, a->features);
+    FORWARD(covariance_of(x, n, a->features, a->threads, a->mean, own));
+    FORWARD(coral_gradient(x, n, a->features, a->threads, a->mean, own, other, a->weight, d));
+    a->loss = a->weight * coral_loss(own, other, a->features);
     return CF_OK;
 }
 
 static cf_status correlate_target(void *context, int n, const float *p, const float *x, float *d_logits, float *d) {
     Adaptation *a = context;
+    double *const own = a->target_covariance, *const other = a->covariance;
     (void)p, (void)d_logits;
-    return correlate(a, n, x, a->target_covariance, a->covariance, d);
+    FORWARD(covariance_of(x, n, a->features, a->threads, a->mean, own));
+    return coral_gradient(x, n, a->features, a->threads, a->mean, own, other, a->weight, d);
 }
 
 /* ---- Plans ---- */
@@ -277,12 +258,8 @@ cf_status adaptation_lay_out(Adaptation *a, const PlanOptions *source, float *av
 
 /* ---- Sizes ---- */
 
-size_t adaptation_images(const Adaptation *a) {
-    return a->images.count;
-}
-
-int64_t adaptation_steps(const Adaptation *a) {
-    return batches_steps(a->batches);
+const Batches *adaptation_batches(const Adaptation *a) {
+    return a->batches;
 }
 
 double adaptation_flops(const Adaptation *a, const bool *frozen, int n) {
@@ -300,15 +277,12 @@ float *adaptation_state(const Adaptation *a, size_t *count) {
 
 cf_status adaptation_sha256(const Adaptation *a, char hex[SHA256_HEX]) {
     const size_t bytes = set_image_size(&a->set);
-    Sha256 *sha;
-    cf_status status = CF_OK;
+    AUTO(sha256_free_at) Sha256 *sha = NULL;
     FORWARD(sha256_new(&sha));
-    for (size_t i = 0; i < a->images.count && !status; i++)
-        status = sha256_add(sha, a->set.pixels + (size_t)a->images.images[i] * bytes, bytes);
-    if (!status) status = sha256_add(sha, a->judged.images, a->judged.count * sizeof *a->judged.images);
-    if (!status) return sha256_finish(sha, hex);
-    sha256_free(sha);
-    return status;
+    for (size_t i = 0; i < a->images.count; i++)
+        FORWARD(sha256_add(sha, a->set.pixels + (size_t)a->images.images[i] * bytes, bytes));
+    FORWARD(sha256_add(sha, a->judged.images, a->judged.count * sizeof *a->judged.images));
+    return sha256_finish(memory_take(&sha), hex);
 }
 
 /* ---- Predictions without a label ---- */
@@ -326,20 +300,16 @@ cf_status adaptation_judge(Adaptation *a, int threads, double *score, double *co
     return CF_OK;
 }
 
-/* The share of a class's images that get their label grows by a tenth a round, to nine tenths at most. */
-static cf_status label_images(Adaptation *a, int round) {
-    const double share = fmin(a->options->adapt_share + 0.1 * round, fmax(a->options->adapt_share, 0.9));
+cf_status adaptation_epoch(Adaptation *a, int epoch, int64_t step) {
+    const cf_train_options *o = a->options;
     size_t count;
+    batches_epoch(a->batches, epoch);
+    if (!a->labels || step != 0 || epoch % o->adapt_round != 0) return CF_OK;
+    /* The share of a class's images that get their label grows by a tenth a round, to nine tenths at most. */
+    const double share = fmin(o->adapt_share + 0.1 * (epoch / o->adapt_round), fmax(o->adapt_share, 0.9));
     FORWARD(predict(a, &a->images));
     FORWARD(pseudo_labels(a->probabilities, a->images.count, a->classes, share, a->label_of, &count));
     for (size_t i = 0; i < a->images.count; i++) a->labels[a->images.images[i]] = a->label_of[i];
-    return CF_OK;
-}
-
-cf_status adaptation_epoch(Adaptation *a, int epoch, int64_t step) {
-    const int round = a->options->adapt_round;
-    batches_epoch(a->batches, epoch);
-    if (a->labels && step == 0 && epoch % round == 0) FORWARD(label_images(a, epoch / round));
     return CF_OK;
 }
 
@@ -388,14 +358,6 @@ static cf_status run_teacher(Adaptation *a, int n, int64_t number) {
     return CF_OK;
 }
 
-/* What coral's source wants to know of the target. */
-static cf_status correlate_ahead(Adaptation *a, int n) {
-    plan_read_tap(a->teacher, a->feature_layer, a->tapped);
-    if (n >= 2) return covariance_of(a->tapped, n, a->features, a->threads, a->mean, a->target_covariance);
-    memset(a->target_covariance, 0, (size_t)a->features * (size_t)a->features * sizeof *a->target_covariance);
-    return CF_OK;
-}
-
 typedef struct Addition {
     float *to;
     const float *from;
@@ -409,18 +371,6 @@ static cf_status add_piece(void *context, int64_t index, int thread) {
     (void)thread;
     for (size_t i = from; i < end; i++) sum->to[i] += sum->from[i];
     return CF_OK;
-}
-
-static cf_status add_gradient(const Adaptation *a, Plan *source, int threads) {
-    Addition sum = {plan_gradient(source), plan_gradient(a->plan), a->model->parameters.trainable};
-    return slices_run(threads, (int64_t)((sum.count + ADD_PIECE - 1) / ADD_PIECE), add_piece, &sum);
-}
-
-static void turn_round(const Adaptation *a, Plan *source, int64_t steps_done) {
-    const double done = (double)steps_done / ((double)adaptation_steps(a) * a->options->epochs);
-    const double factor = 2 / (1 + exp(-10 * done)) - 1;
-    plan_reverse_by(source, factor);
-    plan_reverse_by(a->plan, factor);
 }
 
 /* The mean of the batches' statistics so far: running ones move by `momentum` towards a batch's, from where they were saved. */
@@ -438,33 +388,38 @@ static void mean_statistics(const Adaptation *a, int64_t before, int n) {
     }
 }
 
-static cf_status measure_step(Adaptation *a, const AdaptationStep *now, int n, StepResult *result) {
-    save_statistics(a, &a->model->parameters);
-    FORWARD(plan_train_samples(a->plan, a->samples, n, now->steps_done, result));
-    mean_statistics(a, now->step * a->options->batch, n);
-    *result = (StepResult){.weight = n};
-    return CF_OK;
-}
-
 static cf_status train_step(Adaptation *a, const AdaptationStep *now, int n, StepResult *result) {
     StepResult of_target;
     lay_source(a, now, n);
     a->loss = 0;
     if (a->teacher) FORWARD(run_teacher(a, n, now->steps_done));
-    if (a->options->adapt == CF_CORAL) FORWARD(correlate_ahead(a, n));
-    if (a->options->adapt == CF_DANN) turn_round(a, now->source, now->steps_done);
+    if (a->options->adapt == CF_CORAL) { /* what the source wants to know of the target */
+        plan_read_tap(a->teacher, a->feature_layer, a->tapped);
+        FORWARD(covariance_of(a->tapped, n, a->features, a->threads, a->mean, a->target_covariance));
+    }
+    if (a->options->adapt == CF_DANN) {
+        const double done = (double)now->steps_done / ((double)batches_steps(a->batches) * a->options->epochs);
+        const double factor = 2 / (1 + exp(-10 * done)) - 1;
+        plan_reverse_by(now->source, factor);
+        plan_reverse_by(a->plan, factor);
+    }
     save_statistics(a, &a->model->parameters);
     FORWARD(plan_train_samples(now->source, a->source_samples, n, now->steps_done, result));
     restore_statistics(a, &a->model->parameters);
     FORWARD(plan_train_samples(a->plan, a->samples, n, now->steps_done, &of_target));
     result->loss += (a->loss + of_target.loss / of_target.weight) * result->weight;
-    return add_gradient(a, now->source, now->threads);
+    Addition sum = {plan_gradient(now->source), plan_gradient(a->plan), a->model->parameters.trainable};
+    return slices_run(now->threads, (int64_t)((sum.count + ADD_PIECE - 1) / ADD_PIECE), add_piece, &sum);
 }
 
 cf_status adaptation_step(Adaptation *a, const AdaptationStep *now, StepResult *result, int *n) {
     plan_use_threads(a->plan, now->threads);
     if (a->teacher) plan_use_threads(a->teacher, now->threads);
     *n = lay_target(a, now->step);
-    if (adaptation_measures_only(a)) return measure_step(a, now, *n, result);
-    return train_step(a, now, *n, result);
+    if (!adaptation_measures_only(a)) return train_step(a, now, *n, result);
+    save_statistics(a, &a->model->parameters);
+    FORWARD(plan_train_samples(a->plan, a->samples, *n, now->steps_done, result));
+    mean_statistics(a, now->step * a->options->batch, *n);
+    *result = (StepResult){.weight = *n};
+    return CF_OK;
 }

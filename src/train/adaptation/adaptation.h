@@ -33,14 +33,14 @@ cf_status adaptation_check(const cf_train_options *options);
 cf_status adaptation_new(cf_model *model, const cf_train_options *options, const Batches *source, int threads,
                          LossSettings *heads, Adaptation **adaptation);
 void adaptation_free(Adaptation *a);
+AUTO_HANDLE(Adaptation, adaptation_free)
 /* What the source's plan needs besides. */
 void adaptation_source_options(const Adaptation *a, PlanOptions *options);
 /* The plans of the target, as `options`, which are the source's, have it. `average`: the teacher's weights, borrowed; NULL: none. */
 cf_status adaptation_lay_out(Adaptation *a, const PlanOptions *options, float *average);
 
-/* Images of an epoch, steps; operations of a step of n images besides the source's. */
-size_t adaptation_images(const Adaptation *a);
-int64_t adaptation_steps(const Adaptation *a);
+/* Of which an epoch is made; operations of a step of n images besides the source's. */
+const Batches *adaptation_batches(const Adaptation *a);
 double adaptation_flops(const Adaptation *a, const bool *frozen, int n);
 
 /* An epoch begins, 0-based, at `step`. With the weights that predict in place. */

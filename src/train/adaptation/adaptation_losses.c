@@ -5,6 +5,7 @@
 #include "base/slices.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- Self-ensembling ---- */
 
@@ -88,6 +89,10 @@ static cf_status covariance_row(void *context, int64_t row, int thread) {
 
 cf_status covariance_of(const float *x, int n, int size, int threads, double *mean, double *c) {
     Product product = {.x = x, .n = n, .size = size, .mean = mean, .to = c};
+    if (n < 2) {
+        memset(c, 0, (size_t)size * (size_t)size * sizeof *c);
+        return CF_OK;
+    }
     for (int j = 0; j < size; j++) mean[j] = mean_of_class(x, n, size, j);
     return slices_run(threads, size, covariance_row, &product);
 }
@@ -117,7 +122,7 @@ static cf_status coral_image(void *context, int64_t image, int thread) {
 cf_status coral_gradient(const float *x, int n, int size, int threads, const double *mean, const double *c,
                          const double *other, double weight, float *d) {
     Product product = {.x = x, .n = n, .size = size, .mean = mean, .c = c, .other = other, .weight = weight, .d = d};
-    return slices_run(threads, n, coral_image, &product);
+    return n < 2 ? CF_OK : slices_run(threads, n, coral_image, &product);
 }
 
 /* ---- Pseudo-labels ---- */
@@ -139,7 +144,7 @@ static float threshold_of(const float *p, size_t n, int classes, int k, double s
 }
 
 cf_status pseudo_labels(const float *p, size_t n, int classes, double share, float *labels, size_t *count) {
-    float *room;
+    AUTO_FREE float *room = NULL;
     FORWARD(memory_new(n, sizeof *room, &room));
     *count = 0;
     for (size_t i = 0; i < n; i++) labels[i] = -1;
@@ -152,7 +157,6 @@ cf_status pseudo_labels(const float *p, size_t n, int classes, double share, flo
                 ++*count;
             }
     }
-    free(room);
     return CF_OK;
 }
 

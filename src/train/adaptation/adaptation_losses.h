@@ -17,12 +17,12 @@ typedef struct Consistency {
 double consistency_loss(const Consistency *settings, const float *p, const float *q, int n, int classes,
                         float *d_logits);
 
-/* c [size][size] = sum_i (x_i - mean)(x_i - mean)^T / (n - 1), x [n][size], n >= 2; mean [size]. The same bits at any number of
- * threads. */
+/* c [size][size] = sum_i (x_i - mean)(x_i - mean)^T / (n - 1), x [n][size], 0 of a single image; mean [size]. The same bits at any number
+ * of threads. */
 cf_status covariance_of(const float *x, int n, int size, int threads, double *mean, double *c);
 /* Deep CORAL (Sun, Saenko 2016): |c - other|^2 / (4 size^2), Frobenius. */
 double coral_loss(const double *c, const double *other, int size);
-/* d [n][size] = weight x its gradient by x, of which c is the covariance. */
+/* d [n][size] = weight x its gradient by x, of which c is the covariance; of a single image d stays. */
 cf_status coral_gradient(const float *x, int n, int size, int threads, const double *mean, const double *c,
                          const double *other, double weight, float *d);
 
