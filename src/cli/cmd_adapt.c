@@ -44,8 +44,7 @@ static const Option options[] = {
 };
 
 static void set_defaults(void *parsed) {
-    *(AdaptArguments *)parsed =
-        (AdaptArguments){.train = cf_train_defaults(), .method = CF_MEAN_TEACHER - CF_ADABN};
+    *(AdaptArguments *)parsed = (AdaptArguments){.train = cf_train_defaults(), .method = CF_MEAN_TEACHER - CF_ADABN};
 }
 
 /* Where the layer begins that gives the classes: behind the last | of the line that stands in no group. */
@@ -147,46 +146,30 @@ const Command command_adapt = {
     .summary = "adapt a run to another set's images, without their labels",
     .usage = "RUN --to SET [--method adabn|coral|dann|mean-teacher|self-train] [--split MODE] [--out RUN2]",
     .description =
-        "Makes a new run that begins with the weights of RUN and learns from its data, with their labels, and from "
-        "images of the "
-        "target, without: all that is not the target's test part (--split at:5000: the first 5,000). Settings are "
-        "those of RUN unless "
-        "others are given. cifra train --target SET --adapt METHOD does the same from the beginning.\n"
-        "\n"
+        "Makes a new run that begins with the weights of RUN and learns from its data, with their labels, and from images of "
+        "the target, without: all that is not the target's test part (--split at:5000: the first 5,000). Settings are those of "
+        "RUN unless others are given. cifra train --target SET --adapt METHOD does the same from the beginning.\n\n"
         "    adabn         no training: batch norm's statistics are measured on the target (Li et al. 2016)\n"
         "    coral         covariances of what the last layer reads are drawn together (Sun, Saenko 2016)\n"
         "    dann          an output that tells the sets apart, behind a reversed gradient (Ganin et al. 2016);\n"
         "                  it is added to the network where it has none\n"
         "    mean-teacher  self-ensembling: the average of the weights (--ema, here 0.99) teaches, by another\n"
         "                  augmented view, where it is sure (French et al. 2018)\n"
-        "    self-train    its own predictions as labels, of each class the surest (Zou et al. 2018)\n"
-        "\n"
-        "Both sets are augmented by --augment. A step has --batch images of each; an epoch is one of the target. "
-        "Statistics of batch norm "
-        "are apart in training, and the target's in the result.\n"
-        "\n"
-        "No label of the target reaches training, stopping or choosing: what is read is a copy of the set without any. "
-        "The best epoch "
-        "is the one with the lowest score, which stands for the validation loss: log K less the mutual information of "
-        "image and predicted "
-        "class (Krause et al. 2010), over the validation part of the target's images. 0: every prediction is sure, and "
-        "all K classes are "
-        "equally frequent; a network that calls everything one class has log K. --stop-on last takes the last epoch. "
-        "For choosing between "
-        "methods or settings it serves as well: the lowest score. In place of the accuracy stands the mean "
-        "confidence.\n"
-        "\n"
-        "Where the target's test part has labels of the network's classes, they give a score: `target` in metrics.json "
-        "and --json, which "
-        "says so. config.json and cifra runs list tell what of other data a run has used: none, images, or labels "
-        "(--from with other "
-        "data). A run that was stopped goes on with cifra train --resume --out RUN2.\n"
-        "\n"
-        "Examples:\n"
-        "\n"
+        "    self-train    its own predictions as labels, of each class the surest (Zou et al. 2018)\n\n"
+        "Both sets are augmented by --augment. A step has --batch images of each; an epoch is one of the target. Statistics of "
+        "batch norm are apart in training, and the target's in the result.\n\n"
+        "No label of the target reaches training, stopping or choosing: what is read is a copy of the set without any. The best "
+        "epoch is the one with the lowest score, which stands for the validation loss: log K less the mutual information of "
+        "image and predicted class (Krause et al. 2010), over the validation part of the target's images. 0: every prediction "
+        "is sure, and all K classes are equally frequent; a network that calls everything one class has log K. --stop-on last "
+        "takes the last epoch. For choosing between methods or settings it serves as well: the lowest score. In place of the "
+        "accuracy stands the mean confidence.\n\n"
+        "Where the target's test part has labels of the network's classes, they give a score: `target` in metrics.json and "
+        "--json, which says so. config.json and cifra runs list tell what of other data a run has used: none, images, or labels "
+        "(--from with other data). A run that was stopped goes on with cifra train --resume --out RUN2.\n\n"
+        "Examples:\n\n"
         "    cifra adapt runs/mnist-paper-s1 --to svhn --method adabn\n"
-        "    cifra adapt runs/mnist-paper-s1 --to real_32x32.mat --split at:5000 --epochs 50 --augment \"shift 2 | "
-        "invert p 0.5\"",
+        "    cifra adapt runs/mnist-paper-s1 --to real_32x32.mat --split at:5000 --epochs 50 --augment \"shift 2 | invert p 0.5\"",
     .options = options,
     .option_count = COUNT_OF(options),
     .min_positional = 1,

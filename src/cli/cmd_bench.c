@@ -11,9 +11,9 @@
 #include "train/train_options.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 typedef struct BenchArguments {
     const char *model;
@@ -103,10 +103,10 @@ const Command command_bench_step = {
     .summary = "time of a training step and of inference, as a share of the machine's peak",
     .usage = "[--model NAME|LINE] [--batch N] [--threads T]",
     .description =
-        "Measures this machine's peak of multiply-adds and its memory bandwidth on the same threads, then the time "
-        "of a whole training step (preparation, forward, backward, update) and of inference on random images of "
-        "MNIST's and SVHN's shape, or of that which the model asks for: the median, in ms for "
-        "a batch, in GFLOP/s of useful operations, and as a share of the peak.",
+        "Measures this machine's peak of multiply-adds and its memory bandwidth on the same threads, then the time of a whole "
+        "training step (preparation, forward, backward, update) and of inference on random images of MNIST's and SVHN's shape, "
+        "or of that which the model asks for: the median, in ms for a batch, in GFLOP/s of useful operations, and as a share of "
+        "the peak.",
     .options = step_options,
     .option_count = COUNT_OF(step_options),
     .options_size = sizeof(BenchArguments),
@@ -118,13 +118,15 @@ const Command command_bench_step = {
 
 static const Option rank_options[] = {
     {"model", "NAME|LINE", OPTION_TEXT, .help = "the network", .default_text = "paper", MEMBER(model)},
-    {"batch", "N", OPTION_INTEGER, 64, MOST_BATCH, .help = "images per step, of all ranks together", .default_text = "512",
-     MEMBER(batch)},
+    {"batch", "N", OPTION_INTEGER, 64, MOST_BATCH, .help = "images per step, of all ranks together",
+     .default_text = "512", MEMBER(batch)},
     {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS,
-     .help = "of each rank; 0: all processors, shared among the ranks of a machine", .default_text = "0", MEMBER(threads)},
+     .help = "of each rank; 0: all processors, shared among the ranks of a machine", .default_text = "0",
+     MEMBER(threads)},
     {"precision", NULL, OPTION_CHOICE, .choices = precision_words, .help = "of activations", .default_text = "f32",
      MEMBER(precision)},
-    {"steps", "N", OPTION_INTEGER, 5, 10000, .help = "for each figure, three times", .default_text = "60", MEMBER(steps)},
+    {"steps", "N", OPTION_INTEGER, 5, 10000, .help = "for each figure, three times", .default_text = "60",
+     MEMBER(steps)},
 };
 
 static void set_rank_defaults(void *options) {
@@ -134,9 +136,9 @@ static void set_rank_defaults(void *options) {
 /* All ranks measure, as many as the batch has parts for. */
 static cf_status bench_on_ranks(RankBench *b) {
     cf_status status = CF_OK;
-    json_t *job = json_pack("{s:s s:s s:[i i i] s:i s:i s:i s:i s:i}", "job", "bench", "model", b->model, "input", b->input.C,
-                            b->input.H, b->input.W, "batch", b->batch, "threads", b->threads, "ranks", b->ranks, "precision",
-                            b->precision, "steps", b->steps);
+    json_t *job = json_pack("{s:s s:s s:[i i i] s:i s:i s:i s:i s:i}", "job", "bench", "model", b->model, "input",
+                            b->input.C, b->input.H, b->input.W, "batch", b->batch, "threads", b->threads, "ranks",
+                            b->ranks, "precision", b->precision, "steps", b->steps);
     for (int r = 1; r < b->ranks && !status; r++) status = ranks_send_job(r, job);
     json_decref(job);
     FORWARD(status);
@@ -152,11 +154,11 @@ cf_status bench_serve(json_t *job) {
     const char *model;
     int precision;
     FORWARD(memory_new(1, sizeof *b, &b));
-    cf_status status =
-        json_unpack(job, "{s:s s:[i i i] s:i s:i s:i s:i s:i}", "model", &model, "input", &b->input.C, &b->input.H, &b->input.W,
-                    "batch", &b->batch, "threads", &b->threads, "ranks", &b->ranks, "precision", &precision, "steps", &b->steps)
-            ? FAIL(CF_INTERNAL, "rank 0 asked for a measurement in words that are unknown")
-            : CF_OK;
+    cf_status status = json_unpack(job, "{s:s s:[i i i] s:i s:i s:i s:i s:i}", "model", &model, "input", &b->input.C,
+                                   &b->input.H, &b->input.W, "batch", &b->batch, "threads", &b->threads, "ranks",
+                                   &b->ranks, "precision", &precision, "steps", &b->steps)
+                           ? FAIL(CF_INTERNAL, "rank 0 asked for a measurement in words that are unknown")
+                           : CF_OK;
     if (!status) snprintf(b->model, sizeof b->model, "%s", model), b->precision = (cf_precision)precision;
     if (!status) status = rank_bench_run(b);
     free(b);
@@ -166,7 +168,8 @@ cf_status bench_serve(json_t *job) {
 /* One process and all ranks in turn, three times; of each time the median. */
 static cf_status measure_rounds(RankBench *b) {
     enum { ROUNDS = 3 };
-    double *const figures[] = {&b->alone_seconds, &b->step_seconds, &b->part_seconds, &b->half_seconds, &b->latency, &b->bandwidth};
+    double *const figures[] = {&b->alone_seconds, &b->step_seconds, &b->part_seconds,
+                               &b->half_seconds,  &b->latency,      &b->bandwidth};
     double seen[COUNT_OF(figures)][ROUNDS];
     for (int round = 0; round < ROUNDS; round++) {
         FORWARD(rank_bench_alone(b));
@@ -185,7 +188,8 @@ typedef struct Net {
 static const Net nets[] = {{"10 Gbit/s", 30e-6, 10e9 / 8}, {"100 Gbit/s", 15e-6, 100e9 / 8}};
 
 static double efficiency(const RankBench *b, int hosts, int batch, const Net *net) {
-    return rank_bench_model(b, 1, batch, 0, 1) / hosts / rank_bench_model(b, hosts, batch, net->latency, net->bandwidth);
+    return rank_bench_model(b, 1, batch, 0, 1) / hosts /
+           rank_bench_model(b, hosts, batch, net->latency, net->bandwidth);
 }
 
 /* The least batch, doubled from one part for each host on, at which four fifths of the hosts' work is left; 0: none. */
@@ -197,23 +201,27 @@ static int batch_that_pays(const RankBench *b, int hosts, const Net *net) {
 
 static void print_ranks(const RankBench *b) {
     const double model = rank_bench_model(b, b->ranks, b->batch, b->latency, b->bandwidth);
-    printf("%d ranks of %d threads, a batch of %d, %s\n", b->ranks, b->threads, b->batch, precision_words[b->precision]);
+    printf("%d ranks of %d threads, a batch of %d, %s\n", b->ranks, b->threads, b->batch,
+           precision_words[b->precision]);
     if (b->processors < b->alone_processors)
-        printf("mpirun binds a rank to %d of the processors; the one process has %d\n", b->processors, b->alone_processors);
-    printf("one process of %d threads  %9.3f ms a step %9.0f images/s\n", b->threads * ranks_on_this_machine(), 1e3 * b->alone_seconds,
-           b->batch / b->alone_seconds);
+        printf("mpirun binds a rank to %d of the processors; the one process has %d\n", b->processors,
+               b->alone_processors);
+    printf("one process of %d threads  %9.3f ms a step %9.0f images/s\n", b->threads * ranks_on_this_machine(),
+           1e3 * b->alone_seconds, b->batch / b->alone_seconds);
     printf("the ranks                 %9.3f ms a step %9.0f images/s, %.1f %% of that\n", 1e3 * b->step_seconds,
            b->batch / b->step_seconds, 100 * b->alone_seconds / b->step_seconds);
     printf("the fastest of these      %9.3f and %.3f ms: %.1f %%\n", 1e3 * b->alone_fastest, 1e3 * b->step_fastest,
            100 * b->alone_fastest / b->step_fastest);
     printf("a rank's own work         %9.3f ms\n", 1e3 * b->part_seconds);
-    printf("a rank sends              %9.0f bytes a step in %.0f messages; %.1f %% more than the tree's least, %.0f\n", b->bytes,
-           b->messages, 100 * (b->bytes / b->least_bytes - 1), b->least_bytes);
-    printf("first to last rank        %9.1f us latency, %.2f Gbit/s in each direction\n", 1e6 * b->latency, 8e-9 * b->bandwidth);
-    printf("the model of a step       %9.3f ms, %+.1f %% of what was measured\n", 1e3 * model, 100 * (model / b->step_seconds - 1));
+    printf("a rank sends              %9.0f bytes a step in %.0f messages; %.1f %% more than the tree's least, %.0f\n",
+           b->bytes, b->messages, 100 * (b->bytes / b->least_bytes - 1), b->least_bytes);
+    printf("first to last rank        %9.1f us latency, %.2f Gbit/s in each direction\n", 1e6 * b->latency,
+           8e-9 * b->bandwidth);
+    printf("the model of a step       %9.3f ms, %+.1f %% of what was measured\n", 1e3 * model,
+           100 * (model / b->step_seconds - 1));
     for (size_t n = 0; n < COUNT_OF(nets); n++) {
-        printf("\n%s, %.0f us (calculated)\nhosts    ms a step    images/s    of the hosts' work    batch for 80 %%\n", nets[n].name,
-               1e6 * nets[n].latency);
+        printf("\n%s, %.0f us (calculated)\nhosts    ms a step    images/s    of the hosts' work    batch for 80 %%\n",
+               nets[n].name, 1e6 * nets[n].latency);
         for (int hosts = 2; hosts <= 64; hosts *= 2) {
             const double seconds = rank_bench_model(b, hosts, b->batch, nets[n].latency, nets[n].bandwidth);
             printf("%5d %12.3f %11.0f %19.1f %% %18d\n", hosts, 1e3 * seconds, b->batch / seconds,
@@ -234,21 +242,26 @@ static cf_status run_ranks(const Arguments *given, const void *parsed) {
     ranks_tell_binding(a->threads);
     FORWARD(memory_new(1, sizeof *b, &b));
     step_inputs(a->model, inputs);
-    *b = (RankBench){.input = inputs[0], .batch = a->batch, .threads = slices_threads(a->threads), .ranks = ranks_size(),
-                     .precision = precision, .steps = a->steps};
+    *b = (RankBench){.input = inputs[0],
+                     .batch = a->batch,
+                     .threads = slices_threads(a->threads),
+                     .ranks = ranks_size(),
+                     .precision = precision,
+                     .steps = a->steps};
     snprintf(b->model, sizeof b->model, "%s", a->model);
     cf_status status = a->batch / 32 < b->ranks
-                           ? FAIL(CF_BAD_USE, "a batch of %d has no part for each of %d ranks; %d or more expected", a->batch,
-                                  b->ranks, 32 * b->ranks)
+                           ? FAIL(CF_BAD_USE, "a batch of %d has no part for each of %d ranks; %d or more expected",
+                                  a->batch, b->ranks, 32 * b->ranks)
                            : measure_rounds(b);
     if (!status && given->json)
-        status = print_json(json_pack("{s:i s:i s:i s:i s:i s:s s:f s:f s:f s:f s:f s:f s:f s:f s:f s:f s:f}", "ranks", b->ranks, "threads",
-                                      b->threads, "processors", b->processors, "one_process_processors", b->alone_processors, "batch", b->batch, "precision", precision_words[b->precision], "one_process_ms",
-                                      1e3 * b->alone_seconds, "ranks_ms", 1e3 * b->step_seconds, "one_process_fastest_ms", 1e3 * b->alone_fastest, "ranks_fastest_ms",
-                                      1e3 * b->step_fastest, "own_work_ms",
-                                      1e3 * b->part_seconds, "bytes", b->bytes, "least_bytes", b->least_bytes, "messages",
-                                      b->messages, "latency_us", 1e6 * b->latency, "gbit_s", 8e-9 * b->bandwidth, "model_ms",
-                                      1e3 * rank_bench_model(b, b->ranks, b->batch, b->latency, b->bandwidth)));
+        status = print_json(json_pack(
+            "{s:i s:i s:i s:i s:i s:s s:f s:f s:f s:f s:f s:f s:f s:f s:f s:f s:f}", "ranks", b->ranks, "threads",
+            b->threads, "processors", b->processors, "one_process_processors", b->alone_processors, "batch", b->batch,
+            "precision", precision_words[b->precision], "one_process_ms", 1e3 * b->alone_seconds, "ranks_ms",
+            1e3 * b->step_seconds, "one_process_fastest_ms", 1e3 * b->alone_fastest, "ranks_fastest_ms",
+            1e3 * b->step_fastest, "own_work_ms", 1e3 * b->part_seconds, "bytes", b->bytes, "least_bytes",
+            b->least_bytes, "messages", b->messages, "latency_us", 1e6 * b->latency, "gbit_s", 8e-9 * b->bandwidth,
+            "model_ms", 1e3 * rank_bench_model(b, b->ranks, b->batch, b->latency, b->bandwidth)));
     else if (!status)
         print_ranks(b);
     free(b);
@@ -261,11 +274,12 @@ const Command command_bench_ranks = {
     .summary = "a training step over several ranks against one process, what they send, and what more hosts would do",
     .usage = "[--model NAME|LINE] [--batch N] [--threads T]",
     .description =
-        "Started by mpirun. Measures in turn, three times, a training step of one process with the threads of all ranks that share "
-        "a machine, on all its processors though mpirun may bind the ranks, and of all ranks together; a rank's own work without messages; the bytes that a rank sends against the least that "
-        "a tree of sums can do with; latency and bandwidth between the first rank and the last. A model of the step's time (own "
-        "work, latency of each sum, bytes over bandwidth, nothing hidden behind work) is held against what was measured, and says "
-        "what 2 to 64 hosts like this rank would do with the same batch, and the batch at which they keep four fifths of their work.\n\n"
+        "Started by mpirun. Measures in turn, three times, a training step of one process with the threads of all ranks that "
+        "share a machine, on all its processors though mpirun may bind the ranks, and of all ranks together; a rank's own work "
+        "without messages; the bytes that a rank sends against the least that a tree of sums can do with; latency and bandwidth "
+        "between the first rank and the last. A model of the step's time (own work, latency of each sum, bytes over bandwidth, "
+        "nothing hidden behind work) is held against what was measured, and says what 2 to 64 hosts like this rank would do "
+        "with the same batch, and the batch at which they keep four fifths of their work.\n\n"
         "  mpirun -n 2 cifra bench ranks --model paper --precision bf16 --threads 1 --batch 512",
     .options = rank_options,
     .option_count = COUNT_OF(rank_options),
@@ -404,18 +418,17 @@ const Command command_bench_ops = {
     .summary = "time of single operations, as a share of the machine's peak, and their results against the reference",
     .usage = "[--case TEXT] [--precision f32|bf16] [--threads T]",
     .description =
-        "Runs convolutions and dense layers forward, backward to the data and backward to the weights, "
-        "blocks (batch norm, activation and pool), stems (the network's first convolution and its block as one "
-        "operation), self-attention, activations, sums, norms of images, factors of channels and averages, each thread on arrays of its own. Prints the median time of a "
-        "slice (for a dense layer of the whole batch). For products: GFLOP/s (padding not counted; a stem's backward "
-        "counts as its convolution's, though a pool passes few gradients on) and the share of the peak measured on the "
-        "same threads. For all others and a stem's moments: GB/s, each array counted once, and the share of the measured "
-        "memory bandwidth. The arrays of products stay in the caches; those of all others lie where a training "
-        "step has them: what it has just written in the nearest caches, the rest in those of a batch of 128, so that "
-        "the share may be above 100 %. Then the largest "
-        "difference from the plain reference on small integers, over the largest value: PASS if every value is "
-        "the same, or in bf16 the same but for its rounding; of attention if none is off by more than 1e-5, or in bf16 "
-        "2^-7, of the largest. The exit status is 1 if a case fails.\n\n"
+        "Runs convolutions and dense layers forward, backward to the data and backward to the weights, blocks (batch norm, "
+        "activation and pool), stems (the network's first convolution and its block as one operation), self-attention, "
+        "activations, sums, norms of images, factors of channels and averages, each thread on arrays of its own. Prints the "
+        "median time of a slice (for a dense layer of the whole batch). For products: GFLOP/s (padding not counted; a stem's "
+        "backward counts as its convolution's, though a pool passes few gradients on) and the share of the peak measured on the "
+        "same threads. For all others and a stem's moments: GB/s, each array counted once, and the share of the measured memory "
+        "bandwidth. The arrays of products stay in the caches; those of all others lie where a training step has them: what it "
+        "has just written in the nearest caches, the rest in those of a batch of 128, so that the share may be above 100 %. "
+        "Then the largest difference from the plain reference on small integers, over the largest value: PASS if every value is "
+        "the same, or in bf16 the same but for its rounding; of attention if none is off by more than 1e-5, or in bf16 2^-7, of "
+        "the largest. The exit status is 1 if a case fails.\n\n"
         "A case is one of\n\n"
         "  conv NxCxHxW K RxS [stride T] [pad P [Q]] [groups G] [dilation D]\n"
         "                                                     forward | backward-data | backward-weights\n"
@@ -428,8 +441,8 @@ const Command command_bench_ops = {
         "  norm NxCxHxW groups G, norm NxCxHxW layer          forward | sums | backward\n"
         "  scale NxCxHxW, avgpool NxCxHxW                     forward | backward\n\n"
         "with N images (of a slice; for dense of the batch), C channels, K filters or outputs, I inputs, L positions; slope is "
-        "the activation's (0: ReLU, 1: none), ACT is slope X, relu6, silu, gelu, hardswish or sigmoid, float makes the outputs float32 in any precision. Without a pass: "
-        "all of them.\n\n"
+        "the activation's (0: ReLU, 1: none), ACT is slope X, relu6, silu, gelu, hardswish or sigmoid, float makes the outputs "
+        "float32 in any precision. Without a pass: all of them.\n\n"
         "  cifra bench ops --case \"conv 8x32x14x14 64 3x3 stride 1 pad 1 backward-weights\" --precision f32",
     .options = ops_options,
     .option_count = COUNT_OF(ops_options),

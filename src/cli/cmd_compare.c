@@ -61,9 +61,9 @@ static void print_pair(const RunComparison *c, const char *a, const char *b, cha
     verdict(c, "A", (const char[]){letter, '\0'}, out);
     fputs(".\n", out);
     if (c->test == COMPARE_MCNEMAR && !run_comparison_is_noise(c))
-        fputs("It is about these two networks: whether other seeds would do the same, groups tell (cifra train "
-              "--seeds).\n",
-              out);
+        fputs(
+            "It is about these two networks: whether other seeds would do the same, groups tell (cifra train --seeds).\n",
+            out);
     fputc('\n', out);
 }
 
@@ -187,28 +187,19 @@ const Command command_runs_compare = {
     .summary = "whether runs or groups differ by more than noise",
     .usage = "A B [C ..]",
     .description =
-        "Compares two runs, or two groups of runs (cifra train --seeds), on the test images that both were tested on: "
-        "the "
-        "difference of their accuracies with its 95 % interval, a test, a verdict, and the keys of their "
-        "configurations that "
-        "differ. Of more than two, each is compared with the first.\n"
-        "\n"
+        "Compares two runs, or two groups of runs (cifra train --seeds), on the test images that both were tested on: the "
+        "difference of their accuracies with its 95 % interval, a test, a verdict, and the keys of their configurations that "
+        "differ. Of more than two, each is compared with the first.\n\n"
         "    two runs     McNemar's test, exact, over the images that only one of them gets right; the interval is\n"
         "                 Tango's (1998) score interval of a difference of paired proportions. What another seed\n"
         "                 would bring is in neither.\n"
         "    two groups   a t test over the accuracies of their runs: paired where both have the same seeds, or the\n"
-        "                 same folds, else Welch's\n"
-        "\n"
-        "A difference is noise where its interval contains 0 or the test's p is 5 % or more. Runs that were tested on "
-        "different images, by "
-        "the checksum of their data or by their split, are refused.\n"
-        "\n"
-        "--json: comparisons [{a, b, images, accuracy {a, b}, difference (b less a), interval, interval_method, test, "
-        "p, noise, "
-        "verdict; only_a, only_b of runs; runs {a, b}, t, degrees of groups}], differs [{key, values}].\n"
-        "\n"
-        "Examples:\n"
-        "\n"
+        "                 same folds, else Welch's\n\n"
+        "A difference is noise where its interval contains 0 or the test's p is 5 % or more. Runs that were tested on different "
+        "images, by the checksum of their data or by their split, are refused.\n\n"
+        "--json: comparisons [{a, b, images, accuracy {a, b}, difference (b less a), interval, interval_method, test, p, noise, "
+        "verdict; only_a, only_b of runs; runs {a, b}, t, degrees of groups}], differs [{key, values}].\n\n"
+        "Examples:\n\n"
         "    cifra runs compare runs/mnist-paper-s1 runs/mnist-paper-s2\n"
         "    cifra runs compare runs/plain runs/with-augmentation",
     .min_positional = 2,

@@ -29,8 +29,8 @@ static const Option options[] = {
      OPTION_MEMBER(FetchArguments, mirrors)},
     {"verify", NULL, OPTION_FLAG, .help = "read again what was verified before", OPTION_MEMBER(FetchArguments, verify)},
     {"stall", "SECONDS", OPTION_INTEGER, 1, 86400,
-     .help = "give up a transfer that is below 1000 bytes a second for so long, and a connection that takes so long "
-             "(15 at most)",
+     .help =
+         "give up a transfer that is below 1000 bytes a second for so long, and a connection that takes so long (15 at most)",
      .default_text = "30", OPTION_MEMBER(FetchArguments, stall)},
     {"tries", "N", OPTION_INTEGER, 1, 1000,
      .help = "how often a mirror is asked whose transfers break off; one that brought a megabyte is not counted",
@@ -281,28 +281,17 @@ const Command command_data_fetch = {
     .summary = "download sets, verified",
     .usage = "SET... [--data-dir DIR] [--mirror URL] [--mirrors FILE]",
     .description =
-        "Downloads mnist, fashion-mnist, svhn or svhn-extra (extra_32x32.mat, 1.3 GB, into svhn's folder; name it by "
-        "its "
-        "path), each file from the first mirror that has it, into the folder where it is found by name afterwards.\n"
-        "\n"
-        "A file gets its name only after its content was verified: size and SHA-256, or MD5 where nothing else is "
-        "known. "
-        "What counts is the unpacked content, so a .gz may be packed by anyone; one that a server sends unpacked is "
-        "kept "
-        "without the .gz. Until then it is FILE.part. Interrupted anywhere, the same command goes on; two at once wait "
-        "for "
-        "each other. What is there and verified is left alone; what is there and damaged is told, and replaced once "
-        "the "
-        "new one is verified.\n"
-        "\n"
-        "Where no mirror has a file, it is told what each one said, and what to bring by hand: --by-hand tells it at "
-        "once. "
-        "Files brought by hand are verified by the same command. Proxies are those of http_proxy, https_proxy, "
-        "all_proxy and no_proxy.\n"
-        "\n"
-        "A mirrors file names mirrors to ask before those that are built in (or, with only: true, in their place), and "
-        "sets of your own:\n"
-        "\n"
+        "Downloads mnist, fashion-mnist, svhn or svhn-extra (extra_32x32.mat, 1.3 GB, into svhn's folder; name it by its path), "
+        "each file from the first mirror that has it, into the folder where it is found by name afterwards.\n\n"
+        "A file gets its name only after its content was verified: size and SHA-256, or MD5 where nothing else is known. What "
+        "counts is the unpacked content, so a .gz may be packed by anyone; one that a server sends unpacked is kept without the "
+        ".gz. Until then it is FILE.part. Interrupted anywhere, the same command goes on; two at once wait for each other. What "
+        "is there and verified is left alone; what is there and damaged is told, and replaced once the new one is verified.\n\n"
+        "Where no mirror has a file, it is told what each one said, and what to bring by hand: --by-hand tells it at once. "
+        "Files brought by hand are verified by the same command. Proxies are those of http_proxy, https_proxy, all_proxy and "
+        "no_proxy.\n\n"
+        "A mirrors file names mirrors to ask before those that are built in (or, with only: true, in their place), and sets of "
+        "your own:\n\n"
         "    only: true\n"
         "    sets:\n"
         "      - name: mnist\n"
@@ -312,10 +301,8 @@ const Command command_data_fetch = {
         "        files:\n"
         "          - name: train-images-idx3-ubyte.gz\n"
         "            size: 7840016       # of the unpacked content\n"
-        "            sha256: 0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7\n"
-        "\n"
-        "Examples:\n"
-        "\n"
+        "            sha256: 0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7\n\n"
+        "Examples:\n\n"
         "    cifra data fetch mnist svhn\n"
         "    cifra data fetch mnist fashion-mnist --mirror http://files.lab.example/{set}/\n"
         "    cifra data fetch svhn --by-hand",

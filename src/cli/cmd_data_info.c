@@ -128,8 +128,9 @@ static const Option info_options[] = {
     {"limit", "A:N,B:M", OPTION_TEXT, .help = "at most so many training images of a class",
      OPTION_MEMBER(InfoArguments, limit)},
     {"files", "FILE", OPTION_TEXT,
-     .help = "pictures in folders: what was done with each file, as a page (.html) or a table (.csv), also where some "
-             "cannot be read",
+     .help =
+         "pictures in folders: what was done with each file, as a page (.html) or a table (.csv), also where some cannot be "
+         "read",
      OPTION_MEMBER(InfoArguments, files)},
 };
 
@@ -157,11 +158,15 @@ static void print_info(const cf_set *set, const cf_split *split, const char *mod
     const cf_subset *all = cf_split_part(split, CF_ALL);
     char validation[48] = "";
     if (set->official_validation) snprintf(validation, sizeof validation, ", validation %zu", set->official_validation);
-    print_printable(
-        "%s\n  from     %s\n  images   %zu of %dx%dx%d (channels, height, width); official train %zu%s, test %zu\n"
-        "  sha256   %s\n  split    %s\n\n  %-16s %10s %10s %10s\n",
-        set->name, set->source, set->count, set->channels, set->height, set->width, set->official_train, validation,
-        set->count - set_test_begin(set), set->sha256, mode, "class", part_keys[0], part_keys[1], part_keys[2]);
+    print_printable("%s\n"
+                    "  from     %s\n"
+                    "  images   %zu of %dx%dx%d (channels, height, width); official train %zu%s, test %zu\n"
+                    "  sha256   %s\n"
+                    "  split    %s\n\n"
+                    "  %-16s %10s %10s %10s\n",
+                    set->name, set->source, set->count, set->channels, set->height, set->width, set->official_train,
+                    validation, set->count - set_test_begin(set), set->sha256, mode, "class", part_keys[0],
+                    part_keys[1], part_keys[2]);
     for (int c = 0; c < all->classes; c++) {
         const int label = all->class_labels[c];
         if (all->classes >= MANY_CLASSES && c >= FIRST_SHOWN && c < all->classes - FIRST_SHOWN) {
@@ -267,7 +272,8 @@ static cf_status load(const InfoArguments *a, const char *name, cf_set **set) {
 }
 
 /* `spec` is NULL for a set that is not generated. */
-static cf_status describe_set(const Arguments *given, const InfoArguments *a, const char *name, const GeneratedSpec *spec) {
+static cf_status describe_set(const Arguments *given, const InfoArguments *a, const char *name,
+                              const GeneratedSpec *spec) {
     cf_set *set;
     cf_split *split = NULL;
     char mode[40];
@@ -324,33 +330,21 @@ const Command command_data_info = {
     .summary = "shape, classes, counts per part, checksum of a set",
     .usage = "SET [--split official|pooled|at:N]",
     .description =
-        "Loads a set and tells its shape, its classes, how many images of each class go to which part, and the "
-        "SHA-256 over shape, labels and pixels, which is the same whatever kind of file the set came in.\n"
-        "\n"
-        "A folder of pictures (PNG, JPEG, BMP, GIF, TIFF, WebP) has one folder per class, or parts of such folders:\n"
-        "\n"
+        "Loads a set and tells its shape, its classes, how many images of each class go to which part, and the SHA-256 over "
+        "shape, labels and pixels, which is the same whatever kind of file the set came in.\n\n"
+        "A folder of pictures (PNG, JPEG, BMP, GIF, TIFF, WebP) has one folder per class, or parts of such folders:\n\n"
         "    photos/cat/1.jpg  photos/cat/2020/2.png  photos/dog/3.webp\n"
-        "    photos/train/cat/..  photos/val/cat/..  photos/test/cat/..\n"
-        "\n"
-        "(training; valid, validation; testing, too, in capitals or not). All parts take one size: --size, a model's "
-        "input, or the commonest. Hidden files and other formats are passed over and told; broken pictures are named, "
-        "or "
-        "left out by --skip-broken; a class that a part lacks is told. Other sets: IDX files or SVHN's .mat files, "
-        "with the "
-        "names of classes in a classes.txt beside them.\n"
-        "\n"
-        "The same stands in a set's text, as in config.json: photos:size=96x64,fit=crop,broken=skip; and "
-        "mnist:n=1000,test=200 "
-        "is a part of a set, always of the same images.\n"
-        "\n"
-        "Of a generated set it also lists the factors of variation: the range from which each image draws its value, "
-        "the "
-        "range by default, the range that may be asked for. --shift FACTOR=LOW:HIGH changes one; a number alone, such "
-        "as "
-        "--shift 0.5, multiplies all default ranges.\n"
-        "\n"
-        "Examples:\n"
-        "\n"
+        "    photos/train/cat/..  photos/val/cat/..  photos/test/cat/..\n\n"
+        "(training; valid, validation; testing, too, in capitals or not). All parts take one size: --size, a model's input, or "
+        "the commonest. Hidden files and other formats are passed over and told; broken pictures are named, or left out by "
+        "--skip-broken; a class that a part lacks is told. Other sets: IDX files or SVHN's .mat files, with the names of "
+        "classes in a classes.txt beside them.\n\n"
+        "The same stands in a set's text, as in config.json: photos:size=96x64,fit=crop,broken=skip; and mnist:n=1000,test=200 "
+        "is a part of a set, always of the same images.\n\n"
+        "Of a generated set it also lists the factors of variation: the range from which each image draws its value, the range "
+        "by default, the range that may be asked for. --shift FACTOR=LOW:HIGH changes one; a number alone, such as --shift 0.5, "
+        "multiplies all default ranges.\n\n"
+        "Examples:\n\n"
         "    cifra data info mnist --split pooled\n"
         "    cifra data info photos --size 64 --skip-broken --files photos.html\n"
         "    cifra data info street --factors",

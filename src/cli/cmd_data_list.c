@@ -75,10 +75,10 @@ const Command command_data_list = {
     .name = "data list",
     .summary = "data sets by name, and where they are",
     .usage = "[--data-dir DIR]",
-    .description = "Lists the sets that can be named with --data: the generated ones, which are built in, the known "
-                   "ones, found or not, and every other folder of "
-                   "the data directories that holds a set. Names are looked for in --data-dir, then $CIFRA_DATA, then "
-                   "$XDG_CACHE_HOME/cifra (~/.cache/cifra).",
+    .description =
+        "Lists the sets that can be named with --data: the generated ones, which are built in, the known ones, found or not, "
+        "and every other folder of the data directories that holds a set. Names are looked for in --data-dir, then $CIFRA_DATA, "
+        "then $XDG_CACHE_HOME/cifra (~/.cache/cifra).",
     .options = list_options,
     .option_count = COUNT_OF(list_options),
     .options_size = sizeof(ListArguments),

@@ -146,8 +146,8 @@ static cf_status print_made(const Arguments *given, const MakeArguments *a, int 
         if (set->official_validation)
             snprintf(validation, sizeof validation, ", %zu validation", set->official_validation);
         print_printable("%s, %s: %zu training%s and %zu test images of %dx%dx%d (channels, height, width)\nsha256 %s\n",
-                    set->name, set->source, set->official_train, validation, set->count - set_test_begin(set),
-                    set->channels, set->height, set->width, set->sha256);
+                        set->name, set->source, set->official_train, validation, set->count - set_test_begin(set),
+                        set->channels, set->height, set->width, set->sha256);
         for (int i = 0; i < files->count; i++) print_printable("%s\n", files->path[i]);
         if (files->class_list) print_printable("%s\n", files->class_list);
         return CF_OK;
@@ -232,19 +232,14 @@ const Command command_data_make = {
     .summary = "write a set as files that other tools read",
     .usage = "SET --out DIR [-n N] [--size N|WxH] [--format idx|mat]",
     .description =
-        "Writes a generated set, or any other, as files that other tools read too: MNIST's IDX files (colour images "
-        "with a fourth dimension, the channels), or SVHN's train_32x32.mat and test_32x32.mat (MATLAB v5 with X, "
-        "uint8, "
-        "height x width x channels x images, and y, in which 10 is digit 0; the names are the same for images of other "
-        "sizes, since they are what tools look for). Classes that are not called 0, 1, 2 .. have their names in "
-        "classes.txt "
-        "beside them, a line each of the number in the files and the name.\n"
-        "\n"
-        "The same set gives the same files, byte for byte, wherever zlib is the same. `cifra data info DIR` tells the "
-        "same sha256 as the set itself.\n"
-        "\n"
-        "Examples:\n"
-        "\n"
+        "Writes a generated set, or any other, as files that other tools read too: MNIST's IDX files (colour images with a "
+        "fourth dimension, the channels), or SVHN's train_32x32.mat and test_32x32.mat (MATLAB v5 with X, uint8, height x width "
+        "x channels x images, and y, in which 10 is digit 0; the names are the same for images of other sizes, since they are "
+        "what tools look for). Classes that are not called 0, 1, 2 .. have their names in classes.txt beside them, a line each "
+        "of the number in the files and the name.\n\n"
+        "The same set gives the same files, byte for byte, wherever zlib is the same. `cifra data info DIR` tells the same "
+        "sha256 as the set itself.\n\n"
+        "Examples:\n\n"
         "    cifra data make hand -n 10000 --out hand-small\n"
         "    cifra data make street -n 5000 --test 1000 --seed 7 --shift blur=2:4 --out blurred\n"
         "    cifra data make mnist --format mat --out mnist-mat\n"

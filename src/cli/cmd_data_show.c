@@ -27,7 +27,6 @@ typedef struct ShowArguments {
     int64_t seed;
 } ShowArguments;
 
-
 #define MEMBER(name) OPTION_MEMBER(ShowArguments, name)
 
 static const Option options[] = {
@@ -152,9 +151,10 @@ static cf_status choose_beside(const char *name, const ShowArguments *a, const c
         if (list.entries[i].found && strcmp(list.entries[i].name, real) == 0) *beside = real;
     set_list_free(&list);
     if (!*beside)
-        notice("%s is not found in the data folders, so no real images stand beside these; --beside takes a name or a "
-               "path, and --data-dir the folder above %s",
-               real, real);
+        notice(
+            "%s is not found in the data folders, so no real images stand beside these; --beside takes a name or a path, and "
+            "--data-dir the folder above %s",
+            real, real);
     return CF_OK;
 }
 
@@ -298,17 +298,12 @@ const Command command_data_show = {
     .summary = "a figure of images of every class",
     .usage = "SET --out FIG [--per-class N] [--beside SET|none] [--augment LINE]",
     .description =
-        "Draws images of every class of a set, one class a row, chosen by a seed from the training part. A "
-        "generated set "
-        "is shown beside the real one that it is like, where that is found, so that both can be compared by "
-        "eye; any two "
-        "sets can be put side by side with --beside.\n"
-        "\n"
-        "With --augment each image has a row of its own: beside it stand variants as a training with that line would "
-        "see them.\n"
-        "\n"
-        "Examples:\n"
-        "\n"
+        "Draws images of every class of a set, one class a row, chosen by a seed from the training part. A generated set is "
+        "shown beside the real one that it is like, where that is found, so that both can be compared by eye; any two sets can "
+        "be put side by side with --beside.\n\n"
+        "With --augment each image has a row of its own: beside it stand variants as a training with that line would see "
+        "them.\n\n"
+        "Examples:\n\n"
         "    cifra data show hand --out hand.svg\n"
         "    cifra data show street --shift blur=2:4 --beside none --out blurred.png\n"
         "    cifra data show street --shift 0 --beside street --out clean-and-not.pdf\n"

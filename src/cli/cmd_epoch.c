@@ -87,9 +87,8 @@ const Command command_bench_epoch = {
     .summary = "a whole epoch with its data against its steps alone",
     .usage = "[--model NAME|LINE] [--images N]",
     .description =
-        "Trains for two epochs on random images (shuffling, preparation, steps, validation) and compares the time of "
-        "one with that of its training steps and validation batches at the median time that bench step measures. With "
-        "--augment, epochs "
+        "Trains for two epochs on random images (shuffling, preparation, steps, validation) and compares the time of one with "
+        "that of its training steps and validation batches at the median time that bench step measures. With --augment, epochs "
         "with that line are trained in turn with those without.",
     .options = options,
     .option_count = COUNT_OF(options),

@@ -32,7 +32,7 @@ typedef struct ExportFormat {
 #define EXPORT_FORMATS(ROW)                                                                                            \
     ROW("safetensors", "the weights as PyTorch's load_state_dict(strict=True) takes them; cifra reads the file, too",  \
         export_safetensors)                                                                                            \
-    ROW("onnx", "a graph (opset 17) for onnxruntime and others, with the input scaling and the class names in it",      \
+    ROW("onnx", "a graph (opset 17) for onnxruntime and others, with the input scaling and the class names in it",     \
         export_onnx)                                                                                                   \
     ROW("onnx-int8", "the same in 8-bit integers, with QuantizeLinear and DequantizeLinear (QDQ)", export_onnx_int8)
 
@@ -96,10 +96,10 @@ typedef struct ExportArguments {
     bool logits;
 } ExportArguments;
 
-#define TABLE_ROW(word, help, write) {word, help, false, write},
+#define TABLE_ROW(word, help, write)  {word, help, false, write},
 #define FOLDER_ROW(word, help, write) {word, help, true, write},
-#define WORD(word, help, write)      word,
-#define HELP_LINE(word, help, write) "    " word ": " help "\n"
+#define WORD(word, help, write)       word,
+#define HELP_LINE(word, help, write)  "    " word ": " help "\n"
 
 static const ExportFormat formats[] = {EXPORT_FORMATS(TABLE_ROW) EXPORT_FOLDERS(FOLDER_ROW)};
 static const char *const format_words[] = {EXPORT_FORMATS(WORD) EXPORT_FOLDERS(WORD) NULL};
@@ -107,7 +107,8 @@ static const char *const format_words[] = {EXPORT_FORMATS(WORD) EXPORT_FOLDERS(W
 static const Option options[] = {
     {"to", NULL, OPTION_CHOICE, .choices = format_words, .help = "the format", .default_text = "safetensors",
      OPTION_MEMBER(ExportArguments, format)},
-    {"logits", NULL, OPTION_FLAG, .help = "onnx, onnx-int8: the output is logits, without the softmax that gives probabilities",
+    {"logits", NULL, OPTION_FLAG,
+     .help = "onnx, onnx-int8: the output is logits, without the softmax that gives probabilities",
      OPTION_MEMBER(ExportArguments, logits)},
 };
 
@@ -149,7 +150,10 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     cf_c_sizes sizes = {0};
     cf_model *model = NULL;
     Run *run = NULL;
-    ExportRequest request = {.source = given->positional[0], .out = given->positional[1], .format = format->word, .logits = a->logits,
+    ExportRequest request = {.source = given->positional[0],
+                             .out = given->positional[1],
+                             .format = format->word,
+                             .logits = a->logits,
                              .sizes = &sizes};
     cf_status status;
     terminal_set_quiet(given->quiet);
@@ -174,18 +178,17 @@ const Command command_export = {
     .name = "export",
     .summary = "a trained network as a file for other programs",
     .usage = "RUN FILE|FOLDER [--to FORMAT] [--logits]",
-    .description = "Writes a run's best weights (or those of a model.safetensors) to FILE in a format that other "
-                   "programs read.\n"
-                   "\n" EXPORT_FORMATS(HELP_LINE) EXPORT_FOLDERS(HELP_LINE) "\n"
-                                                  "Beside the run, exports.json keeps size, accuracy and speed of each file "
-                                                  "(measured here, in the same numbers, over the run's test part); cifra "
-                                                  "report shows them.\n"
-                                                  "\n"
-                                                  "Examples:\n"
-                                                  "\n"
-                                                  "    cifra export runs/mnist-paper-s1 paper.safetensors\n"
-                                                  "    cifra export runs/mnist-paper-s1 paper.onnx --to onnx\n"
-                                                  "    cifra export runs/mnist-paper-s1 digits --to c",
+    .description =
+        "Writes a run's best weights (or those of a model.safetensors) to FILE in a format that other programs read.\n\n" EXPORT_FORMATS(
+            HELP_LINE)
+            EXPORT_FOLDERS(HELP_LINE) "\n"
+                                      "Beside the run, exports.json keeps size, accuracy and speed of each file "
+                                      "(measured here, in the same numbers, over the run's test part); cifra report "
+                                      "shows them.\n\n"
+                                      "Examples:\n\n"
+                                      "    cifra export runs/mnist-paper-s1 paper.safetensors\n"
+                                      "    cifra export runs/mnist-paper-s1 paper.onnx --to onnx\n"
+                                      "    cifra export runs/mnist-paper-s1 digits --to c",
     .options = options,
     .option_count = COUNT_OF(options),
     .min_positional = 2,

@@ -34,9 +34,9 @@ static const Option options[] = {
     DATA_OPTIONS(ImbalanceArguments, dials),
     {"classes", "A,B", OPTION_TEXT, .help = "only these classes, by name", MEMBER(parts.classes)},
     {"cases", "LIST", OPTION_TEXT,
-     .help = "training images per class, in the classes' order (50:1000), between commas; all; or ratio R [N]: "
-             "exponentially "
-             "fewer, of the last class an R-th of the N of the first",
+     .help =
+         "training images per class, in the classes' order (50:1000), between commas; all; or ratio R [N]: exponentially "
+         "fewer, of the last class an R-th of the N of the first",
      MEMBER(cases)},
     {"remedies", "LIST", OPTION_TEXT,
      .help = "names between commas, joined by + where they go together; nothing is always among them",
@@ -51,8 +51,8 @@ static const Option options[] = {
     {"steps", "N", OPTION_INTEGER, 1, 10000000, .help = "of each training, to a whole epoch; --epochs is made of it",
      .default_text = "400", MEMBER(steps)},
     {"curve", "LIST", OPTION_TEXT,
-     .help = "numbers of images of the first case's rarest class at which nothing and the best remedy are compared, or "
-             "none",
+     .help =
+         "numbers of images of the first case's rarest class at which nothing and the best remedy are compared, or none",
      .default_text = "from half of the case's to 8 times, as far as there are so many", MEMBER(curve)},
     {"model", "NAME|LINE", OPTION_TEXT, .help = "a name (cifra models lists them), or a line of layers",
      .default_text = "paper; with --from its network", MEMBER(model)},
@@ -73,8 +73,8 @@ static const Option options[] = {
 };
 
 static void set_defaults(void *parsed) {
-    *(ImbalanceArguments *)parsed = (ImbalanceArguments){
-        .dials = DATA_DIALS_NONE, .train = lab_train_defaults(), .seeds = 5, .steps = 400};
+    *(ImbalanceArguments *)parsed =
+        (ImbalanceArguments){.dials = DATA_DIALS_NONE, .train = lab_train_defaults(), .seeds = 5, .steps = 400};
 }
 
 /* ---- What is asked for ---- */
@@ -194,19 +194,14 @@ const Command command_imbalance = {
     .summary = "what remedies bring for classes of unequal size",
     .usage = "--data SET --cases LIST [options]",
     .description =
-        "Trains the same network on few images of one class and many of another, once as it is and once with each "
-        "remedy, and tells "
-        "what each of them brings: recall of the rarest and the commonest class, their mean over all classes and their "
-        "geometric mean, with 95 % "
-        "intervals over the seeds, and the difference to nothing, paired by seed; what 0 lies in the interval of is "
-        "noise.\n"
-        "\n"
-        "All trainings have the same network, options and number of steps, and their last epoch is taken. Each seed "
-        "draws other training "
-        "images (and validation images), the same for all remedies. The best remedy is chosen by the mean of the "
-        "classes' recalls on the "
-        "validation images, of which there are as many as without a limit; the test images choose nothing.\n"
-        "\n"
+        "Trains the same network on few images of one class and many of another, once as it is and once with each remedy, and "
+        "tells what each of them brings: recall of the rarest and the commonest class, their mean over all classes and their "
+        "geometric mean, with 95 % intervals over the seeds, and the difference to nothing, paired by seed; what 0 lies in the "
+        "interval of is noise.\n\n"
+        "All trainings have the same network, options and number of steps, and their last epoch is taken. Each seed draws other "
+        "training images (and validation images), the same for all remedies. The best remedy is chosen by the mean of the "
+        "classes' recalls on the validation images, of which there are as many as without a limit; the test images choose "
+        "nothing.\n\n"
         "    nothing            as the images are\n"
         "    weights            class weights in the loss, balanced\n"
         "    effective          the same by the effective number of images (Cui et al. 2019), 0.9999\n"
@@ -217,37 +212,24 @@ const Command command_imbalance = {
         "    smote              mixtures of images (Chawla et al. 2002)\n"
         "    augment            augmentation: --augment-with\n"
         "    pretrained         begins with the weights of --from RUN\n"
-        "    head               after the training the last layer alone again, balanced, on the frozen rest (Kang et "
-        "al. 2020)\n"
+        "    head               after the training the last layer alone again, balanced, on the frozen rest (Kang et al. 2020)\n"
         "    head-smote         the same on mixtures of features\n"
         "    head-natural       the same as the images are: what these steps do by themselves\n"
-        "    moved              nothing is trained: probabilities over the classes' shares of the training images\n"
-        "\n"
-        "Joined by + they go together: augment+balanced, pretrained+augment+head. A head has a quarter of --steps "
-        "besides. Without "
-        "--remedies all of them are trained but pretrained, alone, and with augmentation balanced, weights, adjust, "
-        "moved and head.\n"
-        "\n"
-        "Then the first case's best remedy and nothing are trained with other numbers of images of the rarest class, "
-        "and the curve tells "
-        "how many more images the remedy is worth.\n"
-        "\n"
-        "The folder has imbalance.json, imbalance.csv, report.html, figures/, and a run folder of each training, of "
-        "which cifra report, "
-        "cifra eval and the other commands know what to do. A lab that was stopped or killed goes on with the same "
-        "command; changed "
-        "settings train anew what depends on them.\n"
-        "\n"
-        "--json: data, seeds, steps, model, cases [{name, limit, best, remedies {NAME: [{seed, images, accuracy, "
-        "balanced, gmean, "
-        "per_class, validation ..}]}}], curve {case, class, best, at, points [{images, nothing, best}]}.\n"
-        "\n"
-        "Examples:\n"
-        "\n"
+        "    moved              nothing is trained: probabilities over the classes' shares of the training images\n\n"
+        "Joined by + they go together: augment+balanced, pretrained+augment+head. A head has a quarter of --steps besides. "
+        "Without --remedies all of them are trained but pretrained, alone, and with augmentation balanced, weights, adjust, "
+        "moved and head.\n\n"
+        "Then the first case's best remedy and nothing are trained with other numbers of images of the rarest class, and the "
+        "curve tells how many more images the remedy is worth.\n\n"
+        "The folder has imbalance.json, imbalance.csv, report.html, figures/, and a run folder of each training, of which cifra "
+        "report, cifra eval and the other commands know what to do. A lab that was stopped or killed goes on with the same "
+        "command; changed settings train anew what depends on them.\n\n"
+        "--json: data, seeds, steps, model, cases [{name, limit, best, remedies {NAME: [{seed, images, accuracy, balanced, "
+        "gmean, per_class, validation ..}]}}], curve {case, class, best, at, points [{images, nothing, best}]}.\n\n"
+        "Examples:\n\n"
         "    cifra imbalance --data mnist --classes 1,2 --cases 50:1000,500:1000\n"
         "    cifra imbalance --data mnist --cases \"ratio 100\" --remedies augment,balanced,augment+balanced\n"
-        "    cifra imbalance --data photos --cases 20:200 --from runs/street --remedies "
-        "pretrained,pretrained+augment+head",
+        "    cifra imbalance --data photos --cases 20:200 --from runs/street --remedies pretrained,pretrained+augment+head",
     .options = options,
     .option_count = COUNT_OF(options),
     .options_size = sizeof(ImbalanceArguments),

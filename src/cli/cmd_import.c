@@ -20,8 +20,9 @@ static const Option options[] = {
     {"data-dir", "DIR", OPTION_TEXT, .help = "where the set is looked for by name", .default_text = "$CIFRA_DATA",
      OPTION_MEMBER(ImportArguments, data_dir)},
     {"normalize", "NUMBERS", OPTION_TEXT,
-     .help = "means, then deviations, one each or one of each channel: what pixels / 255 are to be made of in front of "
-             "the network",
+     .help =
+         "means, then deviations, one each or one of each channel: what pixels / 255 are to be made of in front of the "
+         "network",
      OPTION_MEMBER(ImportArguments, normalize)},
 };
 
@@ -73,25 +74,16 @@ const Command command_import = {
     .summary = "a network from an ONNX file as a run folder",
     .usage = "FILE.onnx --out RUN [--data SET] [--normalize \"MEANS DEVIATIONS\"]",
     .description =
-        "Reads a network whose nodes are what layers of a model line compute, whoever wrote the file, and makes a run "
-        "folder of it "
-        "(config.json, model.safetensors) that eval, predict, report, export and umap take. What is not understood is "
-        "named: the "
-        "node, its operator and why.\n"
-        "\n"
-        "A file of cifra export comes back as the line and the bits that it was; of another's, batch norms may be "
-        "folded, layers have "
-        "the names of their weights where all have some, and values go in as pixels / 255, unless the graph divides by "
-        "255 itself. A "
-        "network that wants them normalized, as torchvision's do, is told by --normalize.\n"
-        "\n"
-        "Classes are called as the file's metadata \"classes\" (a JSON list) says, else as those of --data, in its "
-        "order, else by "
-        "numbers. With --data the run has data of its own: it is tested on their test part at once, and the report "
-        "shows it.\n"
-        "\n"
-        "Examples:\n"
-        "\n"
+        "Reads a network whose nodes are what layers of a model line compute, whoever wrote the file, and makes a run folder of "
+        "it (config.json, model.safetensors) that eval, predict, report, export and umap take. What is not understood is named: "
+        "the node, its operator and why.\n\n"
+        "A file of cifra export comes back as the line and the bits that it was; of another's, batch norms may be folded, "
+        "layers have the names of their weights where all have some, and values go in as pixels / 255, unless the graph divides "
+        "by 255 itself. A network that wants them normalized, as torchvision's do, is told by --normalize.\n\n"
+        "Classes are called as the file's metadata \"classes\" (a JSON list) says, else as those of --data, in its order, else "
+        "by numbers. With --data the run has data of its own: it is tested on their test part at once, and the report shows "
+        "it.\n\n"
+        "Examples:\n\n"
         "    cifra import paper.onnx --out runs/paper-again\n"
         "    cifra import resnet18.onnx --out runs/resnet18 --normalize \"0.485 0.456 0.406 0.229 0.224 0.225\"",
     .options = options,

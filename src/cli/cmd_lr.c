@@ -27,7 +27,6 @@ typedef struct LrArguments {
 enum { USUAL_STEPS = 200, LEAST_STEPS = 20, MOST_STEPS = 100000 };
 static const double usual_from = 1e-5, usual_to = 10;
 
-
 #define MEMBER(name) OPTION_MEMBER(LrArguments, name)
 
 static const Option options[] = {
@@ -175,19 +174,13 @@ const Command command_lr = {
     .summary = "find a learning rate",
     .usage = "SET [--model NAME|LINE] [--out FIG] [options]",
     .description =
-        "The learning-rate range test (Smith 2017): trains for a few hundred steps while the rate grows from step to "
-        "step, "
-        "until the loss runs away (smoothed, 4 times its lowest), and tells where the loss fell steepest and a tenth "
-        "of "
-        "the rate where it was lowest. The training part is used and nothing is kept but the curve.\n"
-        "\n"
-        "Options of a training count as in cifra train, as far as a step follows them: batch, optimizer and "
-        "what belongs to it, augmentation, sampling, the loss, seed, engine, precision. The rate, its schedule, "
-        "averages and stopping do not. The rate belongs to the batch, the optimizer and the model that it was found "
-        "with.\n"
-        "\n"
-        "Examples:\n"
-        "\n"
+        "The learning-rate range test (Smith 2017): trains for a few hundred steps while the rate grows from step to step, "
+        "until the loss runs away (smoothed, 4 times its lowest), and tells where the loss fell steepest and a tenth of the "
+        "rate where it was lowest. The training part is used and nothing is kept but the curve.\n\n"
+        "Options of a training count as in cifra train, as far as a step follows them: batch, optimizer and what belongs to it, "
+        "augmentation, sampling, the loss, seed, engine, precision. The rate, its schedule, averages and stopping do not. The "
+        "rate belongs to the batch, the optimizer and the model that it was found with.\n\n"
+        "Examples:\n\n"
         "    cifra lr mnist\n"
         "    cifra lr svhn --model resnet20 --optimizer adam --out lr.svg\n"
         "    cifra lr hand -n 5000 --batch 32 --nesterov true --steps 400 --to 3 --json",

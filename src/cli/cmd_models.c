@@ -69,16 +69,12 @@ const Command command_models = {
     .summary = "the named networks, and the layers of one",
     .usage = "[NAME]",
     .description =
-        "Lists the networks that --model takes by name: parameters, millions of floating-point operations of a forward "
-        "pass over one image, the images and classes at which both are counted, and where the network is from. Any of "
-        "them takes images of other shapes and other numbers of classes, too, as far as its windows fit.\n"
-        "\n"
-        "With NAME: the line of layers that the name stands for, and its table of layers. A line of one's own begins "
-        "as a "
-        "copy of such a line (cifra train --help has the words).\n"
-        "\n"
-        "Examples:\n"
-        "\n"
+        "Lists the networks that --model takes by name: parameters, millions of floating-point operations of a forward pass "
+        "over one image, the images and classes at which both are counted, and where the network is from. Any of them takes "
+        "images of other shapes and other numbers of classes, too, as far as its windows fit.\n\n"
+        "With NAME: the line of layers that the name stands for, and its table of layers. A line of one's own begins as a copy "
+        "of such a line (cifra train --help has the words).\n\n"
+        "Examples:\n\n"
         "    cifra models\n"
         "    cifra models resnet20\n"
         "    cifra train --data svhn --model resnet20",

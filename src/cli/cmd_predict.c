@@ -24,8 +24,7 @@ static const Option options[] = {
     {"invert", NULL, OPTION_FLAG, .help = "take light for dark: for dark strokes on paper and a model trained on MNIST",
      OPTION_MEMBER(PredictArguments, invert)},
     {"fit", "HOW", OPTION_TEXT,
-     .help = "pictures of another shape: squash (sides stretched), crop (the middle), pad "
-             "(black beside it)",
+     .help = "pictures of another shape: squash (sides stretched), crop (the middle), pad (black beside it)",
      .default_text = "as the run's own pictures", OPTION_MEMBER(PredictArguments, fit)},
     {"top", "K", OPTION_INTEGER, 0, MAX_CLASSES, .help = "how many classes are told of each image, the likeliest first",
      .default_text = "0: the first, and those of 1 % and more", OPTION_MEMBER(PredictArguments, top)},
@@ -237,18 +236,13 @@ const Command command_predict = {
     .summary = "classify image files",
     .usage = "RUN FILE|FOLDER... [--top K] [--csv FILE]",
     .description =
-        "Classifies pictures (PNG, JPEG, BMP, GIF, TIFF, WebP) with a run's best weights (or those of a "
-        "model.safetensors). A picture is read at the size of the run's own data, as they were, and "
-        "converted to the model's channels and size. Of a folder, the pictures in it and in its folders are taken in "
-        "the order of their "
-        "paths; hidden files are passed over, and so is what is no picture, which is told by count.\n"
-        "\n"
-        "A picture that cannot be read does not end the work: it is told on stderr, has an \"error\" instead of a "
-        "class "
-        "with --json and a row without a class in the table, and the exit status is 1 at the end.\n"
-        "\n"
-        "Examples:\n"
-        "\n"
+        "Classifies pictures (PNG, JPEG, BMP, GIF, TIFF, WebP) with a run's best weights (or those of a model.safetensors). A "
+        "picture is read at the size of the run's own data, as they were, and converted to the model's channels and size. Of a "
+        "folder, the pictures in it and in its folders are taken in the order of their paths; hidden files are passed over, and "
+        "so is what is no picture, which is told by count.\n\n"
+        "A picture that cannot be read does not end the work: it is told on stderr, has an \"error\" instead of a class with "
+        "--json and a row without a class in the table, and the exit status is 1 at the end.\n\n"
+        "Examples:\n\n"
         "    cifra predict runs/mnist-paper-s1 scan.png --invert\n"
         "    cifra predict runs/mnist-paper-s1 scans/ --top 3 --csv scans.csv",
     .options = options,

@@ -80,20 +80,15 @@ const Command command_prune = {
     .name = "prune",
     .summary = "a run's network with fewer channels",
     .usage = "RUN --out RUN2 [--keep SHARE]",
-    .description = "Takes whole channels out of a trained network, those with the smallest filters (Li et al. 2017): "
-                   "by the norm of their weights, "
-                   "times the factor of the batch norm behind. What depends on a channel goes with it, and what a "
-                   "residual group adds stays or "
-                   "goes together. The result is a run of its own, on the same data, smaller and faster at once, "
-                   "without zeros; it is tested, and "
-                   "then wants to learn again:\n"
-                   "\n"
-                   "    cifra prune runs/mnist-paper-s1 --keep 0.5 --out runs/half\n"
-                   "    cifra train --data mnist --from runs/half --epochs 3 --lr 0.001 --out runs/half-tuned\n"
-                   "\n"
-                   "Not pruned, and named, are networks with grouped convolutions (dwconv is), se, attention, "
-                   "position, concat, groupnorm or more "
-                   "than one output.",
+    .description =
+        "Takes whole channels out of a trained network, those with the smallest filters (Li et al. 2017): by the norm of their "
+        "weights, times the factor of the batch norm behind. What depends on a channel goes with it, and what a residual group "
+        "adds stays or goes together. The result is a run of its own, on the same data, smaller and faster at once, without "
+        "zeros; it is tested, and then wants to learn again:\n\n"
+        "    cifra prune runs/mnist-paper-s1 --keep 0.5 --out runs/half\n"
+        "    cifra train --data mnist --from runs/half --epochs 3 --lr 0.001 --out runs/half-tuned\n\n"
+        "Not pruned, and named, are networks with grouped convolutions (dwconv is), se, attention, position, concat, groupnorm "
+        "or more than one output.",
     .options = options,
     .option_count = COUNT_OF(options),
     .min_positional = 1,

@@ -27,8 +27,8 @@ static const Option options[] = {
      .default_text = "as the run was made", OPTION_MEMBER(ReportArguments, data_dir)},
     FIGURE_OPTIONS(ReportArguments, figures, "draw the figures in RUN/figures anew", "svg where there are none yet"),
     {"format", "WORD", OPTION_CHOICE, .choices = document_format_words,
-     .help = "html; or to be handed in, with numbered tables and figures: md (GitHub), tex (an article), pdf", .default_text = "html",
-     OPTION_MEMBER(ReportArguments, format)},
+     .help = "html; or to be handed in, with numbered tables and figures: md (GitHub), tex (an article), pdf",
+     .default_text = "html", OPTION_MEMBER(ReportArguments, format)},
 };
 
 /* As cifra eval does of the run's own test part. *run is opened, also where the drawing fails: its data serve the page. */
@@ -112,8 +112,8 @@ static cf_status find_page(const char *folder, DocumentFormat format, bool *ther
         const bool made = *there && file_exists(page);
         free(page);
         FAIL_IF(*there && (format == DOCUMENT_HTML || !made), CF_BAD_USE,
-                "%s is a %s%s: give %s and --out %s again; what is done is kept, and the page is written anew", folder, kinds[i].what,
-                made ? "" : " without a report.html", kinds[i].again, folder);
+                "%s is a %s%s: give %s and --out %s again; what is done is kept, and the page is written anew", folder,
+                kinds[i].what, made ? "" : " without a report.html", kinds[i].again, folder);
     }
     return CF_OK;
 }
@@ -145,34 +145,24 @@ const Command command_report = {
     .name = "report",
     .summary = "a run, a group or a tune as one page, report.html; to be handed in as Markdown, LaTeX or PDF",
     .usage = "RUN|GROUP|TUNE|STUDY [--format html|md|tex|pdf] [--figures svg,png,pdf]",
-    .description = "Writes RUN/report.html from what the run folder holds: results, a confusion matrix whose cells "
-                   "open the images in "
-                   "them, the figures, the training history, the settings, and the trained network itself, which "
-                   "classifies in the page "
-                   "what is drawn there. It is one file of less than 10 MB that needs no network connection; cifra "
-                   "train makes it, too.\n"
-                   "\n"
-                   "The images come from the run's data. Where these are not at hand, or are others now, the page is "
-                   "made without images "
-                   "and says so. Figures are drawn where there are none yet, or anew with --figures, --theme or --dpi. They are 78 to "
-                   "226 mm wide, with real text in SVG and PDF. SVG files that are put into RUN/figures are shown as well.\n"
-                   "\n"
-                   "Of the folder of a group (cifra train --seeds), finished or not, the page has the accuracies of "
-                   "all runs with links to their pages, the mean with its interval, and all learning curves.\n"
-                   "\n"
-                   "Of the folder of a cifra tune, finished or not, the page tells which configuration is best and "
-                   "whether it really is, with all trials and their figures. The page of a study is made anew by "
-                   "cifra study itself.\n"
-                   "\n"
-                   "--format writes what the page says with numbered tables and figures, beside it, without what answers a click: report.md in "
-                   "GitHub's dialect, report.tex, an article for pdflatex, both with their figures in report-figures, or report.pdf. A study "
-                   "and a lab (cifra imbalance) have a page already, which is read.\n"
-                   "\n"
-                   "Examples:\n"
-                   "\n"
-                   "    cifra report runs/mnist-paper-s1\n"
-                   "    cifra report runs/mnist-paper-s1 --format pdf\n"
-                   "    cifra report tune/mnist-paper",
+    .description =
+        "Writes RUN/report.html from what the run folder holds: results, a confusion matrix whose cells open the images in "
+        "them, the figures, the training history, the settings, and the trained network itself, which classifies in the page "
+        "what is drawn there. It is one file of less than 10 MB that needs no network connection; cifra train makes it, too.\n\n"
+        "The images come from the run's data. Where these are not at hand, or are others now, the page is made without images "
+        "and says so. Figures are drawn where there are none yet, or anew with --figures, --theme or --dpi. They are 78 to 226 "
+        "mm wide, with real text in SVG and PDF. SVG files that are put into RUN/figures are shown as well.\n\n"
+        "Of the folder of a group (cifra train --seeds), finished or not, the page has the accuracies of all runs with links to "
+        "their pages, the mean with its interval, and all learning curves.\n\n"
+        "Of the folder of a cifra tune, finished or not, the page tells which configuration is best and whether it really is, "
+        "with all trials and their figures. The page of a study is made anew by cifra study itself.\n\n"
+        "--format writes what the page says with numbered tables and figures, beside it, without what answers a click: "
+        "report.md in GitHub's dialect, report.tex, an article for pdflatex, both with their figures in report-figures, or "
+        "report.pdf. A study and a lab (cifra imbalance) have a page already, which is read.\n\n"
+        "Examples:\n\n"
+        "    cifra report runs/mnist-paper-s1\n"
+        "    cifra report runs/mnist-paper-s1 --format pdf\n"
+        "    cifra report tune/mnist-paper",
     .options = options,
     .option_count = COUNT_OF(options),
     .min_positional = 1,

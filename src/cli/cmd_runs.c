@@ -167,14 +167,11 @@ const Command command_runs_list = {
     .summary = "the runs of a folder",
     .usage = "[FOLDER]",
     .description =
-        "Lists the run folders in FOLDER (runs, unless named): state, data, model, and of a run that is done its "
-        "epochs "
-        "and its accuracy on validation and test. Other states are training (a process works in the folder), stopped "
-        "(--resume goes on), diverged, and begun (nothing is kept of it yet). A group of runs (cifra train --seeds) is "
-        "one row, with "
-        "how many of its runs are done, their mean accuracies and half the width of the 95 % interval; cifra runs list "
-        "GROUP lists "
-        "its runs.",
+        "Lists the run folders in FOLDER (runs, unless named): state, data, model, and of a run that is done its epochs and its "
+        "accuracy on validation and test. Other states are training (a process works in the folder), stopped (--resume goes "
+        "on), diverged, and begun (nothing is kept of it yet). A group of runs (cifra train --seeds) is one row, with how many "
+        "of its runs are done, their mean accuracies and half the width of the 95 % interval; cifra runs list GROUP lists its "
+        "runs.",
     .max_positional = 1,
     .run = run_list,
 };
@@ -277,8 +274,8 @@ const Command command_runs_show = {
     .summary = "configuration and results of a run",
     .usage = "RUN|GROUP",
     .description =
-        "Shows what config.json and metrics.json of a run folder say; of a group the accuracies of its runs, and their "
-        "mean with its 95 % interval.",
+        "Shows what config.json and metrics.json of a run folder say; of a group the accuracies of its runs, and their mean "
+        "with its 95 % interval.",
     .min_positional = 1,
     .max_positional = 1,
     .run = run_show,

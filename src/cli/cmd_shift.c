@@ -123,7 +123,8 @@ static cf_status finish(const ShiftWork *work, const ShiftArguments *a, bool as_
     json_t *json;
     FORWARD(document(work, &json));
     if (!as_json) {
-        print_printable("%s on %s, %s: %zu images\n\n", work->own->folder, work->data, work->part, work->shift.plain.count);
+        print_printable("%s on %s, %s: %zu images\n\n", work->own->folder, work->data, work->part,
+                        work->shift.plain.count);
         shift_print(&work->shift, stdout);
     }
     cf_status status = write_files(work, a, json, &list);
@@ -150,44 +151,29 @@ const Command command_shift = {
     .summary = "where the drop of a run on images of another kind comes from",
     .usage = "RUN --to SET [--shift SPEC] [--split official-test|all|at:N] [--out DIR]",
     .description =
-        "Evaluates a run on another set, whose labels it needs, then moves the images of that set towards those that "
-        "the run was "
-        "trained on, in one factor at a time, and evaluates again:\n"
-        "\n"
+        "Evaluates a run on another set, whose labels it needs, then moves the images of that set towards those that the run "
+        "was trained on, in one factor at a time, and evaluates again:\n\n"
         "    polarity         images are inverted whose subject is on the other side of its ground than the source's\n"
         "    contrast         the darkest and the lightest grey (1st and 99th percentile) become the source's\n"
         "    scale and place  the subject's middle and size, by its moments, become the source's\n"
         "    background       what is no subject is flattened to the image's own ground\n"
         "    neighbours       columns at the sides, where the source has no subject, are flattened to the ground\n"
-        "    label shares     images count so that classes have the shares of the training images\n"
-        "\n"
-        "The ground is the median of the outermost pixels; what differs from it by more than Otsu's threshold stands "
-        "out, and of that the largest piece near the middle is the subject. Each row "
-        "says the accuracy with the factor moved, the gain with its 95 % interval on the same images (Tango 1998), and "
-        "which share of "
-        "the drop from the run's own test part it is; and the accuracy with all the others moved but not it. A factor "
-        "that the source gives no goal for is not measured, and it is said why: "
-        "polarity where the source has both, background where its grounds are not plain, neighbours where its subjects "
-        "reach the sides.\n"
-        "\n"
-        "Of a generated set each dial of its generator is turned as well: to the source's range where one generator "
-        "made both, else to "
-        "0. These images are the same ones, without that factor.\n"
-        "\n"
-        "Then: whether the predictions have collapsed onto few classes; the shares of the classes estimated without "
-        "labels by expectation "
-        "and maximization (Saerens et al. 2002), and the accuracy where predictions are corrected by them.\n"
-        "\n"
-        "shift-SET.json and figures go to the run's folder, and from there into its page (cifra report RUN), or to "
-        "--out DIR. --json: n, "
-        "accuracy, source {accuracy, n, look}, look, factors [{factor, kind, about, accuracy, gain, interval, "
-        "explains, without; or cannot}], "
-        "shares [{class, source, target, predicted, estimated}], collapse {effective_predicted, effective_labels, "
-        "distance, "
-        "collapsed}, corrected {rounds, accuracy, gain, interval}.\n"
-        "\n"
-        "Examples:\n"
-        "\n"
+        "    label shares     images count so that classes have the shares of the training images\n\n"
+        "The ground is the median of the outermost pixels; what differs from it by more than Otsu's threshold stands out, and "
+        "of that the largest piece near the middle is the subject. Each row says the accuracy with the factor moved, the gain "
+        "with its 95 % interval on the same images (Tango 1998), and which share of the drop from the run's own test part it "
+        "is; and the accuracy with all the others moved but not it. A factor that the source gives no goal for is not measured, "
+        "and it is said why: polarity where the source has both, background where its grounds are not plain, neighbours where "
+        "its subjects reach the sides.\n\n"
+        "Of a generated set each dial of its generator is turned as well: to the source's range where one generator made both, "
+        "else to 0. These images are the same ones, without that factor.\n\n"
+        "Then: whether the predictions have collapsed onto few classes; the shares of the classes estimated without labels by "
+        "expectation and maximization (Saerens et al. 2002), and the accuracy where predictions are corrected by them.\n\n"
+        "shift-SET.json and figures go to the run's folder, and from there into its page (cifra report RUN), or to --out DIR. "
+        "--json: n, accuracy, source {accuracy, n, look}, look, factors [{factor, kind, about, accuracy, gain, interval, "
+        "explains, without; or cannot}], shares [{class, source, target, predicted, estimated}], collapse {effective_predicted, "
+        "effective_labels, distance, collapsed}, corrected {rounds, accuracy, gain, interval}.\n\n"
+        "Examples:\n\n"
         "    cifra shift runs/mnist-paper-s1 --to svhn\n"
         "    cifra shift runs/hand-paper-s1 --to street:n=1,test=2000 --json\n"
         "    cifra shift runs/mnist-paper-s1 --to digits_32x32.mat --split at:5000 --out shift",

@@ -174,8 +174,9 @@ const Command command_bench_cifar94 = {
     .name = "bench cifar94",
     .summary = "time to 94.0 % on CIFAR-10's test set, from the start of the process",
     .usage = "--data DIR [--seeds N]",
-    .description = "Trains the network of Jordan 2024 (airbench94 with Muon) on CIFAR-10, once per seed: 2.9e14 "
-                   "operations. DIR has the images as files in train/CLASS and test/CLASS. " RULES "94.0 %.",
+    .description =
+        "Trains the network of Jordan 2024 (airbench94 with Muon) on CIFAR-10, once per seed: 2.9e14 operations. DIR has the "
+        "images as files in train/CLASS and test/CLASS. " RULES "94.0 %.",
     .options = options,
     .option_count = COUNT_OF(options),
     .options_size = sizeof(SprintArguments),

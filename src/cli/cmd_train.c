@@ -55,8 +55,8 @@ static const Option options[] = {
      .default_text = "0", MEMBER(train.threads)},
     {"split", "MODE", OPTION_TEXT,
      .help =
-         "official (with its own validation part where there is one), pooled (70/10/20), or at:N (the first N images "
-         "train and validate, the rest test)",
+         "official (with its own validation part where there is one), pooled (70/10/20), or at:N (the first N images train and "
+         "validate, the rest test)",
      .default_text = "official; pooled for a set without a test part", MEMBER(split)},
     {"validation", "X", OPTION_NUMBER, 0.001, 0.9,
      .help = "share of the images that validate (official, at: of the training images)", .default_text = "0.1",
@@ -67,8 +67,8 @@ static const Option options[] = {
      MEMBER(unstratified)},
     {"classes", "A,B", OPTION_TEXT, .help = "only these classes, by name", MEMBER(parts.classes)},
     {"limit", "A:N,B:M", OPTION_TEXT,
-     .help = "at most so many training images of a class, the same with all seeds (by --split-seed; cifra imbalance "
-             "draws anew)",
+     .help =
+         "at most so many training images of a class, the same with all seeds (by --split-seed; cifra imbalance draws anew)",
      MEMBER(parts.train_limit)},
     {"seeds", "N", OPTION_INTEGER, 1, MOST_GROUP_RUNS,
      .help = "a group of N runs with the seeds from --seed on, their mean and its interval", MEMBER(seeds)},
@@ -80,18 +80,17 @@ static const Option options[] = {
     {"config", "FILE|RUN|TUNE", OPTION_TEXT,
      .help = "repeat the run of a config.json, or a tune's winner; other options override it", MEMBER(config)},
     {"live", NULL, OPTION_FLAG,
-     .help = "a page of the training under way, for a browser on this machine: its curves, and a box to draw in; the "
-             "address is "
-             "printed to stderr",
+     .help =
+         "a page of the training under way, for a browser on this machine: its curves, and a box to draw in; the address is "
+         "printed to stderr",
      MEMBER(live)},
-    {"port", "N", OPTION_INTEGER, 0, 65535, .help = "of the page of --live, on 127.0.0.1; 0: one that is free", .default_text = "0",
-     MEMBER(port)},
+    {"port", "N", OPTION_INTEGER, 0, 65535, .help = "of the page of --live, on 127.0.0.1; 0: one that is free",
+     .default_text = "0", MEMBER(port)},
     {"resume", NULL, OPTION_FLAG, .help = "resume the run in --out, to the same end bit for bit", MEMBER(resume)},
 };
 
 static void set_defaults(void *parsed) {
-    *(TrainArguments *)parsed =
-        (TrainArguments){.dials = DATA_DIALS_NONE, .train = cf_train_defaults()};
+    *(TrainArguments *)parsed = (TrainArguments){.dials = DATA_DIALS_NONE, .train = cf_train_defaults()};
 }
 
 static cf_status lay_dials(const TrainArguments *a, RunConfig *c) {
@@ -278,9 +277,9 @@ static void print_source(const Run *run) {
 static void print_target(const Run *run) {
     if (!run->target) return;
     print_printable("target  %s: %zu images without labels, %zu to score on\n", run->config.target,
-                cf_subset_count(cf_split_part(run->target, CF_TRAIN)) +
-                    cf_subset_count(cf_split_part(run->target, CF_VALIDATION)),
-                cf_subset_count(cf_split_part(run->target, CF_TEST)));
+                    cf_subset_count(cf_split_part(run->target, CF_TRAIN)) +
+                        cf_subset_count(cf_split_part(run->target, CF_VALIDATION)),
+                    cf_subset_count(cf_split_part(run->target, CF_TEST)));
 }
 
 static cf_status print_opening(const Run *run) {
@@ -294,10 +293,10 @@ static cf_status print_opening(const Run *run) {
     if (run->config.split.folds)
         snprintf(fold, sizeof fold, ", fold %d of %d", run->config.split.fold, run->config.split.folds);
     print_printable("data    %s: %dx%dx%d, %d classes; %zu train, %zu validation, %zu test (%s%s)\n", run->config.data,
-                set->channels, set->height, set->width, run->model->classes,
-                cf_subset_count(cf_split_part(run->split, CF_TRAIN)),
-                cf_subset_count(cf_split_part(run->split, CF_VALIDATION)),
-                cf_subset_count(cf_split_part(run->split, CF_TEST)), mode, fold);
+                    set->channels, set->height, set->width, run->model->classes,
+                    cf_subset_count(cf_split_part(run->split, CF_TRAIN)),
+                    cf_subset_count(cf_split_part(run->split, CF_VALIDATION)),
+                    cf_subset_count(cf_split_part(run->split, CF_TEST)), mode, fold);
     printf("model   %s\n%s", run->model->layers.line, table);
     print_source(run);
     print_target(run);
@@ -391,8 +390,8 @@ static cf_status tell_run(Run *run, int place, void *context) {
     GroupDisplay *d = context;
     char text[64];
     if (d->plan.kind == GROUP_SEEDS)
-        snprintf(text, sizeof text, "seed %llu, %d of %d", (unsigned long long)d->plan.first_seed + (unsigned)place, place + 1,
-                 d->plan.count);
+        snprintf(text, sizeof text, "seed %llu, %d of %d", (unsigned long long)d->plan.first_seed + (unsigned)place,
+                 place + 1, d->plan.count);
     else
         snprintf(text, sizeof text, "fold %d of %d", place + 1, d->plan.count);
     if (run && !d->opened && !d->silent) FORWARD(print_opening(run));
@@ -489,7 +488,8 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     FigureOptions figures = {.umap = true};
     Live *live = NULL;
     terminal_set_quiet(given->quiet);
-    FAIL_IF(options_given(given, "port") && !a->live, CF_BAD_USE, "--port is where --live has its page: add --live, or leave it out");
+    FAIL_IF(options_given(given, "port") && !a->live, CF_BAD_USE,
+            "--port is where --live has its page: add --live, or leave it out");
     FAIL_IF(a->seeds && a->splits, CF_BAD_USE, "--seeds and --splits make two kinds of groups; choose one of them");
     FORWARD(figure_dials_read(&a->figures, &figures.formats));
     cf_status status = make_config(given, a, &config);
@@ -512,64 +512,41 @@ const Command command_train = {
     .summary = "train and test one network",
     .usage = "--data SET [options]",
     .description =
-        "Trains a network, keeps the weights of the epoch with the lowest validation loss (or by --stop-on), evaluates "
-        "them on the test "
-        "part, "
-        "and leaves everything in a run folder: config.json, history.csv, model.safetensors (best weights), "
-        "checkpoint.safetensors (latest state), metrics.json, predictions.csv, and figures/ with the distribution of "
-        "classes, samples, training curves, rates and speed, the first convolution's filters, the confusion matrix in "
-        "images and in shares, confused pairs, mistakes, largest losses, the least confident right predictions, "
-        "probabilities of three right ones, calibration, ROC and precision-recall, Grad-CAM, and of networks with "
-        "attention its rollout and what each head attends to, each with its data as "
-        "CSV; report.html shows all of it.\n"
-        "\n"
-        "The same seed and configuration give the same bits at any number of threads. Ctrl-C stops with a checkpoint; "
-        "--resume goes on, also after a kill, to the end that an undisturbed run has.\n"
-        "\n"
-        "--seeds N trains a group of N runs with the seeds S, S + 1 .. from --seed S on, each a folder OUT/s1, OUT/s2 "
-        ".. with the bits "
-        "that a single training with that seed has. --splits N trains one run OUT/f1 .. for each fold of an N-fold "
-        "cross-validation, "
-        "stratified unless --unstratified. Where the set has test images (official, at:N), the training images are cut "
-        "into folds, and "
-        "each fold validates in turn: N cuts into training and validation, and one test part. With --split pooled (a "
-        "set without a "
-        "test part has no other) all images are cut into folds, and each fold tests in turn; --validation is cut from "
-        "the rest. At the "
-        "end stand each run's accuracies, their mean with its 95 % interval by Student's t, and the standard "
-        "deviation; OUT has "
-        "group.json, figures and a report.html of all of them. A group that was stopped or killed goes on with "
-        "--resume --out OUT, and "
-        "gets more seeds with --resume --out OUT --seeds M. cifra runs compare tells whether two groups differ, cifra "
-        "eval OUT what "
-        "their networks say together.\n"
-        "\n"
-        "--live serves a page of the training to browsers on this machine that have its address, which is printed with a token in it: "
-        "curves that grow, and the box to draw in, or to drop a picture onto, answered from the first epoch on by the weights of the "
-        "last one. With --seeds and --splits it is of the run under way. It ends with the training, when an open page takes the "
-        "report over, and changes no number. From another machine: ssh -L PORT:127.0.0.1:PORT, with --port PORT.\n"
-        "\n"
-        "--from RUN|FILE begins with the weights of another network: every tensor that fits by name and shape is "
-        "taken, the "
-        "layers that give "
-        "outputs only where the classes are the same, the first convolution is converted between grey and RGB, and a "
-        "table tells what was "
-        "taken, converted, new and left. Without --model the network is the one of the run, at its size and with its "
-        "scaling of images. "
-        "--freeze, --head-epochs and --lr-backbone say what of it learns, when, and how fast; what is frozen keeps its "
-        "weights and "
-        "statistics to the bit. A run that is resumed needs its source no more.\n"
-        "\n"
-        "--target SET learns from the images of another set besides, without their labels (cifra adapt --help): --adapt says how, "
-        "--target-split which; an epoch is then one of the target's images, and what chooses it, and stops, is a score without labels.\n"
-        "\n"
-        "--data takes a name, IDX or .mat files, or a folder of pictures with one folder per class, also in train/, "
-        "val/ and "
-        "test/ (cifra data info --help has the layouts).\n"
-        "\n"
-        "A model is one of the names that cifra models lists, or a line of layers, each of which reads the one before "
-        "it; \"classes\" stands for the number of classes:\n"
-        "\n"
+        "Trains a network, keeps the weights of the epoch with the lowest validation loss (or by --stop-on), evaluates them on "
+        "the test part, and leaves everything in a run folder: config.json, history.csv, model.safetensors (best weights), "
+        "checkpoint.safetensors (latest state), metrics.json, predictions.csv, and figures/ with the distribution of classes, "
+        "samples, training curves, rates and speed, the first convolution's filters, the confusion matrix in images and in "
+        "shares, confused pairs, mistakes, largest losses, the least confident right predictions, probabilities of three right "
+        "ones, calibration, ROC and precision-recall, Grad-CAM, and of networks with attention its rollout and what each head "
+        "attends to, each with its data as CSV; report.html shows all of it.\n\n"
+        "The same seed and configuration give the same bits at any number of threads. Ctrl-C stops with a checkpoint; --resume "
+        "goes on, also after a kill, to the end that an undisturbed run has.\n\n"
+        "--seeds N trains a group of N runs with the seeds S, S + 1 .. from --seed S on, each a folder OUT/s1, OUT/s2 .. with "
+        "the bits that a single training with that seed has. --splits N trains one run OUT/f1 .. for each fold of an N-fold "
+        "cross-validation, stratified unless --unstratified. Where the set has test images (official, at:N), the training "
+        "images are cut into folds, and each fold validates in turn: N cuts into training and validation, and one test part. "
+        "With --split pooled (a set without a test part has no other) all images are cut into folds, and each fold tests in "
+        "turn; --validation is cut from the rest. At the end stand each run's accuracies, their mean with its 95 % interval by "
+        "Student's t, and the standard deviation; OUT has group.json, figures and a report.html of all of them. A group that "
+        "was stopped or killed goes on with --resume --out OUT, and gets more seeds with --resume --out OUT --seeds M. cifra "
+        "runs compare tells whether two groups differ, cifra eval OUT what their networks say together.\n\n"
+        "--live serves a page of the training to browsers on this machine that have its address, which is printed with a token "
+        "in it: curves that grow, and the box to draw in, or to drop a picture onto, answered from the first epoch on by the "
+        "weights of the last one. With --seeds and --splits it is of the run under way. It ends with the training, when an open "
+        "page takes the report over, and changes no number. From another machine: ssh -L PORT:127.0.0.1:PORT, with --port "
+        "PORT.\n\n"
+        "--from RUN|FILE begins with the weights of another network: every tensor that fits by name and shape is taken, the "
+        "layers that give outputs only where the classes are the same, the first convolution is converted between grey and RGB, "
+        "and a table tells what was taken, converted, new and left. Without --model the network is the one of the run, at its "
+        "size and with its scaling of images. --freeze, --head-epochs and --lr-backbone say what of it learns, when, and how "
+        "fast; what is frozen keeps its weights and statistics to the bit. A run that is resumed needs its source no more.\n\n"
+        "--target SET learns from the images of another set besides, without their labels (cifra adapt --help): --adapt says "
+        "how, --target-split which; an epoch is then one of the target's images, and what chooses it, and stops, is a score "
+        "without labels.\n\n"
+        "--data takes a name, IDX or .mat files, or a folder of pictures with one folder per class, also in train/, val/ and "
+        "test/ (cifra data info --help has the layouts).\n\n"
+        "A model is one of the names that cifra models lists, or a line of layers, each of which reads the one before it; "
+        "\"classes\" stands for the number of classes:\n\n"
         "    conv K RxS [stride N] [pad N|same|valid|tf] [groups G] [dilation D] [bias|nobias]\n"
         "    dwconv RxS [settings of conv]              one window for each channel; no groups\n"
         "    dense K|classes [bias|nobias]\n"
@@ -581,20 +558,15 @@ const Command command_train = {
         "    patch P C, position, attention HEADS       of transformers\n"
         "    standardize, normalize MEAN.. DEVIATION..  of an image by itself; by given numbers\n"
         "    reverse [FACTOR]                           turns the gradient's sign round\n"
-        "    input CxHxW                                first: images are converted to this shape\n"
-        "\n"
-        "RxS may be one number. A convolution keeps the size (pad same) and has a bias unless bn follows; a pool's "
-        "stride is "
-        "its window. Groups of layers, and layers that read others than the one before:\n"
-        "\n"
+        "    input CxHxW                                first: images are converted to this shape\n\n"
+        "RxS may be one number. A convolution keeps the size (pad same) and has a bias unless bn follows; a pool's stride is "
+        "its window. Groups of layers, and layers that read others than the one before:\n\n"
         "    res( .. )          adds its input to its output, by a 1x1 convolution and bn where shapes differ\n"
         "    3x( .. )           three times the same\n"
         "    .. as NAME         names a layer or a res group\n"
         "    add NAME           adds the output of an earlier layer; concat NAME: puts its channels behind\n"
-        "    head NAME( .. )    a second output; what follows reads what it reads\n"
-        "\n"
-        "Examples:\n"
-        "\n"
+        "    head NAME( .. )    a second output; what follows reads what it reads\n\n"
+        "Examples:\n\n"
         "    cifra train --data mnist --epochs 3 --figures svg,pdf\n"
         "    cifra train --data svhn --split pooled --optimizer adam --lr 0.001\n"
         "    cifra train --data mnist --model \"conv 16 5x5 | relu | maxpool 2 | dense classes\"\n"

@@ -86,10 +86,8 @@ static const Option options[] = {
 };
 
 static void set_defaults(void *parsed) {
-    *(TuneArguments *)parsed = (TuneArguments){.dials = DATA_DIALS_NONE,
-                                               .grid = "paper",
-                                               .tune = tune_defaults(),
-                                               .parts = cf_split_defaults()};
+    *(TuneArguments *)parsed = (TuneArguments){
+        .dials = DATA_DIALS_NONE, .grid = "paper", .tune = tune_defaults(), .parts = cf_split_defaults()};
 }
 
 /* ---- Data ---- */
@@ -154,8 +152,8 @@ static void print_opening(const Session *s) {
     const TuneOptions *t = &s->tune;
     int64_t points = space_points(&s->space);
     print_printable("data    %s: %zu train, %zu validation (%s); the test part is not looked at\n", s->data,
-                cf_subset_count(cf_split_part(s->split, CF_TRAIN)),
-                cf_subset_count(cf_split_part(s->split, CF_VALIDATION)), s->split_text);
+                    cf_subset_count(cf_split_part(s->split, CF_TRAIN)),
+                    cf_subset_count(cf_split_part(s->split, CF_VALIDATION)), s->split_text);
     print_printable("space   %s: %s\n", s->space.name, s->space.model);
     for (int i = 0; i < s->space.count; i++) {
         const SpaceParameter *p = &s->space.parameters[i];
@@ -212,7 +210,7 @@ static cf_status search(Session *s) {
 /* What all trials have in common. */
 static RunConfig common_config(const Arguments *given, const TuneArguments *a, const Session *s) {
     return (RunConfig){.data = s->data,
-                       .model = (char *)(uintptr_t)"paper", /* the space has it */
+                       .model = (char *)(uintptr_t) "paper", /* the space has it */
                        .data_dir = (char *)(uintptr_t)a->data_dir,
                        .split = s->parts,
                        .split_given = true,
@@ -254,48 +252,33 @@ const Command command_tune = {
     .summary = "search for the best configuration",
     .usage = "--data SET [options]",
     .description =
-        "Trains one network per configuration of a space and tells which has the lowest validation loss, or with "
-        "--stop-on "
-        "accuracy the highest validation accuracy; what is pruned and sampled goes by the same. The test part of the "
-        "data "
-        "is never looked at.\n"
-        "\n"
-        "Everything is kept in the folder: tune.db (SQLite) with every trial, its learning curve and what it gets "
-        "right, and "
-        "trials/ with the best weights of each. The same command goes on where it stopped, also after a kill, and "
-        "several may work "
-        "on one folder at once; the end is the same, bit for bit. A trial that diverges, or whose "
-        "options contradict each other, is put down as failed.\n"
-        "\n"
-        "At the end stands a table, the best first, and whether the best is really better than the next: those "
-        "validation "
-        "images that only one of the two gets right, by McNemar's exact test, and with --seeds the mean difference of "
-        "their losses with its interval. trials.csv has all trials, figures/ the configurations in order, parallel "
-        "coordinates, the effect of each parameter, all learning curves and every trial over each range, and "
-        "report.html "
-        "shows it all; cifra report DIR makes both of a tune that is still under way. The winner is a run: cifra eval, "
-        "predict, umap, export, adapt, shift, prune, runs show, train --from and --teacher take the tune's folder for "
-        "it, "
-        "and train --config DIR trains it anew.\n"
-        "\n"
-        "A space in YAML has a model, a name or a line with places in braces, or a list of such without places, and "
-        "parameters. These are places, or "
-        "options of the training by their names in config.json (weight_decay), all but epochs, seed, engine and "
-        "precision; each has a list of values or a range (uniform, log, integer), which needs --sampler random or tpe. "
-        "Options that the space leaves open are those of the command:\n"
-        "\n"
+        "Trains one network per configuration of a space and tells which has the lowest validation loss, or with --stop-on "
+        "accuracy the highest validation accuracy; what is pruned and sampled goes by the same. The test part of the data is "
+        "never looked at.\n\n"
+        "Everything is kept in the folder: tune.db (SQLite) with every trial, its learning curve and what it gets right, and "
+        "trials/ with the best weights of each. The same command goes on where it stopped, also after a kill, and several may "
+        "work on one folder at once; the end is the same, bit for bit. A trial that diverges, or whose options contradict each "
+        "other, is put down as failed.\n\n"
+        "At the end stands a table, the best first, and whether the best is really better than the next: those validation "
+        "images that only one of the two gets right, by McNemar's exact test, and with --seeds the mean difference of their "
+        "losses with its interval. trials.csv has all trials, figures/ the configurations in order, parallel coordinates, the "
+        "effect of each parameter, all learning curves and every trial over each range, and report.html shows it all; cifra "
+        "report DIR makes both of a tune that is still under way. The winner is a run: cifra eval, predict, umap, export, "
+        "adapt, shift, prune, runs show, train --from and --teacher take the tune's folder for it, and train --config DIR "
+        "trains it anew.\n\n"
+        "A space in YAML has a model, a name or a line with places in braces, or a list of such without places, and parameters. "
+        "These are places, or options of the training by their names in config.json (weight_decay), all but epochs, seed, "
+        "engine and precision; each has a list of values or a range (uniform, log, integer), which needs --sampler random or "
+        "tpe. Options that the space leaves open are those of the command:\n\n"
         "    model: conv {width} 3x3 | bn | {activation} | maxpool 2 | dense classes\n"
         "    parameters:\n"
         "      - {name: width, values: [16, 32]}\n"
         "      - {name: activation, values: [relu, leakyrelu 0.1]}\n"
         "      - {name: lr, log: [0.0001, 0.1]}\n"
         "      - {name: momentum, uniform: [0.8, 0.99]}\n"
-        "      - {name: batch, integer: [32, 256]}\n"
-        "\n"
-        "    model: [paper, resnet8, conv 16 3x3 | bn | relu | globalavgpool | dense classes]\n"
-        "\n"
-        "Examples:\n"
-        "\n"
+        "      - {name: batch, integer: [32, 256]}\n\n"
+        "    model: [paper, resnet8, conv 16 3x3 | bn | relu | globalavgpool | dense classes]\n\n"
+        "Examples:\n\n"
         "    cifra tune --data mnist --split pooled --grid paper\n"
         "    cifra tune --data street -n 10000 --pruner asha --seeds 5\n"
         "    cifra tune --data mnist --grid space.yaml --sampler tpe --trials 40",

@@ -51,8 +51,9 @@ static const Option options[] = {
      .help = "instead of a run: rows of numbers in a .npy, .npz (or .npz:NAME) or .csv file",
      OPTION_MEMBER(UmapArguments, features)},
     {"labels", "FILE|COLUMN", OPTION_TEXT,
-     .help = "a class for each row of --features: a file of whole numbers, of which negative ones are unknown, or a "
-             "column of the .csv by name or number",
+     .help =
+         "a class for each row of --features: a file of whole numbers, of which negative ones are unknown, or a column of "
+         "the .csv by name or number",
      OPTION_MEMBER(UmapArguments, labels)},
     {"method", NULL, OPTION_CHOICE, .choices = method_words, .help = "pca: principal components instead",
      .default_text = "umap", OPTION_MEMBER(UmapArguments, method)},
@@ -113,8 +114,7 @@ static const Option options[] = {
 };
 
 static void set_defaults(void *parsed) {
-    *(UmapArguments *)parsed =
-        (UmapArguments){.dials = DATA_DIALS_NONE, .seed = 1, .fit = umap_options_defaults()};
+    *(UmapArguments *)parsed = (UmapArguments){.dials = DATA_DIALS_NONE, .seed = 1, .fit = umap_options_defaults()};
 }
 
 /* ---- Options that do not go together ---- */
@@ -172,8 +172,7 @@ static cf_status check_together(const Arguments *given, const UmapArguments *a) 
     FAIL_IF(
         a->fit.densmap && a->save_model, CF_BAD_USE,
         "--save-model: a densMAP embedding takes no new points (--model), so it is not kept; leave out one of the two");
-    FAIL_IF(a->target && a->features && !a->labels, CF_BAD_USE,
-            "--target needs the labels of the rows: --labels");
+    FAIL_IF(a->target && a->features && !a->labels, CF_BAD_USE, "--target needs the labels of the rows: --labels");
     return umap_options_check(&a->fit);
 }
 
@@ -418,53 +417,33 @@ const Command command_umap = {
     .summary = "features of a run, or any matrix, in the plane",
     .usage = "RUN [--data SET] [--layer NAME] | --features FILE [--labels FILE|COLUMN] [options]",
     .description =
-        "Puts points of many dimensions into few, so that neighbours stay neighbours (UMAP: McInnes, Healy, Melville "
-        "2018). The points are what a trained network makes of images before its last layer, or the rows of a file: "
-        "NumPy's .npy or .npz, numbers of any type and order, axes after the first counting as one; or a .csv, with a "
-        "first line of names or without, fields between commas, tabs or semicolons. Options have umap-learn's defaults "
-        "and names, also as its parameters are written (--n-neighbors). The result does not depend on the number of "
-        "threads.\n"
-        "\n"
-        "Prints how good the embedding is:\n"
-        "\n"
+        "Puts points of many dimensions into few, so that neighbours stay neighbours (UMAP: McInnes, Healy, Melville 2018). The "
+        "points are what a trained network makes of images before its last layer, or the rows of a file: NumPy's .npy or .npz, "
+        "numbers of any type and order, axes after the first counting as one; or a .csv, with a first line of names or without, "
+        "fields between commas, tabs or semicolons. Options have umap-learn's defaults and names, also as its parameters are "
+        "written (--n-neighbors). The result does not depend on the number of threads.\n\n"
+        "Prints how good the embedding is:\n\n"
         "    trustworthiness  1 where neighbours in the embedding were neighbours before (Venna, Kaski 2001)\n"
         "    continuity       1 where neighbours before are neighbours in the embedding\n"
         "    k-NN accuracy    with labels: how often the majority of the neighbours has a point's label\n"
         "    silhouette       with labels: 1 where classes lie apart, 0 where they overlap (Rousseeuw 1987)\n"
-        "    density          with --densmap: correlation of the local radii before and after, logarithms (Narayan et "
-        "al. 2021)\n"
-        "\n"
-        "Up to 20,000 points they are exact. Beyond, the first two are those of a sample of 2,000 points among all, "
-        "the last "
-        "two of 10,000, and that is said.\n"
-        "\n"
-        "Writes embedding.csv (x, y, label, image), embedding.npy and figures/umap.svg into the run's folder, where "
-        "'cifra report RUN' finds them, or into --out. Of other data or another part of the set than the run's own "
-        "test "
-        "part, names have the set's name in them (embedding-svhn.csv). Of a file's rows there is a page, too, "
-        "embedding.html: the row under the pointer is told, of CSV with its fields. A run's report has that of its "
-        "images.\n"
-        "\n"
-        "Neighbours are exact up to 100,000 rows; beyond, NN-descent (Dong, Moses, Li 2011) finds nearly all of them. "
-        "The "
-        "output says which.\n"
-        "\n"
-        "--subset N fits a part of many rows, which is faster, and puts each of the others where it would lie had it "
-        "come "
-        "alone; figures of quality are of all rows.\n"
-        "\n"
-        "--save-features writes a run's features for other tools, and for cifra umap --features. --save-model keeps a "
-        "fitted embedding; --model puts new rows into it, each where it would lie had it come "
-        "alone.\n"
-        "\n"
-        "Rows are compared in float32. Columns of float64 or whole numbers that lie far from 0 (times, coordinates) "
-        "are "
-        "moved there first, so that their distances survive, except with --metric cosine, correlation and hamming; "
-        "where float32 is too coarse "
-        "all the same, a note says by how much.\n"
-        "\n"
-        "Examples:\n"
-        "\n"
+        "    density          with --densmap: correlation of the local radii before and after, logarithms (Narayan et al. 2021)\n\n"
+        "Up to 20,000 points they are exact. Beyond, the first two are those of a sample of 2,000 points among all, the last "
+        "two of 10,000, and that is said.\n\n"
+        "Writes embedding.csv (x, y, label, image), embedding.npy and figures/umap.svg into the run's folder, where 'cifra "
+        "report RUN' finds them, or into --out. Of other data or another part of the set than the run's own test part, names "
+        "have the set's name in them (embedding-svhn.csv). Of a file's rows there is a page, too, embedding.html: the row under "
+        "the pointer is told, of CSV with its fields. A run's report has that of its images.\n\n"
+        "Neighbours are exact up to 100,000 rows; beyond, NN-descent (Dong, Moses, Li 2011) finds nearly all of them. The "
+        "output says which.\n\n"
+        "--subset N fits a part of many rows, which is faster, and puts each of the others where it would lie had it come "
+        "alone; figures of quality are of all rows.\n\n"
+        "--save-features writes a run's features for other tools, and for cifra umap --features. --save-model keeps a fitted "
+        "embedding; --model puts new rows into it, each where it would lie had it come alone.\n\n"
+        "Rows are compared in float32. Columns of float64 or whole numbers that lie far from 0 (times, coordinates) are moved "
+        "there first, so that their distances survive, except with --metric cosine, correlation and hamming; where float32 is "
+        "too coarse all the same, a note says by how much.\n\n"
+        "Examples:\n\n"
         "    cifra umap runs/mnist-paper-s1\n"
         "    cifra umap runs/mnist-paper-s1 --data svhn --figures svg,png\n"
         "    cifra umap --features X.npy --labels y.npy --metric cosine --out plane\n"

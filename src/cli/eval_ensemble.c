@@ -114,7 +114,8 @@ cf_status eval_ensemble(const Arguments *given, const EnsembleArguments *a) {
     FORWARD_TO(done, data_chosen(a->data, ensemble.runs[0]->config.data, a->dials, &data));
     FORWARD_TO(done, run_ensemble_evaluate(&ensemble, data, a->data_dir, a->part, a->threads));
     FORWARD_TO(done, finish(&ensemble, folder, &a->figures, given->json));
-    if (folder && !a->out) FORWARD_TO(done, report_group_write(given->positional[0])); /* it shows the ensemble's accuracy */
+    if (folder && !a->out)
+        FORWARD_TO(done, report_group_write(given->positional[0])); /* it shows the ensemble's accuracy */
 done:
     run_ensemble_free(&ensemble);
     free(folder);

@@ -130,7 +130,15 @@ void help_print_man(const Program *program, FILE *out) {
         fputc('\n', out);
         print_text(out, section->text);
     }
-    fputs(".SH EXIT STATUS\n.TP\n0\nDone.\n.TP\n1\nFailed while running; the message tells why.\n"
-          ".TP\n2\nWrong use: an option, a name or an argument is wrong.\n",
+    fputs(".SH EXIT STATUS\n"
+          ".TP\n"
+          "0\n"
+          "Done.\n"
+          ".TP\n"
+          "1\n"
+          "Failed while running; the message tells why.\n"
+          ".TP\n"
+          "2\n"
+          "Wrong use: an option, a name or an argument is wrong.\n",
           out);
 }

@@ -40,12 +40,9 @@ static const Command *const commands[] = {&command_study,
 
 static const HelpSection sections[] = {
     {"Environment",
-     "CIFRA_DATA is the folder where data sets are looked for by name.\n"
-     "\n"
-     "CIFRA_ISA=avx2 (or baseline) keeps to an instruction set below what the processor has.\n"
-     "\n"
-     "TERM that is dumb, empty or unset: no line is renewed in place, and no escape sequence is written.\n"
-     "\n"
+     "CIFRA_DATA is the folder where data sets are looked for by name.\n\n"
+     "CIFRA_ISA=avx2 (or baseline) keeps to an instruction set below what the processor has.\n\n"
+     "TERM that is dumb, empty or unset: no line is renewed in place, and no escape sequence is written.\n\n"
      "CIFRA_TRACE=1 adds to an error the source lines that it passed."},
     {"Exit status", "0 done; 1 failed at run time; 2 wrong use."},
     {NULL, NULL},
@@ -55,10 +52,9 @@ static const Program program = {
     .name = "cifra",
     .summary = "train, tune, evaluate and explain small image classifiers on a CPU",
     .description =
-        "Results go to stdout, everything else to stderr. With --json, stdout is one JSON document. In its texts a "
-        "byte "
-        "of a name that is not UTF-8 is \\xNN, two lower-case digits, and the backslash of a name that has such a "
-        "thing itself \\x5c: whoever replaces every \\xNN by its byte has the name.",
+        "Results go to stdout, everything else to stderr. With --json, stdout is one JSON document. In its texts a byte of a "
+        "name that is not UTF-8 is \\xNN, two lower-case digits, and the backslash of a name that has such a thing itself "
+        "\\x5c: whoever replaces every \\xNN by its byte has the name.",
     .commands = commands,
     .sections = sections,
 };

@@ -6,7 +6,7 @@
 
 typedef struct TuneOutput {
     const char *folder, *data;
-    unsigned formats; /* of figures */
+    unsigned formats;        /* of figures */
     const RunConfig *common; /* of the trials, and their data: the winner becomes a run (tune_run.h) */
     const cf_set *set;
 } TuneOutput;
