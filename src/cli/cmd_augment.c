@@ -16,7 +16,7 @@ static void append(char text[USAGE], const char *format, const char *what) {
 }
 
 /* "shift PIXELS [edge|zero|reflect]": what may be left out stands in brackets; a range is A:B. */
-static void describe(const Operation *operation, char text[USAGE]) {
+static void describe_operation(const Operation *operation, char text[USAGE]) {
     snprintf(text, USAGE, "%s", operation->word);
     for (int i = 0; i < OPERATION_ARGUMENTS && operation->arguments[i].what; i++) {
         const OperationArgument *argument = &operation->arguments[i];
@@ -37,7 +37,7 @@ static cf_status print_lists(void) {
     char usage[USAGE];
     puts("Operations; p X behind one does it to a share X of the images only:\n");
     for (int i = 0; (operation = operation_number(i)); i++) {
-        describe(operation, usage);
+        describe_operation(operation, usage);
         printf("  %s\n      %s\n", usage, operation->help);
     }
     puts("\nNamed lines:\n");
@@ -51,7 +51,7 @@ static json_t *lists_json(void) {
     const Operation *operation;
     char usage[USAGE];
     for (int i = 0; (operation = operation_number(i)); i++) {
-        describe(operation, usage);
+        describe_operation(operation, usage);
         json_array_append_new(
             operations, json_pack("{s:s s:s s:s}", "word", operation->word, "usage", usage, "about", operation->help));
     }
@@ -61,27 +61,23 @@ static json_t *lists_json(void) {
     return json_pack("{s:o s:o}", "operations", operations, "names", names);
 }
 
-static cf_status show_line(const char *line, bool as_json) {
-    Augmentation *augmentation;
+static cf_status print_line(const char *line, bool as_json) {
+    AUTO(augmentation_free_at) Augmentation *augmentation = NULL;
     const char *word = NULL;
     FORWARD(augmentation_new(line, &augmentation));
     const char *whole = augmentation_line(augmentation);
     const int views = augmentation_views(augmentation, &word);
-    cf_status status = CF_OK;
-    if (as_json)
-        status = print_json(json_pack("{s:s s:i}", "line", whole, "views", views));
-    else if (views)
+    if (as_json) return print_json(json_pack("{s:s s:i}", "line", whole, "views", views));
+    if (views)
         printf("%s\n%d fixed views for cifra eval --tta\n", *whole ? whole : "(nothing)", views);
     else
         printf("%s\nno fixed views for cifra eval --tta: %s has none\n", whole, word);
-    augmentation_free(augmentation);
-    return status;
+    return CF_OK;
 }
 
 static cf_status run_augment(const Arguments *given, const void *parsed) {
     (void)parsed;
-    terminal_set_quiet(given->quiet);
-    if (given->positional_count) return show_line(given->positional[0], given->json);
+    if (given->positional_count) return print_line(given->positional[0], given->json);
     return given->json ? print_json(lists_json()) : print_lists();
 }
 
@@ -103,6 +99,6 @@ const Command command_augment = {
         "    cifra augment\n"
         "    cifra augment cifar\n"
         "    cifra train --data mnist --augment \"shift 2 | rotate 10 | cutout 8 p 0.5\"",
-    .max_positional = 1,
+    .positional = {0, 1},
     .run = run_augment,
 };

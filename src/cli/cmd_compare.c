@@ -2,7 +2,6 @@
 #include "cli/commands.h"
 
 #include "base/json_text.h"
-#include "base/memory.h"
 #include "base/text.h"
 #include "base/text_draft.h"
 #include "cli/terminal.h"
@@ -14,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOST_COMPARED = 26 }; /* each has a letter */
+
 static const char *p_text(double p, char text[32]) {
     if (p < 0.0001)
         snprintf(text, 32, "p < 0.0001");
@@ -23,7 +24,7 @@ static const char *p_text(double p, char text[32]) {
 }
 
 /* What to call it, in words. */
-static void verdict(const RunComparison *c, const char *a, const char *b, FILE *out) {
+static void print_verdict(const RunComparison *c, const char *a, const char *b, FILE *out) {
     if (!run_comparison_is_noise(c))
         fprintf(out, "%s is better than %s by %.2f points", c->difference > 0 ? b : a, c->difference > 0 ? a : b,
                 100 * fabs(c->difference));
@@ -58,7 +59,7 @@ static void print_pair(const RunComparison *c, const char *a, const char *b, cha
     fprintf(out, "%c - A  %+8.2f points, 95 %% interval %+.2f to %+.2f (%s)\n", letter, 100 * c->difference,
             100 * c->low, 100 * c->high, run_comparison_interval(c));
     print_counts(c, letter, out);
-    verdict(c, "A", (const char[]){letter, '\0'}, out);
+    print_verdict(c, "A", (const char[]){letter, '\0'}, out);
     fputs(".\n", out);
     if (c->test == COMPARE_MCNEMAR && !run_comparison_is_noise(c))
         fputs(
@@ -110,17 +111,16 @@ static void print_differences(const json_t *list, FILE *out) {
 }
 
 static json_t *pair_json(const RunComparison *c, const char *a, const char *b) {
-    TextDraft draft;
-    char *words;
+    AUTO(text_draft_abandon) TextDraft draft = {0};
+    AUTO_FREE char *verdict = NULL;
     if (text_draft(&draft)) return NULL;
-    verdict(c, "A", "B", draft.stream);
-    if (text_draft_finish(&draft, &words, NULL)) return NULL;
+    print_verdict(c, "A", "B", draft.stream);
+    if (text_draft_finish(&draft, &verdict, NULL)) return NULL;
     json_t *json =
         json_pack("{s:o s:o s:I s:{s:f s:f} s:f s:[f f] s:s s:s s:f s:b s:s}", "a", json_text(a), "b", json_text(b),
                   "images", (json_int_t)c->images, "accuracy", "a", c->a, "b", c->b, "difference", c->difference,
                   "interval", c->low, c->high, "interval_method", run_comparison_interval(c), "test",
-                  run_comparison_test(c), "p", c->p, "noise", run_comparison_is_noise(c), "verdict", words);
-    free(words);
+                  run_comparison_test(c), "p", c->p, "noise", run_comparison_is_noise(c), "verdict", verdict);
     if (c->test == COMPARE_MCNEMAR) {
         json_object_set_new(json, "only_a", json_integer((json_int_t)c->only_a));
         json_object_set_new(json, "only_b", json_integer((json_int_t)c->only_b));
@@ -152,33 +152,23 @@ static cf_status compare_all(char *const *folders, size_t count, json_t *pairs, 
 }
 
 static cf_status compare(char *const *folders, size_t count, bool as_json) {
-    json_t *differences = NULL, *pairs = as_json ? json_array() : NULL;
-    TextDraft draft;
+    json_auto_t *differences = NULL, *pairs = as_json ? json_array() : NULL;
+    AUTO(text_draft_abandon) TextDraft draft = {0};
     FORWARD(text_draft(&draft));
-    cf_status status = runs_differences((const char *const *)folders, count, &differences);
-    if (!status) status = compare_all(folders, count, pairs, differences, draft.stream);
-    if (!status && !as_json) {
-        json_decref(differences);
-        return print_draft(&draft);
-    }
-    text_draft_abandon(&draft);
-    if (!status) return print_json(json_pack("{s:o s:o}", "comparisons", pairs, "differs", differences));
-    json_decref(differences);
-    json_decref(pairs);
-    return status;
+    FORWARD(runs_differences((const char *const *)folders, count, &differences));
+    FORWARD(compare_all(folders, count, pairs, differences, draft.stream));
+    if (as_json) return print_json(json_pack("{s:O s:O}", "comparisons", pairs, "differs", differences));
+    return print_draft(&draft);
 }
 
 static cf_status run_compare(const Arguments *given, const void *parsed) {
-    const size_t count = (size_t)given->positional_count;
-    char **folders;
+    char *folders[MOST_COMPARED] = {NULL};
+    const int count = given->positional_count;
     cf_status status = CF_OK;
     (void)parsed;
-    terminal_set_quiet(given->quiet);
-    FORWARD(memory_new(count, sizeof(char *), &folders));
-    for (size_t i = 0; i < count && !status; i++) status = tune_run_folder(given->positional[i], &folders[i]);
-    if (!status) status = compare(folders, count, given->json);
-    for (size_t i = 0; i < count; i++) free(folders[i]);
-    free(folders);
+    for (int i = 0; i < count && !status; i++) status = tune_run_folder(given->positional[i], &folders[i]);
+    if (!status) status = compare(folders, (size_t)count, given->json);
+    for (int i = 0; i < count; i++) free(folders[i]);
     return status;
 }
 
@@ -202,7 +192,6 @@ const Command command_runs_compare = {
         "Examples:\n\n"
         "    cifra runs compare runs/mnist-paper-s1 runs/mnist-paper-s2\n"
         "    cifra runs compare runs/plain runs/with-augmentation",
-    .min_positional = 2,
-    .max_positional = 26,
+    .positional = {2, MOST_COMPARED},
     .run = run_compare,
 };

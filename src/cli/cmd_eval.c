@@ -1,19 +1,14 @@
 /* cifra eval: a trained run, or several as one, on their own test part or on other data. */
 #include "cli/commands.h"
 
-#include "cli/figure_options.h"
-
 #include "base/json_text.h"
-#include "base/memory.h"
-#include "base/slices.h"
 #include "cli/eval_ensemble.h"
+#include "cli/shared_options.h"
 #include "cli/terminal.h"
 #include "eval/analysis.h"
 #include "study/figures/figures.h"
 
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 typedef struct EvalArguments {
     const char *data, *data_dir, *out, *tta;
@@ -24,45 +19,27 @@ typedef struct EvalArguments {
 
 static const char *const run_precision_words[] = {"run", "int8", NULL};
 
-static const char *const part_words[] = {"test", "official-test", "all", NULL};
-
 static const Option options[] = {
     {"data", "SET", OPTION_TEXT, .help = "a set by name or path", .default_text = "the run's own",
      OPTION_MEMBER(EvalArguments, data)},
-    {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
-     OPTION_MEMBER(EvalArguments, data_dir)},
+    OPTION_DATA_DIR(OPTION_MEMBER(EvalArguments, data_dir)),
     DATA_OPTIONS(EvalArguments, dials),
-    {"split", NULL, OPTION_CHOICE, .choices = part_words, .help = "which images",
-     .default_text = "test; for other data official-test, or all where there is none",
-     OPTION_MEMBER(EvalArguments, split)},
+    OPTION_PART("which images", OPTION_MEMBER(EvalArguments, split)),
     {"tta", "LINE", OPTION_TEXT,
      .help =
          "test-time augmentation: the mean over fixed views of each image, such as \"flip | shift 1\" (cifra augment)",
      OPTION_MEMBER(EvalArguments, tta)},
     {"precision", NULL, OPTION_CHOICE, .choices = run_precision_words,
-     .help = "as the run was trained, or in 8-bit integers with ranges from its training images", .default_text = "run",
+     .help = "as the run was trained, or in 8-bit integers with ranges from its training images", .usual = "run",
      OPTION_MEMBER(EvalArguments, precision)},
     FIGURE_OPTIONS(EvalArguments, figures, "formats of the figures in RUN/figures", "svg"),
     {"out", "DIR", OPTION_TEXT, .help = "of several runs: where predictions, ensemble.json and figures go",
      .default_text = "GROUP/ensemble of a group; of runs nothing is written", OPTION_MEMBER(EvalArguments, out)},
-    {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors; changes speed, never numbers",
-     .default_text = "0", OPTION_MEMBER(EvalArguments, threads)},
+    OPTION_THREADS(CHANGES_SPEED, OPTION_MEMBER(EvalArguments, threads)),
 };
 
-static void set_defaults(void *parsed) {
-    *(EvalArguments *)parsed = (EvalArguments){.dials = DATA_DIALS_NONE};
-}
-
-static cf_status print_analysis(const Evaluation *e) {
-    Analysis analysis;
-    FORWARD(analysis_new(e, &analysis));
-    putchar('\n');
-    analysis_print(&analysis, stdout);
-    analysis_free(&analysis);
-    return CF_OK;
-}
-
 static cf_status print_report(const Run *run, const Evaluation *e, const char *data, const char *part) {
+    AUTO(analysis_free) Analysis analysis = {0};
     print_printable("%s on %s, %s: %zu images", run->folder, data, part, e->count);
     if (e->views) printf(", %d views of each", augmentation_views(e->views, NULL));
     if (e->int8) printf(", in 8-bit integers");
@@ -71,96 +48,76 @@ static cf_status print_report(const Run *run, const Evaluation *e, const char *d
     metrics_print_report(&e->metrics, stdout);
     putchar('\n');
     metrics_print_confusion(&e->metrics, stdout);
-    return print_analysis(e);
+    FORWARD(analysis_new(e, &analysis));
+    putchar('\n');
+    analysis_print(&analysis, stdout);
+    return CF_OK;
 }
 
 /* RUN/predictions-SET.csv. Those of the run's own test part are there since the training. */
 static cf_status write_predictions(const Run *run, const Evaluation *e, const char *data, const char *part,
                                    char **path) {
-    char *suffix;
+    AUTO_FREE char *suffix = NULL;
     FORWARD(figures_suffix(run, data, part, true, &suffix));
-    cf_status status = memory_print(path, "%s/predictions%s.csv", run->folder, suffix);
-    if (!status && *suffix) status = predictions_write(*path, e);
-    free(suffix);
-    return status;
-}
-
-static cf_status finish_json(const Evaluation *e, const char *data, const char *part, const char *predictions,
-                             const FigureList *list) {
-    json_t *json;
-    FORWARD(evaluation_json(e, data, part, &json));
-    if (file_exists(predictions)) json_object_set_new(json, "predictions", json_text(predictions));
-    return print_json_with_figures(json, list);
+    FORWARD(memory_print(path, "%s/predictions%s.csv", run->folder, suffix));
+    return *suffix ? predictions_write(*path, e) : CF_OK;
 }
 
 /* The result is printed before files are written, so that a failure of these costs nothing; JSON names them. */
-static cf_status finish(const Run *run, const Evaluation *e, const char *data, const char *part,
-                        const FigureOptions *figures, bool as_json) {
-    FigureList list = {0};
-    char *predictions = NULL;
-    cf_status status = as_json ? CF_OK : print_report(run, e, data, part);
-    if (!status) status = write_predictions(run, e, data, part, &predictions);
-    if (!status) status = figures_make(run, e, data, part, figures, &list);
-    if (!status) terminal_figures(&list);
-    if (!status && as_json) status = finish_json(e, data, part, predictions, &list);
-    free(predictions);
-    figure_list_free(&list);
-    return status;
+static cf_status print_and_write(const Run *run, const Evaluation *e, const char *data, const char *part,
+                                 const FigureOptions *figures, bool as_json) {
+    AUTO(figure_list_free) FigureList list = {0};
+    AUTO_FREE char *predictions = NULL;
+    json_t *json;
+    if (!as_json) FORWARD(print_report(run, e, data, part));
+    FORWARD(write_predictions(run, e, data, part, &predictions));
+    FORWARD(figures_make(run, e, data, part, figures, &list));
+    terminal_figures(&list);
+    if (!as_json) return CF_OK;
+    FORWARD(evaluation_json(e, data, part, &json));
+    if (file_exists(predictions)) json_object_set_new(json, "predictions", json_text(predictions));
+    return print_json_with_figures(json, &list);
 }
 
-static cf_status eval_run(const Arguments *given, const EvalArguments *a, const char *part, FigureOptions figures,
-                          const Augmentation *views) {
-    Evaluation evaluation = {0};
-    Run *run;
-    char *data;
+static cf_status eval_run(const Arguments *given, const EvalArguments *a, const EnsembleArguments *e) {
+    AUTO(evaluation_free) Evaluation evaluation = {0};
+    AUTO(run_free_at) Run *run = NULL;
+    AUTO_FREE char *data = NULL;
+    const char *part;
     FAIL_IF(a->out, CF_BAD_USE, "--out is for several runs; what is made of one goes into its own folder");
     FORWARD(run_open(given->positional[0], &run));
-    run->views = views;
+    run->views = e->views;
     run->int8 = a->precision != 0;
-    cf_status status = data_chosen(a->data, run->config.data, &a->dials, &data);
-    if (!status) {
-        status = run_evaluate(run, data, a->data_dir, part, a->threads, &evaluation, &part);
-        if (!status) status = finish(run, &evaluation, data ? data : run->config.data, part, &figures, given->json);
-        free(data);
-    }
-    evaluation_free(&evaluation);
-    run_free(run);
-    return status;
+    FORWARD(data_chosen(a->data, run->config.data, &a->dials, &data));
+    FORWARD(run_evaluate(run, data, a->data_dir, e->part, a->threads, &evaluation, &part));
+    return print_and_write(run, &evaluation, data ? data : run->config.data, part, &e->figures, given->json);
 }
 
-/* NULL where none is asked for. */
 static cf_status read_views(const char *line, Augmentation **views) {
     const char *word;
-    cf_status status;
-    *views = NULL;
-    if (!line) return CF_OK;
     FORWARD(augmentation_new(line, views));
-    if (augmentation_views(*views, &word)) return CF_OK;
-    status = FAIL(
-        CF_BAD_USE,
+    FAIL_IF(
+        !augmentation_views(*views, &word), CF_BAD_USE,
         "--tta: %s has no fixed views to average over, or too many with the others; operations such as flip, shift N, "
         "rotate A and scale A:B have, without p",
         word);
-    augmentation_free(*views);
-    *views = NULL;
-    return status;
+    return CF_OK;
 }
 
 static cf_status run_command(const Arguments *given, const void *parsed) {
     const EvalArguments *a = parsed;
-    const char *part = options_given(given, "split") ? part_words[a->split] : NULL;
-    FigureOptions figures = {0};
-    terminal_set_quiet(given->quiet);
-    Augmentation *views;
+    AUTO(augmentation_free_at) Augmentation *views = NULL;
+    EnsembleArguments e = {.data = a->data,
+                           .data_dir = a->data_dir,
+                           .part = options_given(given, "split") ? part_words[a->split] : NULL,
+                           .out = a->out,
+                           .dials = &a->dials,
+                           .threads = a->threads};
     FAIL_IF(a->precision && is_ensemble(given), CF_BAD_USE, "--precision int8 is for one run");
-    FORWARD(figure_dials_read(&a->figures, &figures.formats));
-    FORWARD(read_views(a->tta, &views));
-    cf_status status = is_ensemble(given)
-                           ? eval_ensemble(given, &(EnsembleArguments){a->data, a->data_dir, part, a->out, &a->dials,
-                                                                       a->threads, figures, views})
-                           : eval_run(given, a, part, figures, views);
-    augmentation_free(views);
-    return status;
+    FORWARD(figure_dials_read(&a->figures, &e.figures.formats));
+    if (a->tta) FORWARD(read_views(a->tta, &views));
+    e.views = views;
+    return is_ensemble(given) ? eval_ensemble(given, &e) : eval_run(given, a, &e);
 }
 
 const Command command_eval = {
@@ -208,11 +165,7 @@ const Command command_eval = {
         "    cifra eval runs/a runs/b --out ensembles/ab\n"
         "    cifra eval runs/mnist-paper-s1 --data svhn --figures png,pdf\n"
         "    cifra eval runs/street-paper-s1 --shift blur=2:4",
-    .options = options,
-    .option_count = COUNT_OF(options),
-    .min_positional = 1,
-    .max_positional = -1,
-    .options_size = sizeof(EvalArguments),
-    .set_defaults = set_defaults,
+    .positional = {1, ANY_NUMBER},
+    COMMAND_OPTIONS(options, EvalArguments),
     .run = run_command,
 };

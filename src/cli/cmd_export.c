@@ -2,13 +2,11 @@
 #include "cli/commands.h"
 
 #include "base/json_text.h"
-#include "base/memory.h"
 #include "cli/terminal.h"
 #include "nn/weights/weights_write.h"
 #include "study/run/run_exports.h"
 
 #include <dirent.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -105,7 +103,7 @@ static const ExportFormat formats[] = {EXPORT_FORMATS(TABLE_ROW) EXPORT_FOLDERS(
 static const char *const format_words[] = {EXPORT_FORMATS(WORD) EXPORT_FOLDERS(WORD) NULL};
 
 static const Option options[] = {
-    {"to", NULL, OPTION_CHOICE, .choices = format_words, .help = "the format", .default_text = "safetensors",
+    {"to", NULL, OPTION_CHOICE, .choices = format_words, .help = "the format", .usual = "safetensors",
      OPTION_MEMBER(ExportArguments, format)},
     {"logits", NULL, OPTION_FLAG,
      .help = "onnx, onnx-int8: the output is logits, without the softmax that gives probabilities",
@@ -127,7 +125,7 @@ static cf_status count_bytes(const char *path, bool folder, int64_t *bytes) {
 }
 
 /* What was made, for exports.json and the report: a run without its data is not measured. */
-static cf_status finish(const ExportRequest *request, const ExportFormat *format, bool as_json) {
+static cf_status record_export(const ExportRequest *request, const ExportFormat *format, bool as_json) {
     ExportRecord record = {.file = request->out,
                            .format = format->word,
                            .int8 = strstr(format->word, "int8") != NULL,
@@ -148,30 +146,18 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     const ExportArguments *a = parsed;
     const ExportFormat *format = &formats[a->format];
     cf_c_sizes sizes = {0};
-    cf_model *model = NULL;
-    Run *run = NULL;
-    ExportRequest request = {.source = given->positional[0],
-                             .out = given->positional[1],
-                             .format = format->word,
-                             .logits = a->logits,
+    AUTO(cf_model_free_at) cf_model *model = NULL;
+    AUTO(run_free_at) Run *run = NULL;
+    ExportRequest request = {given->positional[0], given->positional[1], format->word, .logits = a->logits,
                              .sizes = &sizes};
-    cf_status status;
-    terminal_set_quiet(given->quiet);
     FAIL_IF(a->logits && format->write != export_onnx && format->write != export_onnx_int8, CF_BAD_USE,
             "--logits is for --to onnx and onnx-int8");
     FORWARD(format->folder ? file_check_folder(request.out) : file_check_output(request.out));
-    if (file_is_folder(request.source))
-        FORWARD(run_open(request.source, &run));
-    else
-        FORWARD(model_open(request.source, &model));
+    FORWARD(file_is_folder(request.source) ? run_open(request.source, &run) : model_open(request.source, &model));
     request.run = run;
     request.model = run ? run->model : model;
-    FORWARD_TO(done, format->write(&request));
-    status = finish(&request, format, given->json);
-done:
-    run_free(run);
-    cf_model_free(model);
-    return status;
+    FORWARD(format->write(&request));
+    return record_export(&request, format, given->json);
 }
 
 const Command command_export = {
@@ -189,10 +175,7 @@ const Command command_export = {
                                       "    cifra export runs/mnist-paper-s1 paper.safetensors\n"
                                       "    cifra export runs/mnist-paper-s1 paper.onnx --to onnx\n"
                                       "    cifra export runs/mnist-paper-s1 digits --to c",
-    .options = options,
-    .option_count = COUNT_OF(options),
-    .min_positional = 2,
-    .max_positional = 2,
-    .options_size = sizeof(ExportArguments),
+    .positional = {2, 2},
+    COMMAND_OPTIONS(options, ExportArguments),
     .run = run_command,
 };

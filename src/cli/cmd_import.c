@@ -2,11 +2,9 @@
 #include "cli/commands.h"
 
 #include "base/json_text.h"
-#include "base/memory.h"
 #include "cli/terminal.h"
 #include "study/run/run.h"
 
-#include <stddef.h>
 #include <stdio.h>
 
 typedef struct ImportArguments {
@@ -26,19 +24,6 @@ static const Option options[] = {
      OPTION_MEMBER(ImportArguments, normalize)},
 };
 
-static cf_status make_run(const ImportArguments *a, cf_model *model, Run **run) {
-    RunConfig config = {0};
-    cf_status status = run_config_new(&config);
-    if (!status) status = run_config_text(&config.data, a->data);
-    if (!status) status = run_config_text(&config.data_dir, a->data_dir);
-    if (status)
-        cf_model_free(model);
-    else
-        status = run_import(&config, model, a->out, run);
-    run_config_free(&config);
-    return status;
-}
-
 static cf_status print_run(const Run *run, bool as_json) {
     const LayerList *layers = &run->model->layers;
     json_t *json;
@@ -57,16 +42,17 @@ static cf_status print_run(const Run *run, bool as_json) {
 
 static cf_status run_command(const Arguments *given, const void *parsed) {
     const ImportArguments *a = parsed;
-    cf_model *model;
-    Run *run;
-    terminal_set_quiet(given->quiet);
+    AUTO(cf_model_free_at) cf_model *model = NULL;
+    AUTO(run_config_free) RunConfig config = {0};
+    AUTO(run_free_at) Run *run = NULL;
     FAIL_IF(!a->out, CF_BAD_USE, "--out RUN expected: the folder that is to be made");
     FORWARD(cf_import_onnx(given->positional[0], &(cf_onnx_import_options){.normalize = a->normalize}, &model));
-    FORWARD(make_run(a, model, &run));
-    cf_status status = run->set ? run_test(run) : CF_OK;
-    if (!status) status = print_run(run, given->json);
-    run_free(run);
-    return status;
+    FORWARD(run_config_new(&config));
+    FORWARD(run_config_text(&config.data, a->data));
+    FORWARD(run_config_text(&config.data_dir, a->data_dir));
+    FORWARD(run_import(&config, memory_take(&model), a->out, &run));
+    if (run->set) FORWARD(run_test(run));
+    return print_run(run, given->json);
 }
 
 const Command command_import = {
@@ -86,10 +72,7 @@ const Command command_import = {
         "Examples:\n\n"
         "    cifra import paper.onnx --out runs/paper-again\n"
         "    cifra import resnet18.onnx --out runs/resnet18 --normalize \"0.485 0.456 0.406 0.229 0.224 0.225\"",
-    .options = options,
-    .option_count = COUNT_OF(options),
-    .min_positional = 1,
-    .max_positional = 1,
-    .options_size = sizeof(ImportArguments),
+    .positional = {1, 1},
+    COMMAND_OPTIONS(options, ImportArguments),
     .run = run_command,
 };

@@ -1,18 +1,13 @@
 /* cifra study: the whole study with one command. */
 #include "cli/commands.h"
 
-#include "cli/figure_options.h"
-
 #include "base/json_text.h"
-#include "base/memory.h"
-#include "base/slices.h"
+#include "cli/shared_options.h"
 #include "cli/terminal.h"
 #include "study/pipeline/study.h"
 #include "train/train_options.h"
 
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 typedef struct StudyArguments {
     const char *data, *data_dir, *out;
@@ -26,35 +21,28 @@ static const char *const profile_words[] = {"quick", "paper", NULL};
 
 static const Option options[] = {
     {"profile", NULL, OPTION_CHOICE, .choices = profile_words,
-     .help = "a recipe that comes with cifra, instead of a file of your own", .default_text = "quick", MEMBER(profile)},
+     .help = "a recipe that comes with cifra, instead of a file of your own", .usual = "quick", MEMBER(profile)},
     {"data", "SETS", OPTION_TEXT,
      .help = "generated (hand,street), real (mnist,svhn), or sets between commas: mnist,street",
      .default_text = "the recipe's", MEMBER(data)},
-    {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
-     MEMBER(data_dir)},
+    OPTION_DATA_DIR(MEMBER(data_dir)),
     {"seeds", "N", OPTION_INTEGER, 1, RECIPE_MOST_SEEDS,
      .help = "train everything with so many seeds; intervals are then over these", .default_text = "the recipe's",
      MEMBER(seeds)},
     {"splits", "N", OPTION_INTEGER, 1, RECIPE_MOST_SEEDS,
      .help = "move the split with the seed: the seeds take N splits in turn; without --seeds so many seeds",
      .default_text = "the recipe's", MEMBER(splits)},
-    {"precision", NULL, OPTION_CHOICE, .choices = precision_words, .help = "of all trainings",
-     .default_text = "the recipe's", MEMBER(precision)},
-    {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors; changes speed, never numbers",
-     .default_text = "0", MEMBER(threads)},
+    OPTION_PRECISION("of all trainings", "the recipe's", MEMBER(precision)),
+    OPTION_THREADS(CHANGES_SPEED, MEMBER(threads)),
     FIGURE_OPTIONS(StudyArguments, figures, "formats of the figures", "svg"),
     {"out", "DIR", OPTION_TEXT, .help = "the study's folder; one that holds this study is resumed",
      .default_text = "studies/RECIPE", MEMBER(out)},
 };
 
-static void set_defaults(void *parsed) {
-    *(StudyArguments *)parsed = (StudyArguments){0};
-}
-
 /* ---- Progress ---- */
 
 /* "2 h 05 min", "3 min", "40 s" */
-static void duration(double seconds, char text[32]) {
+static void duration_text(double seconds, char text[32]) {
     const long s = (long)(seconds + 0.5);
     if (s >= 3600)
         snprintf(text, 32, "%ld h %02ld min", s / 3600, s / 60 % 60);
@@ -64,32 +52,29 @@ static void duration(double seconds, char text[32]) {
         snprintf(text, 32, "%ld s", s);
 }
 
-static void tell_estimate(const StudyEstimate *e, void *context) {
-    char line[300], expected[32], most[32], speeds[160] = "";
+static void show_estimate(const StudyEstimate *e, void *context) {
+    char expected[32], most[32], speeds[160] = "";
     (void)context;
-    duration(e->expected, expected);
-    duration(e->most, most);
+    duration_text(e->expected, expected);
+    duration_text(e->most, most);
     for (int i = 0, used = 0; i < e->sets && used < 120; i++)
         used += snprintf(speeds + used, sizeof speeds - (size_t)used, "%s%.0f",
                          !i                ? ""
                          : i + 1 < e->sets ? ", "
                                            : " and ",
                          e->images_per_second[i]);
-    snprintf(line, sizeof line, "The trainings will take about %s, at most %s, at the %s images/s measured just now.",
-             expected, most, speeds);
-    terminal_line(line);
+    terminal_line("The trainings will take about %s, at most %s, at the %s images/s measured just now.", expected, most,
+                  speeds);
 }
 
-static bool tell_tuning(const TuneProgress *p, void *context) {
-    char line[200], left[32] = "";
+static bool show_tuning(const TuneProgress *p, void *context) {
+    char left[32] = "";
     (void)context;
     if (p->seconds_left >= 0) terminal_time_left(p->seconds_left, left);
-    if (p->step) {
-        snprintf(line, sizeof line, "        %d of %d trials  trial %d: epoch %d  step %lld/%lld  loss %.4f  %s",
-                 p->trials_ended, p->trials_wanted, p->trial, p->step->epoch, (long long)p->step->step,
-                 (long long)p->step->steps, p->step->loss, left);
-        terminal_live(line);
-    }
+    if (p->step)
+        terminal_live_line("        %d of %d trials  trial %d: epoch %d  step %lld/%lld  loss %.4f  %s",
+                           p->trials_ended, p->trials_wanted, p->trial, p->step->epoch, (long long)p->step->step,
+                           (long long)p->step->steps, p->step->loss, left);
     return !terminal_interrupted();
 }
 
@@ -128,34 +113,27 @@ static cf_status run_recipe(const Arguments *given, const StudyArguments *a, con
     StudyOptions o = {.folder = folder,
                       .data_dir = a->data_dir,
                       .threads = a->threads,
-                      .estimated = tell_estimate,
+                      .estimated = show_estimate,
                       .progress = terminal_study_stage,
                       .training = terminal_study_training,
-                      .tuning = tell_tuning};
-    StudyOutcome outcome;
+                      .tuning = show_tuning};
+    AUTO(study_outcome_free) StudyOutcome outcome = {0};
     FORWARD(figure_dials_read(&a->figures, &o.formats));
     terminal_catch_interrupt();
-    cf_status status = study_run(recipe, &o, &outcome);
-    if (status == CF_INTERRUPTED)
-        return FAIL(status, "stopped; everything is kept. The same command goes on where it stopped");
+    const cf_status status = study_run(recipe, &o, &outcome);
+    FAIL_IF(status == CF_INTERRUPTED, status, "stopped; everything is kept. The same command goes on where it stopped");
     FORWARD(status);
-    status = print_outcome(given, &outcome);
-    study_outcome_free(&outcome);
-    return status;
+    return print_outcome(given, &outcome);
 }
 
 static cf_status run_command(const Arguments *given, const void *parsed) {
     const StudyArguments *a = parsed;
-    Recipe recipe = {0};
-    char *folder = NULL;
-    terminal_set_quiet(given->quiet);
-    cf_status status = make_recipe(given, a, &recipe);
-    if (!status) status = a->out ? file_trim(a->out, &folder) : memory_print(&folder, "studies/%s", recipe.name);
-    if (!status) status = file_check_folder(folder);
-    if (!status) status = run_recipe(given, a, &recipe, folder);
-    free(folder);
-    recipe_free(&recipe);
-    return status;
+    AUTO(recipe_free) Recipe recipe = {0};
+    AUTO_FREE char *folder = NULL;
+    FORWARD(make_recipe(given, a, &recipe));
+    FORWARD(a->out ? file_trim(a->out, &folder) : memory_print(&folder, "studies/%s", recipe.name));
+    FORWARD(file_check_folder(folder));
+    return run_recipe(given, a, &recipe, folder);
 }
 
 const Command command_study = {
@@ -195,10 +173,7 @@ const Command command_study = {
         "    cifra study --data mnist,street\n"
         "    cifra study --profile paper --data mnist,street --precision bf16 --seeds 5\n"
         "    cifra study my.yaml --out studies/mine",
-    .options = options,
-    .option_count = COUNT_OF(options),
-    .max_positional = 1,
-    .options_size = sizeof(StudyArguments),
-    .set_defaults = set_defaults,
+    .positional = {0, 1},
+    COMMAND_OPTIONS(options, StudyArguments),
     .run = run_command,
 };

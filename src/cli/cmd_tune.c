@@ -1,12 +1,8 @@
 /* cifra tune: many runs, to find the best configuration. */
 #include "cli/commands.h"
 
-#include "base/limits.h"
-#include "base/memory.h"
 #include "base/ranks.h"
-#include "base/slices.h"
-#include "cli/data_options.h"
-#include "cli/figure_options.h"
+#include "cli/shared_options.h"
 #include "cli/terminal.h"
 #include "cli/tune_display.h"
 #include "cli/tune_output.h"
@@ -16,18 +12,15 @@
 #include "train/train_options.h"
 #include "tune/tune.h"
 
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct TuneArguments {
-    const char *data, *data_dir, *grid, *split, *out;
+    const char *grid, *out;
+    ConfigArguments set;
     FigureDials figures;
-    DataDials dials;
-    TuneOptions tune;       /* as far as options say them */
-    cf_split_options parts; /* but for its mode */
-    bool unstratified;
+    TuneOptions tune; /* as far as options say them */
 } TuneArguments;
 
 #define MEMBER(name) OPTION_MEMBER(TuneArguments, name)
@@ -37,58 +30,46 @@ static cf_train_options default_training(void) {
 }
 
 static const Option options[] = {
-    {"data", "SET", OPTION_TEXT, .help = "a set by name (cifra data list) or by path", MEMBER(data)},
-    {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
-     MEMBER(data_dir)},
-    DATA_OPTIONS(TuneArguments, dials),
+    OPTION_DATA(MEMBER(set.data)),
+    OPTION_DATA_DIR(MEMBER(set.data_dir)),
+    DATA_OPTIONS(TuneArguments, set.dials),
     {"grid", "paper|FILE", OPTION_TEXT, .help = "the space: the study's 24 configurations, or a YAML file",
-     .default_text = "paper", MEMBER(grid)},
+     .usual = "paper", MEMBER(grid)},
     {"sampler", NULL, OPTION_CHOICE, .choices = sampler_words,
      .help = "grid: every point of lists; random; tpe: where good ones are dense (Bergstra et al. 2011)",
-     .default_text = "grid", MEMBER(tune.sampler)},
-    {"trials", "N", OPTION_INTEGER, 1, TUNE_MOST_POINTS, .help = "random, tpe: so many configurations",
-     .default_text = "24", MEMBER(tune.trials)},
-    {"startup", "N", OPTION_INTEGER, 1, TUNE_MOST_POINTS, .help = "tpe: so many of them at random first",
-     .default_text = "8", MEMBER(tune.startup)},
+     .usual = "grid", MEMBER(tune.sampler)},
+    {"trials", "N", OPTION_INTEGER, 1, TUNE_MOST_POINTS, .help = "random, tpe: so many configurations", .usual = "24",
+     MEMBER(tune.trials)},
+    {"startup", "N", OPTION_INTEGER, 1, TUNE_MOST_POINTS, .help = "tpe: so many of them at random first", .usual = "8",
+     .with = "--sampler tpe", MEMBER(tune.startup)},
     {"pruner", NULL, OPTION_CHOICE, .choices = pruner_words,
-     .help = "asha: few epochs for most, all for the best (Li et al. 2020)", .default_text = "none",
-     MEMBER(tune.pruner)},
-    {"eta", "N", OPTION_INTEGER, 2, 100, .help = "asha: one in N goes on, to N times the epochs", .default_text = "3",
-     MEMBER(tune.eta)},
+     .help = "asha: few epochs for most, all for the best (Li et al. 2020)", .usual = "none", MEMBER(tune.pruner)},
+    {"eta", "N", OPTION_INTEGER, 2, 100, .help = "asha: one in N goes on, to N times the epochs", .usual = "3",
+     .with = "--pruner asha", MEMBER(tune.eta)},
     {"first-rung", "N", OPTION_INTEGER, 1, MOST_EPOCHS, .help = "asha: epochs that every configuration gets",
-     .default_text = "1", MEMBER(tune.first_rung)},
+     .usual = "1", .with = "--pruner asha", MEMBER(tune.first_rung)},
     {"lookback", "N", OPTION_INTEGER, 1, 1000,
      .help = "tpe, asha: decide from all jobs but the last N-1, so that N may run at once; changes what is tried",
-     .default_text = "4", MEMBER(tune.lookback)},
+     .usual = "4", .with = "--sampler tpe, --pruner asha", MEMBER(tune.lookback)},
     {"seeds", "N", OPTION_INTEGER, 1, 1000,
-     .help = "train the leading configurations with so many seeds in all, after the search", .default_text = "1",
+     .help = "train the leading configurations with so many seeds in all, after the search", .usual = "1",
      MEMBER(tune.seeds)},
-    {"leading", "N", OPTION_INTEGER, 1, 1000, .help = "how many lead", .default_text = "3", MEMBER(tune.leading)},
+    {"leading", "N", OPTION_INTEGER, 1, 1000, .help = "how many lead", .usual = "3", MEMBER(tune.leading)},
     {"jobs", "J", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "trials at once; changes speed, never numbers",
      .default_text = "0: one per thread", MEMBER(tune.jobs)},
     {.training = default_training, MEMBER(tune.train)},
-    {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "of all trials together; 0: all processors",
-     .default_text = "0", MEMBER(tune.train.threads)},
-    {"split", "MODE", OPTION_TEXT, .help = "official, pooled (70/10/20), or at:N; the test part is never looked at",
-     .default_text = "official; pooled for a set without a test part", MEMBER(split)},
-    {"validation", "X", OPTION_NUMBER, 0.001, 0.9,
-     .help = "share of the images that validate (official, at: of the training images)", .default_text = "0.1",
-     MEMBER(parts.validation)},
-    {"split-seed", "S", OPTION_INTEGER, 0, LARGEST_SEED, .help = "which images go where", .default_text = "1",
-     MEMBER(parts.seed)},
-    {"unstratified", NULL, OPTION_FLAG, .help = "do not keep the classes' shares equal over the parts",
-     MEMBER(unstratified)},
-    {"classes", "A,B", OPTION_TEXT, .help = "only these classes, by name", MEMBER(parts.classes)},
-    {"limit", "A:N,B:M", OPTION_TEXT, .help = "at most so many training images of a class", MEMBER(parts.train_limit)},
+    OPTION_THREADS("of all trials together; 0: all processors", MEMBER(tune.train.threads)),
+    OPTION_SPLIT("official, pooled (70/10/20), or at:N; the test part is never looked at", MEMBER(set.split)),
+    OPTION_VALIDATION("share of the images that validate (official, at: of the training images)",
+                      MEMBER(set.parts.validation)),
+    OPTION_SPLIT_SEED("which images go where", MEMBER(set.parts.seed)),
+    OPTION_UNSTRATIFIED(MEMBER(set.unstratified)),
+    OPTION_CLASSES(MEMBER(set.parts.classes)),
+    OPTION_LIMIT(AT_MOST_OF_A_CLASS, MEMBER(set.parts.train_limit)),
     {"out", "DIR", OPTION_TEXT, .help = "the tune's folder; one that holds this tune is resumed",
      .default_text = "tune/SET-GRID", MEMBER(out)},
     FIGURE_OPTIONS(TuneArguments, figures, "formats of the figures in DIR/figures", "svg"),
 };
-
-static void set_defaults(void *parsed) {
-    *(TuneArguments *)parsed = (TuneArguments){
-        .dials = DATA_DIALS_NONE, .grid = "paper", .tune = tune_defaults(), .parts = cf_split_defaults()};
-}
 
 /* ---- Data ---- */
 
@@ -112,11 +93,8 @@ static void session_free(Session *s) {
 }
 
 static cf_status load_data(const Arguments *given, const TuneArguments *a, Session *s) {
-    s->parts = a->parts;
-    s->parts.stratified = !a->unstratified;
-    if (a->split) FORWARD(split_from_text(a->split, &s->parts));
-    FORWARD(cf_set_load(s->data, a->data_dir, &s->set));
-    if (!a->split) s->parts.mode = split_usual_mode(s->set);
+    FORWARD(cf_set_load(s->data, a->set.data_dir, &s->set));
+    FORWARD(split_asked(&a->set, s->set, &s->parts));
     split_to_text(&s->parts, s->split_text);
     if (options_given(given, "validation")) FORWARD(split_check_validation(s->set, &s->parts));
     return cf_split_new(s->set, &s->parts, &s->split);
@@ -130,11 +108,11 @@ static cf_status name_folder(const TuneArguments *a, Session *s) {
 }
 
 static cf_status prepare(const Arguments *given, const TuneArguments *a, Session *s) {
-    FAIL_IF(!a->data, CF_BAD_USE, "--data SET is needed: a name (cifra data list shows them) or a path");
+    FORWARD(data_needed(a->set.data));
     FAIL_IF(a->tune.sampler == SAMPLER_GRID && options_given(given, "trials"), CF_BAD_USE,
             "a grid has as many trials as points; --trials goes with --sampler random or tpe");
     FORWARD(space_read(a->grid, &s->space));
-    FORWARD(data_dials_lay(a->data, &a->dials, &s->data));
+    FORWARD(data_dials_lay(a->set.data, &a->set.dials, &s->data));
     FORWARD(name_folder(a, s));
     FORWARD(file_check_folder(s->out));
     FORWARD(load_data(given, a, s));
@@ -179,39 +157,33 @@ static void print_opening(const Session *s) {
 }
 
 /* The best trial of an earlier call, for the display. */
-static cf_status known_best(const Session *s, TrialList *list, const Trial **best) {
-    Store *store;
-    *best = NULL;
+static cf_status find_known_best(const Session *s, TrialList *list, const Trial **best) {
+    AUTO(store_close_at) Store *store = NULL;
     if (!folder_is_tune(s->out)) return CF_OK;
     FORWARD(store_open_existing(s->out, &store));
-    cf_status status = store_trials(store, &s->space, list);
-    store_close(store);
-    if (!status) *best = trial_best(list, objective_of(s->tune.train.stop_on));
-    return status;
+    FORWARD(store_trials(store, &s->space, list));
+    *best = trial_best(list, objective_of(s->tune.train.stop_on));
+    return CF_OK;
 }
 
 static cf_status search(Session *s) {
-    TrialList list = {0};
-    TuneDisplay *display = NULL;
-    const Trial *best;
-    /* Of another space, or damaged: tune_run says so. */
-    if (known_best(s, &list, &best)) best = NULL;
-    cf_status status = tune_display_new(&s->space, objective_of(s->tune.train.stop_on), best, &display);
+    AUTO(trial_list_free) TrialList list = {0};
+    AUTO(tune_display_free_at) TuneDisplay *display = NULL;
+    const Trial *best = NULL;
+    if (find_known_best(s, &list, &best)) best = NULL; /* of another space, or damaged: tune_run says so */
+    FORWARD(tune_display_new(&s->space, objective_of(s->tune.train.stop_on), best, &display));
     trial_list_free(&list);
-    FORWARD(status);
     s->tune.progress = tune_display_progress;
     s->tune.context = display;
     terminal_catch_interrupt();
-    status = tune_run(s->split, &s->tune);
-    tune_display_free(display);
-    return status;
+    return tune_run(s->split, &s->tune);
 }
 
 /* What all trials have in common. */
 static RunConfig common_config(const Arguments *given, const TuneArguments *a, const Session *s) {
     return (RunConfig){.data = s->data,
                        .model = (char *)(uintptr_t) "paper", /* the space has it */
-                       .data_dir = (char *)(uintptr_t)a->data_dir,
+                       .data_dir = (char *)(uintptr_t)a->set.data_dir,
                        .split = s->parts,
                        .split_given = true,
                        .validation_given = options_given(given, "validation"),
@@ -224,26 +196,19 @@ static cf_status describe_source(RunConfig common, Session *s) {
     return ranks_size() > 1 ? ranks_describe_data(&common, s->set, &s->tune.source) : CF_OK;
 }
 
-static cf_status run_session(const Arguments *given, const TuneArguments *a, Session *s) {
+static cf_status run_command(const Arguments *given, const void *parsed) {
+    const TuneArguments *a = parsed;
+    AUTO(session_free) Session s = {0};
     unsigned formats;
     FORWARD(figure_dials_read(&a->figures, &formats));
-    FORWARD(prepare(given, a, s));
-    const RunConfig common = common_config(given, a, s);
-    FORWARD(describe_source(common, s));
-    if (!given->json && !given->quiet) print_opening(s);
-    cf_status status = search(s);
-    if (status == CF_INTERRUPTED)
-        return FAIL(status, "stopped; everything is kept. The same command goes on where it stopped");
+    FORWARD(prepare(given, a, &s));
+    const RunConfig common = common_config(given, a, &s);
+    FORWARD(describe_source(common, &s));
+    if (!given->json && !given->quiet) print_opening(&s);
+    const cf_status status = search(&s);
+    FAIL_IF(status == CF_INTERRUPTED, status, "stopped; everything is kept. The same command goes on where it stopped");
     FORWARD(status);
-    return tune_output(given, &(TuneOutput){s->out, s->data, formats, &common, s->set});
-}
-
-static cf_status run_command(const Arguments *given, const void *parsed) {
-    Session session = {0};
-    terminal_set_quiet(given->quiet);
-    cf_status status = run_session(given, parsed, &session);
-    session_free(&session);
-    return status;
+    return tune_output(given, &(TuneOutput){s.out, s.data, formats, &common, s.set});
 }
 
 const Command command_tune = {
@@ -282,9 +247,6 @@ const Command command_tune = {
         "    cifra tune --data mnist --split pooled --grid paper\n"
         "    cifra tune --data street -n 10000 --pruner asha --seeds 5\n"
         "    cifra tune --data mnist --grid space.yaml --sampler tpe --trials 40",
-    .options = options,
-    .option_count = COUNT_OF(options),
-    .options_size = sizeof(TuneArguments),
-    .set_defaults = set_defaults,
+    COMMAND_OPTIONS(options, TuneArguments),
     .run = run_command,
 };

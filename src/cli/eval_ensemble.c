@@ -1,30 +1,26 @@
 #include "cli/eval_ensemble.h"
 
 #include "base/json_text.h"
-#include "base/memory.h"
 #include "base/text.h"
 #include "base/text_draft.h"
 #include "cli/terminal.h"
 #include "study/group/run_ensemble.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 bool is_ensemble(const Arguments *given) {
     return given->positional_count > 1 || folder_is_group(given->positional[0]);
 }
 
 static cf_status choose_folder(const Arguments *given, const EnsembleArguments *a, char **folder) {
-    *folder = NULL;
+    AUTO_FREE char *config = NULL;
     if (!a->out && given->positional_count == 1) return file_join(given->positional[0], "ensemble", folder);
     FAIL_IF(!a->out && options_given(given, "figures") && a->figures.formats, CF_BAD_USE,
             "figures of several runs need a folder: name it with --out DIR");
     if (!a->out) return CF_OK;
-    char *config;
     FORWARD(file_join(a->out, "config.json", &config));
-    const bool taken = file_exists(config) || folder_is_group(a->out);
-    free(config);
-    FAIL_IF(taken, CF_BAD_USE, "%s holds a run or a group; name another folder with --out", a->out);
+    FAIL_IF(file_exists(config) || folder_is_group(a->out), CF_BAD_USE,
+            "%s holds a run or a group; name another folder with --out", a->out);
     return file_trim(a->out, folder);
 }
 
@@ -60,65 +56,48 @@ static void print_members(const RunEnsemble *e, FILE *out) {
 
 static cf_status print_all(const RunEnsemble *e) {
     const Evaluation *evaluation = &e->ensemble.evaluation;
-    Analysis analysis;
+    AUTO(analysis_free) Analysis analysis = {0};
     TextDraft draft;
     FORWARD(analysis_new(evaluation, &analysis));
-    cf_status status = text_draft(&draft);
-    if (!status) {
-        fprintf(draft.stream, "mean of the probabilities of %zu networks on %s, %s: %zu images", e->count, e->data,
-                e->part, evaluation->count);
-        if (evaluation->views) fprintf(draft.stream, ", %d views of each", augmentation_views(evaluation->views, NULL));
-        if (evaluation->overlap.trained)
-            fprintf(draft.stream, ", of which one was trained on %zu", evaluation->overlap.trained);
-        fputs("\n\n", draft.stream);
-        metrics_print_report(&evaluation->metrics, draft.stream);
-        fputc('\n', draft.stream);
-        metrics_print_confusion(&evaluation->metrics, draft.stream);
-        fputc('\n', draft.stream);
-        analysis_print(&analysis, draft.stream);
-        print_members(e, draft.stream);
-        status = print_draft(&draft);
-    }
-    analysis_free(&analysis);
-    return status;
-}
-
-static cf_status print_document(const RunEnsemble *e, const char *predictions, const FigureList *list) {
-    json_t *json;
-    FORWARD(run_ensemble_json(e, &json));
-    if (predictions) json_object_set_new(json, "predictions", json_text(predictions));
-    return print_json_with_figures(json, list);
+    FORWARD(text_draft(&draft));
+    FILE *out = draft.stream;
+    fprintf(out, "mean of the probabilities of %zu networks on %s, %s: %zu images", e->count, e->data, e->part,
+            evaluation->count);
+    if (evaluation->views) fprintf(out, ", %d views of each", augmentation_views(evaluation->views, NULL));
+    if (evaluation->overlap.trained) fprintf(out, ", of which one was trained on %zu", evaluation->overlap.trained);
+    fputs("\n\n", out);
+    metrics_print_report(&evaluation->metrics, out);
+    fputc('\n', out);
+    metrics_print_confusion(&evaluation->metrics, out);
+    fputc('\n', out);
+    analysis_print(&analysis, out);
+    print_members(e, out);
+    return print_draft(&draft);
 }
 
 /* The result is printed before files are written, so that a failure of these costs nothing; JSON names them. */
-static cf_status finish(const RunEnsemble *e, const char *folder, const FigureOptions *figures, bool as_json) {
-    FigureList list = {0};
-    char *predictions = NULL;
-    cf_status status = as_json ? CF_OK : print_all(e);
-    if (!status && folder) status = run_ensemble_write(e, folder, figures, &list, &predictions);
-    if (!status) terminal_figures(&list);
-    if (!status && as_json) status = print_document(e, predictions, &list);
-    free(predictions);
-    figure_list_free(&list);
-    return status;
+static cf_status print_and_write(const RunEnsemble *e, const char *folder, const FigureOptions *figures, bool as_json) {
+    AUTO(figure_list_free) FigureList list = {0};
+    AUTO_FREE char *predictions = NULL;
+    json_t *json;
+    if (!as_json) FORWARD(print_all(e));
+    if (folder) FORWARD(run_ensemble_write(e, folder, figures, &list, &predictions));
+    terminal_figures(&list);
+    if (!as_json) return CF_OK;
+    FORWARD(run_ensemble_json(e, &json));
+    if (predictions) json_object_set_new(json, "predictions", json_text(predictions));
+    return print_json_with_figures(json, &list);
 }
 
 cf_status eval_ensemble(const Arguments *given, const EnsembleArguments *a) {
-    RunEnsemble ensemble = {0};
-    char *folder = NULL, *data = NULL;
-    cf_status status;
-    FORWARD_TO(done, choose_folder(given, a, &folder));
-    if (folder) FORWARD_TO(done, file_check_folder(folder)); /* before the work */
-    FORWARD_TO(done, run_ensemble_open(given->positional, (size_t)given->positional_count, &ensemble));
+    AUTO(run_ensemble_free) RunEnsemble ensemble = {0};
+    AUTO_FREE char *folder = NULL, *data = NULL;
+    FORWARD(choose_folder(given, a, &folder));
+    if (folder) FORWARD(file_check_folder(folder)); /* before the work */
+    FORWARD(run_ensemble_open(given->positional, (size_t)given->positional_count, &ensemble));
     for (size_t i = 0; i < ensemble.count; i++) ensemble.runs[i]->views = a->views;
-    FORWARD_TO(done, data_chosen(a->data, ensemble.runs[0]->config.data, a->dials, &data));
-    FORWARD_TO(done, run_ensemble_evaluate(&ensemble, data, a->data_dir, a->part, a->threads));
-    FORWARD_TO(done, finish(&ensemble, folder, &a->figures, given->json));
-    if (folder && !a->out)
-        FORWARD_TO(done, report_group_write(given->positional[0])); /* it shows the ensemble's accuracy */
-done:
-    run_ensemble_free(&ensemble);
-    free(folder);
-    free(data);
-    return status;
+    FORWARD(data_chosen(a->data, ensemble.runs[0]->config.data, a->dials, &data));
+    FORWARD(run_ensemble_evaluate(&ensemble, data, a->data_dir, a->part, a->threads));
+    FORWARD(print_and_write(&ensemble, folder, &a->figures, given->json));
+    return folder && !a->out ? report_group_write(given->positional[0]) : CF_OK; /* it shows the ensemble's accuracy */
 }

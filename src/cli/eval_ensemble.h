@@ -1,8 +1,8 @@
 /* cifra eval of several runs: their networks as one. */
 #pragma once
 
-#include "cli/data_options.h"
 #include "cli/options.h"
+#include "cli/shared_options.h"
 #include "study/figures/figures.h"
 
 typedef struct EnsembleArguments {

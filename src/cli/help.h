@@ -30,3 +30,5 @@ void help_print_man(const Program *program, FILE *out);
 /* "--epochs N", "--optimizer sgd|adam", "-n, --count N": the left column of a list of options, for help and man
  * page alike. */
 void help_option_synopsis(const Option *option, char *text, size_t size);
+/* Its default as both show it; NULL: none. */
+const char *help_option_default(const Option *option);

@@ -87,9 +87,10 @@ static void print_options(FILE *out, const Option *options, size_t count) {
         print_escaped(out, synopsis + name, strlen(synopsis + name), false);
         fputc('\n', out);
         print_whole(out, option->help);
-        if (option->default_text) {
+        const char *usual = help_option_default(option);
+        if (usual) {
             fputs(" (default ", out);
-            print_escaped(out, option->default_text, strlen(option->default_text), false);
+            print_escaped(out, usual, strlen(usual), false);
             fputc(')', out);
         }
         fputs(".\n", out);

@@ -77,13 +77,13 @@ const Option *command_options(const Command *command, size_t *count) {
             const TrainOption *row = &train_options[r];
             const cf_train_options defaults = option->training();
             train_option_text(row, &defaults, 15, usual[r]);
-            options[(*count)++] = (Option){.name = row->flag,
-                                           .argument = row->argument,
-                                           .kind = kinds[row->kind],
-                                           .lowest = row->low,
-                                           .highest = row->high,
-                                           .choices = row->words,
-                                           .help = row->help,
+            options[(*count)++] = (Option){row->flag,
+                                           row->argument,
+                                           kinds[row->kind],
+                                           row->low,
+                                           row->high,
+                                           row->words,
+                                           row->help,
                                            .default_text = usual[r],
                                            .offset = option->offset + row->offset,
                                            .size = row->size,
@@ -126,16 +126,17 @@ static bool in_range(const Option *option, long double value) {
     return !is_bounded(option) || (value >= (long double)option->lowest && value <= (long double)option->highest);
 }
 
+static void store_integer(const Option *option, long long value, void *member) {
+    const int narrow = (int)value;
+    memcpy(member, option->size == sizeof narrow ? (const void *)&narrow : &value, option->size);
+}
+
 static bool parse_integer(const Option *option, const char *text, void *member) {
+    const bool narrow = option->size == sizeof(int);
     long long value;
-    if (option->size == sizeof(int)) {
-        if (!text_to_integer(text, INT_MIN, INT_MAX, &value) || !in_range(option, (long double)value)) return false;
-        int narrow = (int)value;
-        memcpy(member, &narrow, sizeof narrow);
-        return true;
-    }
-    if (!text_to_integer(text, LLONG_MIN, LLONG_MAX, &value) || !in_range(option, (long double)value)) return false;
-    memcpy(member, &value, sizeof value);
+    if (!text_to_integer(text, narrow ? INT_MIN : LLONG_MIN, narrow ? INT_MAX : LLONG_MAX, &value)) return false;
+    if (!in_range(option, (long double)value)) return false;
+    store_integer(option, value, member);
     return true;
 }
 
@@ -187,7 +188,7 @@ static cf_status store_line(const Option *option, const char *text, char *member
 }
 
 /* `text` is NULL for a flag. */
-static cf_status store(const Option *option, const char *text, void *options) {
+static cf_status store_value(const Option *option, const char *text, void *options) {
     char *member = (char *)options + option->offset, range[128];
     const bool on = true;
     bool stored = true;
@@ -303,7 +304,35 @@ static cf_status take_option(Parser *parser, const char *argument) {
     FAIL_IF(*taken, CF_BAD_USE, "%s is given twice", title_of(option));
     *taken = true;
     FORWARD(take_value(parser, option, attached, &value));
-    return store(option, value, own ? parser->options : (void *)parser->arguments);
+    return store_value(option, value, own ? parser->options : (void *)parser->arguments);
+}
+
+/* ---- What goes together ---- */
+
+/* Whether the option that `wanted` names, of the form "--sampler tpe" or "--densmap", has that word, or was given at all. */
+static bool is_so(const Parser *parser, const char *wanted, size_t length) {
+    const char *name = wanted + 2;
+    const size_t end = strcspn(name, " ,");
+    const Option *option = find_option(parser->own, parser->own_count, name, end);
+    if (!option) return false;
+    if (end + 2 >= length) return parser->arguments->given[option - parser->own];
+    int chosen;
+    memcpy(&chosen, (const char *)parser->options + option->offset, sizeof chosen);
+    return is_name(option->choices[chosen], name + end + 1, length - end - 3);
+}
+
+static cf_status check_together(const Parser *parser) {
+    for (size_t i = 0; i < parser->own_count; i++) {
+        const Option *option = &parser->own[i];
+        bool works = !option->with || !parser->arguments->given[i];
+        for (const char *wanted = option->with; !works && wanted;) {
+            const size_t length = strcspn(wanted, ",");
+            works = is_so(parser, wanted, length);
+            wanted = wanted[length] ? wanted + length + 2 : NULL;
+        }
+        FAIL_IF(!works, CF_BAD_USE, "%s goes with %s", title_of(option), option->with);
+    }
+    return CF_OK;
 }
 
 static bool asks_for_help(int argc, char **argv) {
@@ -314,14 +343,32 @@ static bool asks_for_help(int argc, char **argv) {
 
 static cf_status check_positional(const Command *command, const Arguments *arguments) {
     int count = arguments->positional_count;
-    FAIL_IF(command->max_positional >= 0 && count > command->max_positional, CF_BAD_USE,
-            "\"%s\" was not expected; usage: cifra %s %s", arguments->positional[command->max_positional],
+    const int least = command->positional.least, most = command->positional.most;
+    FAIL_IF(most != ANY_NUMBER && count > most, CF_BAD_USE, "\"%s\" was not expected; usage: cifra %s %s",
+            arguments->positional[most], command->name, command->usage);
+    FAIL_IF(count < least, CF_BAD_USE, "%s missing; usage: cifra %s %s",
+            count        ? "an argument is"
+            : least == 1 ? "the argument is"
+                         : "the arguments are",
             command->name, command->usage);
-    FAIL_IF(count < command->min_positional, CF_BAD_USE, "%s missing; usage: cifra %s %s",
-            count                          ? "an argument is"
-            : command->min_positional == 1 ? "the argument is"
-                                           : "the arguments are",
-            command->name, command->usage);
+    return CF_OK;
+}
+
+/* What the rows say that their members begin with. */
+static cf_status store_defaults(const Command *command, const Parser *parser) {
+    if (command->set_defaults) command->set_defaults(parser->options);
+    for (size_t i = 0; i < command->option_count; i++) {
+        const Option *option = &command->options[i];
+        char *member = (char *)parser->options + option->offset;
+        if (option->training) {
+            const cf_train_options defaults = option->training();
+            memcpy(member, &defaults, sizeof defaults);
+        } else if (option->usual) {
+            FORWARD(store_value(option, option->usual, parser->options));
+        } else if (option->unset) {
+            store_integer(option, option->unset, member);
+        }
+    }
     return CF_OK;
 }
 
@@ -335,6 +382,7 @@ cf_status options_parse(const Command *command, int argc, char **argv, void *opt
         arguments->help = true;
         return CF_OK;
     }
+    FORWARD(store_defaults(command, &parser));
     while (parser.next < argc) {
         char *argument = argv[parser.next++];
         if (!only_positional && strcmp(argument, "--") == 0)
@@ -344,7 +392,8 @@ cf_status options_parse(const Command *command, int argc, char **argv, void *opt
         else
             argv[arguments->positional_count++] = argument;
     }
-    return check_positional(command, arguments);
+    FORWARD(check_positional(command, arguments));
+    return check_together(&parser);
 }
 
 bool options_given(const Arguments *arguments, const char *name) {

@@ -2,6 +2,7 @@
 
 #include "cli/commands.h"
 #include "cli/rank_watch.h"
+#include "cli/terminal.h"
 
 #include "base/memory.h"
 #include "base/ranks.h"
@@ -11,7 +12,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,18 +28,15 @@ static cf_status run_on_ranks(const Command *command, const Arguments *arguments
 }
 
 static cf_status run_command(const Program *program, const Command *command, int argc, char **argv) {
-    void *options;
+    AUTO_FREE void *options = NULL;
     Arguments arguments;
     FORWARD(memory_reserve(MEMORY_OF_LIBRARIES));
     FORWARD(memory_new(1, command->options_size, &options));
-    if (command->set_defaults) command->set_defaults(options);
-    cf_status status = options_parse(command, argc, argv, options, &arguments);
-    if (!status && arguments.help)
-        help_print_command(program, command, stdout);
-    else if (!status)
-        status = run_on_ranks(command, &arguments, options);
-    free(options);
-    return status;
+    FORWARD(options_parse(command, argc, argv, options, &arguments));
+    terminal_set_quiet(arguments.quiet);
+    if (!arguments.help) return run_on_ranks(command, &arguments, options);
+    help_print_command(program, command, stdout);
+    return CF_OK;
 }
 
 /* cifra help [--man | COMMAND] */

@@ -8,6 +8,10 @@
 
 #include "base/files.h"
 #include "base/limits.h"
+#include "base/memory.h"
+
+AUTO_HANDLE(cf_set, cf_set_free)
+AUTO_HANDLE(cf_split, cf_split_free)
 
 struct cf_set {
     char *name;                                 /* as asked for: "mnist", or the path */

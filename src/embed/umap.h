@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include "base/memory.h"
 #include "embed/neighbors.h"
 
 enum { UMAP_MOST_COMPONENTS = 64, UMAP_MOST_NEIGHBORS = 1024, UMAP_MOST_EPOCHS = 100000, UMAP_INIT_TEXT = 160 };
@@ -87,6 +88,7 @@ cf_status umap_transform(const Umap *umap, const Points *points, int threads, fl
  * [points->n][components], in their order. 1 <= count < points->n; not of a densMAP. */
 cf_status umap_fit_subset(const Points *points, size_t count, const UmapOptions *options, Umap **umap, float *coordinates);
 void umap_free(Umap *umap);
+AUTO_HANDLE(Umap, umap_free)
 
 /* Bytes that umap_fit takes at most, the points themselves not counted; known before they are taken. */
 size_t umap_memory(size_t n, int dim, const UmapOptions *options);

@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include "base/memory.h"
 #include "tune/space.h"
 
 typedef enum TrialState {
@@ -69,6 +70,7 @@ cf_status store_open(const char *folder, Store **store);
 /* The same of one that must be there, for reading. */
 cf_status store_open_existing(const char *folder, Store **store);
 void store_close(Store *store);
+AUTO_HANDLE(Store, store_close)
 
 /* ---- Reading ---- */
 

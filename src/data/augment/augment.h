@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include "base/memory.h"
 #include "data/augment/drawing.h"
 
 typedef struct Augmentation Augmentation;
@@ -26,6 +27,7 @@ extern const AugmentName augmentation_names[];
 /* CF_BAD_USE names the column and the nearest word. Release with augmentation_free. */
 cf_status augmentation_new(const char *line, Augmentation **augmentation);
 void augmentation_free(Augmentation *augmentation);
+AUTO_HANDLE(Augmentation, augmentation_free)
 /* Whether `line` is one: augmentation_new without its result. */
 cf_status augmentation_check(const char *line);
 bool augmentation_is_empty(const Augmentation *augmentation);

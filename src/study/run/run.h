@@ -123,6 +123,7 @@ cf_status run_open(const char *path, Run **run);
 /* Writes its config.json. */
 cf_status run_config_write(const Run *run);
 void run_free(Run *run);
+AUTO_HANDLE(Run, run_free)
 
 /* Names the files, makes the folder, locks it until run_free, and takes weights from another network where that is asked for. A folder that already holds a run is refused unless resuming, and one
  * that another process works in. Nothing is written: a folder that was made goes with run_free. */
