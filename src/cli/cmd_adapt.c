@@ -1,12 +1,10 @@
 /* cifra adapt: a trained run goes on learning from images of another set, without their labels. */
 #include "cli/commands.h"
 
-#include "cli/cmd_train.h"
 #include "cli/shared_options.h"
 #include "cli/terminal.h"
 #include "nn/models.h"
 #include "study/run/tune_run.h"
-#include "train/train_options.h"
 
 #include <string.h>
 

@@ -32,7 +32,7 @@ static void describe_operation(const Operation *operation, char text[USAGE]) {
     if (operation->settings[0]) append(text, "%s", "]");
 }
 
-static cf_status print_lists(void) {
+static void print_lists(void) {
     const Operation *operation;
     char usage[USAGE];
     puts("Operations; p X behind one does it to a share X of the images only:\n");
@@ -43,7 +43,6 @@ static cf_status print_lists(void) {
     puts("\nNamed lines:\n");
     for (const AugmentName *name = augmentation_names; name->name; name++)
         printf("  %-8s %s\n           %s\n", name->name, *name->line ? name->line : "(nothing)", name->help);
-    return CF_OK;
 }
 
 static json_t *lists_json(void) {
@@ -78,7 +77,9 @@ static cf_status print_line(const char *line, bool as_json) {
 static cf_status run_augment(const Arguments *given, const void *parsed) {
     (void)parsed;
     if (given->positional_count) return print_line(given->positional[0], given->json);
-    return given->json ? print_json(lists_json()) : print_lists();
+    if (given->json) return print_json(lists_json());
+    print_lists();
+    return CF_OK;
 }
 
 const Command command_augment = {

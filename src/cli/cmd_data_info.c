@@ -110,10 +110,7 @@ static const Option options[] = {
     {"factors", NULL, OPTION_FLAG, .help = "generated data: only the factors and their ranges, without making images",
      OPTION_MEMBER(InfoArguments, factors)},
     OPTION_SPLIT("official, pooled or at:N", OPTION_MEMBER(InfoArguments, set.split)),
-    OPTION_SPLIT_SEED("which images go where", OPTION_MEMBER(InfoArguments, set.parts.seed)),
-    OPTION_UNSTRATIFIED(OPTION_MEMBER(InfoArguments, set.unstratified)),
-    OPTION_CLASSES(OPTION_MEMBER(InfoArguments, set.parts.classes)),
-    OPTION_LIMIT(AT_MOST_OF_A_CLASS, OPTION_MEMBER(InfoArguments, set.parts.train_limit)),
+    PART_OPTIONS(InfoArguments, set, "which images go where", AT_MOST_OF_A_CLASS),
     {"files", "FILE", OPTION_TEXT,
      .help =
          "pictures in folders: what was done with each file, as a page (.html) or a table (.csv), also where some cannot be "

@@ -2,11 +2,11 @@
 #include "cli/commands.h"
 
 #include "base/json_text.h"
-#include "cli/eval_ensemble.h"
+#include "base/text.h"
 #include "cli/shared_options.h"
 #include "cli/terminal.h"
 #include "eval/analysis.h"
-#include "study/figures/figures.h"
+#include "study/group/run_ensemble.h"
 
 #include <stdio.h>
 
@@ -17,42 +17,46 @@ typedef struct EvalArguments {
     int split, threads, precision;
 } EvalArguments;
 
+#define MEMBER(name) OPTION_MEMBER(EvalArguments, name)
+
 static const char *const run_precision_words[] = {"run", "int8", NULL};
 
 static const Option options[] = {
-    {"data", "SET", OPTION_TEXT, .help = "a set by name or path", .default_text = "the run's own",
-     OPTION_MEMBER(EvalArguments, data)},
-    OPTION_DATA_DIR(OPTION_MEMBER(EvalArguments, data_dir)),
+    {"data", "SET", OPTION_TEXT, .help = "a set by name or path", .default_text = "the run's own", MEMBER(data)},
+    OPTION_DATA_DIR(MEMBER(data_dir)),
     DATA_OPTIONS(EvalArguments, dials),
-    OPTION_PART("which images", OPTION_MEMBER(EvalArguments, split)),
+    OPTION_PART("which images", MEMBER(split)),
     {"tta", "LINE", OPTION_TEXT,
      .help =
          "test-time augmentation: the mean over fixed views of each image, such as \"flip | shift 1\" (cifra augment)",
-     OPTION_MEMBER(EvalArguments, tta)},
+     MEMBER(tta)},
     {"precision", NULL, OPTION_CHOICE, .choices = run_precision_words,
      .help = "as the run was trained, or in 8-bit integers with ranges from its training images", .usual = "run",
-     OPTION_MEMBER(EvalArguments, precision)},
+     MEMBER(precision)},
     FIGURE_OPTIONS(EvalArguments, figures, "formats of the figures in RUN/figures", "svg"),
     {"out", "DIR", OPTION_TEXT, .help = "of several runs: where predictions, ensemble.json and figures go",
-     .default_text = "GROUP/ensemble of a group; of runs nothing is written", OPTION_MEMBER(EvalArguments, out)},
-    OPTION_THREADS(CHANGES_SPEED, OPTION_MEMBER(EvalArguments, threads)),
+     .default_text = "GROUP/ensemble of a group; of runs nothing is written", MEMBER(out)},
+    OPTION_THREADS(CHANGES_SPEED, MEMBER(threads)),
 };
 
-static cf_status print_report(const Run *run, const Evaluation *e, const char *data, const char *part) {
+/* What follows the line's beginning, which says what was evaluated; `trained`: who it is that was trained on some images. */
+static cf_status print_evaluation(const Evaluation *e, const char *trained, FILE *out) {
     AUTO(analysis_free) Analysis analysis = {0};
-    print_printable("%s on %s, %s: %zu images", run->folder, data, part, e->count);
-    if (e->views) printf(", %d views of each", augmentation_views(e->views, NULL));
-    if (e->int8) printf(", in 8-bit integers");
-    if (e->overlap.trained) printf(", of which it was trained on %zu", e->overlap.trained);
-    printf("\n\n");
-    metrics_print_report(&e->metrics, stdout);
-    putchar('\n');
-    metrics_print_confusion(&e->metrics, stdout);
     FORWARD(analysis_new(e, &analysis));
-    putchar('\n');
-    analysis_print(&analysis, stdout);
+    fprintf(out, ": %zu images", e->count);
+    if (e->views) fprintf(out, ", %d views of each", augmentation_views(e->views, NULL));
+    if (e->int8) fprintf(out, ", in 8-bit integers");
+    if (e->overlap.trained) fprintf(out, ", of which %s was trained on %zu", trained, e->overlap.trained);
+    fputs("\n\n", out);
+    metrics_print_report(&e->metrics, out);
+    fputc('\n', out);
+    metrics_print_confusion(&e->metrics, out);
+    fputc('\n', out);
+    analysis_print(&analysis, out);
     return CF_OK;
 }
+
+/* ---- One run ---- */
 
 /* RUN/predictions-SET.csv. Those of the run's own test part are there since the training. */
 static cf_status write_predictions(const Run *run, const Evaluation *e, const char *data, const char *part,
@@ -64,12 +68,15 @@ static cf_status write_predictions(const Run *run, const Evaluation *e, const ch
 }
 
 /* The result is printed before files are written, so that a failure of these costs nothing; JSON names them. */
-static cf_status print_and_write(const Run *run, const Evaluation *e, const char *data, const char *part,
-                                 const FigureOptions *figures, bool as_json) {
+static cf_status finish_run(const Run *run, const Evaluation *e, const char *data, const char *part,
+                            const FigureOptions *figures, bool as_json) {
     AUTO(figure_list_free) FigureList list = {0};
     AUTO_FREE char *predictions = NULL;
     json_t *json;
-    if (!as_json) FORWARD(print_report(run, e, data, part));
+    if (!as_json) {
+        print_printable("%s on %s, %s", run->folder, data, part);
+        FORWARD(print_evaluation(e, "it", stdout));
+    }
     FORWARD(write_predictions(run, e, data, part, &predictions));
     FORWARD(figures_make(run, e, data, part, figures, &list));
     terminal_figures(&list);
@@ -79,19 +86,101 @@ static cf_status print_and_write(const Run *run, const Evaluation *e, const char
     return print_json_with_figures(json, &list);
 }
 
-static cf_status eval_run(const Arguments *given, const EvalArguments *a, const EnsembleArguments *e) {
+static cf_status eval_run(const Arguments *given, const EvalArguments *a, const char *part,
+                          const FigureOptions *figures, const Augmentation *views) {
     AUTO(evaluation_free) Evaluation evaluation = {0};
     AUTO(run_free_at) Run *run = NULL;
     AUTO_FREE char *data = NULL;
-    const char *part;
     FAIL_IF(a->out, CF_BAD_USE, "--out is for several runs; what is made of one goes into its own folder");
     FORWARD(run_open(given->positional[0], &run));
-    run->views = e->views;
+    run->views = views;
     run->int8 = a->precision != 0;
     FORWARD(data_chosen(a->data, run->config.data, &a->dials, &data));
-    FORWARD(run_evaluate(run, data, a->data_dir, e->part, a->threads, &evaluation, &part));
-    return print_and_write(run, &evaluation, data ? data : run->config.data, part, &e->figures, given->json);
+    FORWARD(run_evaluate(run, data, a->data_dir, part, a->threads, &evaluation, &part));
+    return finish_run(run, &evaluation, data ? data : run->config.data, part, figures, given->json);
 }
+
+/* ---- Several runs ---- */
+
+static cf_status choose_folder(const Arguments *given, const EvalArguments *a, unsigned formats, char **folder) {
+    AUTO_FREE char *config = NULL;
+    if (!a->out && given->positional_count == 1) return file_join(given->positional[0], "ensemble", folder);
+    FAIL_IF(!a->out && options_given(given, "figures") && formats, CF_BAD_USE,
+            "figures of several runs need a folder: name it with --out DIR");
+    if (!a->out) return CF_OK;
+    FORWARD(file_join(a->out, "config.json", &config));
+    FAIL_IF(file_exists(config) || folder_is_group(a->out), CF_BAD_USE,
+            "%s holds a run or a group; name another folder with --out", a->out);
+    return file_trim(a->out, folder);
+}
+
+static void print_against_best(const RunEnsemble *e, FILE *out) {
+    const Evaluation *all = &e->ensemble.evaluation;
+    char one[32], other[32];
+    double low, high;
+    const double p = sign_test_p(e->only_ensemble, e->only_best),
+                 difference = ((double)e->only_ensemble - (double)e->only_best) / (double)all->count;
+    paired_difference_interval(e->only_ensemble, e->only_best, all->count, &low, &high);
+    fprintf(out, "ensemble less the best of them (%s): %+.2f points, 95 %% interval %+.2f to %+.2f\n",
+            e->runs[e->best]->folder, 100 * difference, 100 * low, 100 * high);
+    fprintf(out, "right by the ensemble alone %s, by that run alone %s: p %s %.4f (McNemar's test, exact); %s\n",
+            text_thousands((long long)e->only_ensemble, one), text_thousands((long long)e->only_best, other),
+            p < 0.0001 ? "<" : "=", p < 0.0001 ? 0.0001 : p,
+            p >= 0.05 || (low <= 0 && high >= 0) ? "this is noise"
+            : difference > 0                     ? "the ensemble is better"
+                                                 : "that run is better");
+    fputs("It was chosen as the best on these very images, which flatters it.\n", out);
+}
+
+static void print_members(const RunEnsemble *e, FILE *out) {
+    const Ensemble *all = &e->ensemble;
+    fprintf(out, "\n%10s %10s  run\n", "accuracy", "loss");
+    for (size_t i = 0; i < e->count; i++)
+        fprintf(out, "%8.2f %% %10.4f  %s\n", 100 * all->members[i].accuracy, all->members[i].loss, e->runs[i]->folder);
+    fprintf(out, "%8.2f %% %10.4f  the ensemble of these %zu\n", 100 * all->evaluation.metrics.summary.accuracy,
+            all->evaluation.metrics.summary.loss, e->count);
+    print_against_best(e, out);
+}
+
+static cf_status print_ensemble(const RunEnsemble *e) {
+    AUTO(text_draft_abandon) TextDraft draft = {0};
+    FORWARD(text_draft(&draft));
+    fprintf(draft.stream, "mean of the probabilities of %zu networks on %s, %s", e->count, e->data, e->part);
+    FORWARD(print_evaluation(&e->ensemble.evaluation, "one", draft.stream));
+    print_members(e, draft.stream);
+    return print_draft(&draft);
+}
+
+/* The result is printed before files are written, so that a failure of these costs nothing; JSON names them. */
+static cf_status finish_ensemble(const RunEnsemble *e, const char *folder, const FigureOptions *figures, bool as_json) {
+    AUTO(figure_list_free) FigureList list = {0};
+    AUTO_FREE char *predictions = NULL;
+    json_t *json;
+    if (!as_json) FORWARD(print_ensemble(e));
+    if (folder) FORWARD(run_ensemble_write(e, folder, figures, &list, &predictions));
+    terminal_figures(&list);
+    if (!as_json) return CF_OK;
+    FORWARD(run_ensemble_json(e, &json));
+    if (predictions) json_object_set_new(json, "predictions", json_text(predictions));
+    return print_json_with_figures(json, &list);
+}
+
+static cf_status eval_ensemble(const Arguments *given, const EvalArguments *a, const char *part,
+                               const FigureOptions *figures, const Augmentation *views) {
+    AUTO(run_ensemble_free) RunEnsemble ensemble = {0};
+    AUTO_FREE char *folder = NULL, *data = NULL;
+    FAIL_IF(a->precision, CF_BAD_USE, "--precision int8 is for one run");
+    FORWARD(choose_folder(given, a, figures->formats, &folder));
+    if (folder) FORWARD(file_check_folder(folder)); /* before the work */
+    FORWARD(run_ensemble_open(given->positional, (size_t)given->positional_count, &ensemble));
+    for (size_t i = 0; i < ensemble.count; i++) ensemble.runs[i]->views = views;
+    FORWARD(data_chosen(a->data, ensemble.runs[0]->config.data, &a->dials, &data));
+    FORWARD(run_ensemble_evaluate(&ensemble, data, a->data_dir, part, a->threads));
+    FORWARD(finish_ensemble(&ensemble, folder, figures, given->json));
+    return folder && !a->out ? report_group_write(given->positional[0]) : CF_OK; /* it shows the ensemble's accuracy */
+}
+
+/* ---- The command ---- */
 
 static cf_status read_views(const char *line, Augmentation **views) {
     const char *word;
@@ -107,17 +196,12 @@ static cf_status read_views(const char *line, Augmentation **views) {
 static cf_status run_command(const Arguments *given, const void *parsed) {
     const EvalArguments *a = parsed;
     AUTO(augmentation_free_at) Augmentation *views = NULL;
-    EnsembleArguments e = {.data = a->data,
-                           .data_dir = a->data_dir,
-                           .part = options_given(given, "split") ? part_words[a->split] : NULL,
-                           .out = a->out,
-                           .dials = &a->dials,
-                           .threads = a->threads};
-    FAIL_IF(a->precision && is_ensemble(given), CF_BAD_USE, "--precision int8 is for one run");
-    FORWARD(figure_dials_read(&a->figures, &e.figures.formats));
+    const char *part = options_given(given, "split") ? part_words[a->split] : NULL;
+    const bool several = given->positional_count > 1 || folder_is_group(given->positional[0]);
+    FigureOptions figures = {0};
+    FORWARD(figure_dials_read(&a->figures, &figures.formats));
     if (a->tta) FORWARD(read_views(a->tta, &views));
-    e.views = views;
-    return is_ensemble(given) ? eval_ensemble(given, &e) : eval_run(given, a, &e);
+    return several ? eval_ensemble(given, a, part, &figures, views) : eval_run(given, a, part, &figures, views);
 }
 
 const Command command_eval = {

@@ -21,9 +21,7 @@ typedef struct ImbalanceArguments {
 #define MEMBER(name) OPTION_MEMBER(ImbalanceArguments, name)
 
 static const Option options[] = {
-    OPTION_DATA(MEMBER(set.data)),
-    OPTION_DATA_DIR(MEMBER(set.data_dir)),
-    DATA_OPTIONS(ImbalanceArguments, set.dials),
+    SET_OPTIONS(ImbalanceArguments, set),
     OPTION_CLASSES(MEMBER(set.parts.classes)),
     {"cases", "LIST", OPTION_TEXT,
      .help =
@@ -128,9 +126,7 @@ static cf_status run_lab(const Arguments *given, const ImbalanceArguments *a, co
     json_auto_t *results = NULL;
     FORWARD(figure_dials_read(&a->figures, &o.formats));
     terminal_catch_interrupt();
-    const cf_status status = lab_run(lab, shelf, &o, &results);
-    FAIL_IF(status == CF_INTERRUPTED, status, "stopped; everything is kept. The same command goes on where it stopped");
-    FORWARD(status);
+    FORWARD(resumable(lab_run(lab, shelf, &o, &results)));
     return given->json ? print_json(memory_take(&results)) : print_results(results, folder);
 }
 

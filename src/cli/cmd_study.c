@@ -120,9 +120,7 @@ static cf_status run_recipe(const Arguments *given, const StudyArguments *a, con
     AUTO(study_outcome_free) StudyOutcome outcome = {0};
     FORWARD(figure_dials_read(&a->figures, &o.formats));
     terminal_catch_interrupt();
-    const cf_status status = study_run(recipe, &o, &outcome);
-    FAIL_IF(status == CF_INTERRUPTED, status, "stopped; everything is kept. The same command goes on where it stopped");
-    FORWARD(status);
+    FORWARD(resumable(study_run(recipe, &o, &outcome)));
     return print_outcome(given, &outcome);
 }
 

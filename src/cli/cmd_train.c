@@ -2,7 +2,6 @@
 #include "cli/commands.h"
 
 #include "base/json_text.h"
-#include "cli/cmd_train.h"
 #include "cli/shared_options.h"
 #include "cli/terminal.h"
 #include "data/split.h"
@@ -12,7 +11,6 @@
 #include "study/run/tune_run.h"
 #include "train/adaptation/adaptation.h"
 #include "train/freezing.h"
-#include "train/train_options.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,9 +29,7 @@ typedef struct TrainArguments {
 #define MEMBER(name) OPTION_MEMBER(TrainArguments, name)
 
 static const Option options[] = {
-    OPTION_DATA(MEMBER(set.data)),
-    OPTION_DATA_DIR(MEMBER(set.data_dir)),
-    DATA_OPTIONS(TrainArguments, set.dials),
+    SET_OPTIONS(TrainArguments, set),
     OPTION_MODEL(A_MODEL, "paper", MEMBER(set.model)),
     {"from", "RUN|FILE", OPTION_TEXT,
      .help = "begin with the weights of another network wherever they fit; without --model with that network",
@@ -50,12 +46,9 @@ static const Option options[] = {
         MEMBER(set.split)),
     OPTION_VALIDATION("share of the images that validate (official, at: of the training images)",
                       MEMBER(set.parts.validation)),
-    OPTION_SPLIT_SEED("which images go where; apart from --seed, so that runs compare", MEMBER(set.parts.seed)),
-    OPTION_UNSTRATIFIED(MEMBER(set.unstratified)),
-    OPTION_CLASSES(MEMBER(set.parts.classes)),
-    OPTION_LIMIT(
-        "at most so many training images of a class, the same with all seeds (by --split-seed; cifra imbalance draws anew)",
-        MEMBER(set.parts.train_limit)),
+    PART_OPTIONS(
+        TrainArguments, set, "which images go where; apart from --seed, so that runs compare",
+        "at most so many training images of a class, the same with all seeds (by --split-seed; cifra imbalance draws anew)"),
     {"seeds", "N", OPTION_INTEGER, 1, MOST_GROUP_RUNS,
      .help = "a group of N runs with the seeds from --seed on, their mean and its interval", MEMBER(seeds)},
     {"splits", "N", OPTION_INTEGER, 2, MOST_GROUP_RUNS,

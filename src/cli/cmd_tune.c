@@ -1,17 +1,18 @@
 /* cifra tune: many runs, to find the best configuration. */
 #include "cli/commands.h"
 
+#include "base/json_text.h"
 #include "base/ranks.h"
 #include "cli/shared_options.h"
 #include "cli/terminal.h"
 #include "cli/tune_display.h"
-#include "cli/tune_output.h"
 #include "data/split.h"
+#include "study/figures/figures_tune.h"
+#include "study/report/report_tune.h"
 #include "study/run/run_ranks.h"
 #include "study/run/tune_run.h"
-#include "train/train_options.h"
-#include "tune/tune.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,9 +31,7 @@ static cf_train_options default_training(void) {
 }
 
 static const Option options[] = {
-    OPTION_DATA(MEMBER(set.data)),
-    OPTION_DATA_DIR(MEMBER(set.data_dir)),
-    DATA_OPTIONS(TuneArguments, set.dials),
+    SET_OPTIONS(TuneArguments, set),
     {"grid", "paper|FILE", OPTION_TEXT, .help = "the space: the study's 24 configurations, or a YAML file",
      .usual = "paper", MEMBER(grid)},
     {"sampler", NULL, OPTION_CHOICE, .choices = sampler_words,
@@ -41,16 +40,16 @@ static const Option options[] = {
     {"trials", "N", OPTION_INTEGER, 1, TUNE_MOST_POINTS, .help = "random, tpe: so many configurations", .usual = "24",
      MEMBER(tune.trials)},
     {"startup", "N", OPTION_INTEGER, 1, TUNE_MOST_POINTS, .help = "tpe: so many of them at random first", .usual = "8",
-     .with = "--sampler tpe", MEMBER(tune.startup)},
+     .with = {"--sampler tpe"}, MEMBER(tune.startup)},
     {"pruner", NULL, OPTION_CHOICE, .choices = pruner_words,
      .help = "asha: few epochs for most, all for the best (Li et al. 2020)", .usual = "none", MEMBER(tune.pruner)},
     {"eta", "N", OPTION_INTEGER, 2, 100, .help = "asha: one in N goes on, to N times the epochs", .usual = "3",
-     .with = "--pruner asha", MEMBER(tune.eta)},
+     .with = {"--pruner asha"}, MEMBER(tune.eta)},
     {"first-rung", "N", OPTION_INTEGER, 1, MOST_EPOCHS, .help = "asha: epochs that every configuration gets",
-     .usual = "1", .with = "--pruner asha", MEMBER(tune.first_rung)},
+     .usual = "1", .with = {"--pruner asha"}, MEMBER(tune.first_rung)},
     {"lookback", "N", OPTION_INTEGER, 1, 1000,
      .help = "tpe, asha: decide from all jobs but the last N-1, so that N may run at once; changes what is tried",
-     .usual = "4", .with = "--sampler tpe, --pruner asha", MEMBER(tune.lookback)},
+     .usual = "4", .with = {"--sampler tpe", "--pruner asha"}, MEMBER(tune.lookback)},
     {"seeds", "N", OPTION_INTEGER, 1, 1000,
      .help = "train the leading configurations with so many seeds in all, after the search", .usual = "1",
      MEMBER(tune.seeds)},
@@ -62,10 +61,7 @@ static const Option options[] = {
     OPTION_SPLIT("official, pooled (70/10/20), or at:N; the test part is never looked at", MEMBER(set.split)),
     OPTION_VALIDATION("share of the images that validate (official, at: of the training images)",
                       MEMBER(set.parts.validation)),
-    OPTION_SPLIT_SEED("which images go where", MEMBER(set.parts.seed)),
-    OPTION_UNSTRATIFIED(MEMBER(set.unstratified)),
-    OPTION_CLASSES(MEMBER(set.parts.classes)),
-    OPTION_LIMIT(AT_MOST_OF_A_CLASS, MEMBER(set.parts.train_limit)),
+    PART_OPTIONS(TuneArguments, set, "which images go where", AT_MOST_OF_A_CLASS),
     {"out", "DIR", OPTION_TEXT, .help = "the tune's folder; one that holds this tune is resumed",
      .default_text = "tune/SET-GRID", MEMBER(out)},
     FIGURE_OPTIONS(TuneArguments, figures, "formats of the figures in DIR/figures", "svg"),
@@ -179,6 +175,87 @@ static cf_status search(Session *s) {
     return tune_run(s->split, &s->tune);
 }
 
+enum { MOST_ROWS = 50 };
+
+/* ---- Results ---- */
+
+static json_t *number_or_null(double value) {
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static cf_status trial_json(const Space *space, const Trial *t, json_t **json) {
+    json_t *config;
+    FORWARD(space_point_json(space, &t->point, &config));
+    *json = json_pack("{s:i s:s s:o s:I s:i s:{s:o s:o} s:i s:i s:f s:s s:o}", "id", t->id, "state",
+                      trial_state_words[t->state], "config", config, "seed", (json_int_t)t->seed, "repeats", t->repeats,
+                      "validation", "loss", number_or_null(t->validation_loss), "accuracy",
+                      t->best_epoch ? json_real(t->validation_accuracy) : json_null(), "best_epoch", t->best_epoch,
+                      "epochs_run", t->epochs_run, "seconds", t->seconds, "weights_sha256", t->weights_sha256, "reason",
+                      json_text(t->reason));
+    FAIL_IF(!*json, CF_NO_MEMORY, "out of memory while making the JSON of trial %d", t->id);
+    return CF_OK;
+}
+
+static cf_status print_results_json(const Session *s, const TuneResults *r, const Comparison *comparison,
+                                    const FigureList *figures) {
+    const Configuration *best = results_best(r);
+    json_auto_t *trials = json_array(), *best_json = NULL, *comparison_made = NULL;
+    AUTO_FREE char *report = NULL;
+    for (size_t i = 0; i < r->list.count; i++) {
+        json_t *one;
+        FORWARD(trial_json(&r->space, &r->list.trials[i], &one));
+        json_array_append_new(trials, one);
+    }
+    if (best) FORWARD(trial_json(&r->space, best->trials[0], &best_json));
+    FORWARD(comparison_json(comparison, &comparison_made));
+    FORWARD(file_join(s->out, "report.html", &report));
+    return print_json_with_figures(json_pack("{s:o s:o s:o s:O s:O? s:O s:o}", "tune", json_text(s->out), "data",
+                                             json_text(s->data), "grid", json_text(r->space.name), "trials", trials,
+                                             "best", best_json, "comparison", comparison_made, "report",
+                                             json_text(report)),
+                                   figures);
+}
+
+static cf_status print_results(const Arguments *given, const Session *s, const TuneResults *r,
+                               const FigureList *figures) {
+    Comparison comparison;
+    FORWARD(results_compare(r, &comparison));
+    if (given->json) return print_results_json(s, r, &comparison, figures);
+    FORWARD(results_print(r, MOST_ROWS, stdout));
+    if (comparison.best) putchar('\n');
+    comparison_print(r, &comparison, stdout);
+    print_printable("\nreport: %s/report.html\n", s->out);
+    return CF_OK;
+}
+
+static cf_status write_files(const Session *s, const RunConfig *common, const TuneResults *r, unsigned formats,
+                             FigureList *figures) {
+    const FigureOptions drawn = {.formats = formats};
+    AUTO_FREE char *path = NULL;
+    FORWARD(file_join(s->out, "trials.csv", &path));
+    FORWARD(results_write(r, path));
+    FORWARD(tune_run_write(s->out, r, common, s->set));
+    FORWARD(figures_tune_make(s->out, r, &drawn, figures));
+    return report_tune_write(s->out);
+}
+
+/* The results are told whatever happens to the files: they are in the store. */
+static cf_status finish_search(const Arguments *given, const Session *s, const RunConfig *common, unsigned formats) {
+    AUTO(results_free) TuneResults results = {0};
+    AUTO(figure_list_free) FigureList figures = {0};
+    AUTO_FREE char *reason = NULL;
+    FORWARD(results_read(s->out, &results));
+    const cf_status written = write_files(s, common, &results, formats, &figures);
+    if (written) FORWARD(memory_copy_string(cf_error(), &reason));
+    FORWARD(print_results(given, s, &results, &figures));
+    FAIL_IF(written, written, "%s", reason);
+    FAIL_IF(!results_best(&results), CF_DIVERGED,
+            "no trial came to its end; see the reasons above, and try lower rates");
+    return CF_OK;
+}
+
+/* ---- The command ---- */
+
 /* What all trials have in common. */
 static RunConfig common_config(const Arguments *given, const TuneArguments *a, const Session *s) {
     return (RunConfig){.data = s->data,
@@ -205,10 +282,8 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     const RunConfig common = common_config(given, a, &s);
     FORWARD(describe_source(common, &s));
     if (!given->json && !given->quiet) print_opening(&s);
-    const cf_status status = search(&s);
-    FAIL_IF(status == CF_INTERRUPTED, status, "stopped; everything is kept. The same command goes on where it stopped");
-    FORWARD(status);
-    return tune_output(given, &(TuneOutput){s.out, s.data, formats, &common, s.set});
+    FORWARD(resumable(search(&s)));
+    return finish_search(given, &s, &common, formats);
 }
 
 const Command command_tune = {

@@ -1,4 +1,4 @@
-#include "cli/help.h"
+#include "cli/program.h"
 
 #include <string.h>
 
@@ -101,7 +101,6 @@ void help_print_command(const Program *program, const Command *command, FILE *ou
     fputs("\nOptions:\n", out);
     const Option *options = command_options(command, &count);
     print_options(out, options, count);
-    print_options(out, common_options, common_option_count);
 }
 
 void help_print_group(const Program *program, const char *group, FILE *out) {

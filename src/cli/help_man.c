@@ -4,7 +4,7 @@
  * escape, a dot or an apostrophe that begins a line as a request, and would turn a plain - ' ` ^ ~ into
  * typographic signs that cannot be pasted.
  */
-#include "cli/help.h"
+#include "cli/program.h"
 
 #include <string.h>
 
@@ -108,7 +108,7 @@ static void print_command(const Program *program, const Command *command, FILE *
     fputs("\n.PP\n", out);
     print_text(out, command->description);
     const Option *options = command_options(command, &count);
-    print_options(out, options, count);
+    print_options(out, options, count - COMMON_OPTIONS);
 }
 
 void help_print_man(const Program *program, FILE *out) {
@@ -124,7 +124,7 @@ void help_print_man(const Program *program, FILE *out) {
     fputs(".SH COMMANDS\n", out);
     for (const Command *const *command = program->commands; *command; command++) print_command(program, *command, out);
     fputs(".SH COMMON OPTIONS\nEvery command has these.\n", out);
-    print_options(out, common_options, common_option_count);
+    print_options(out, common_options, COMMON_OPTIONS);
     for (const HelpSection *section = program->sections; section && section->title; section++) {
         fputs(".SH ", out);
         print_capitals(out, section->title);

@@ -6,37 +6,8 @@
 #include <stddef.h>
 #include <unistd.h>
 
-static const Command *const commands[] = {&command_study,
-                                          &command_train,
-                                          &command_imbalance,
-                                          &command_lr,
-                                          &command_tune,
-                                          &command_eval,
-                                          &command_shift,
-                                          &command_predict,
-                                          &command_export,
-                                          &command_import,
-                                          &command_adapt,
-                                          &command_prune,
-                                          &command_umap,
-                                          &command_report,
-                                          &command_models,
-                                          &command_augment,
-                                          &command_data_list,
-                                          &command_data_info,
-                                          &command_data_fetch,
-                                          &command_data_make,
-                                          &command_data_show,
-                                          &command_runs_list,
-                                          &command_runs_show,
-                                          &command_runs_compare,
-                                          &command_bench_step,
-                                          &command_bench_ops,
-                                          &command_bench_ranks,
-                                          &command_bench_epoch,
-                                          &command_bench_mnist99,
-                                          &command_bench_cifar94,
-                                          NULL};
+#define COMMAND_POINTER(name) &command_##name,
+static const Command *const commands[] = {COMMANDS(COMMAND_POINTER) NULL};
 
 static const HelpSection sections[] = {
     {"Environment",

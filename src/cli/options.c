@@ -9,12 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
-const Option common_options[] = {
+const Option common_options[COMMON_OPTIONS] = {
     {.name = "json", .help = "print one JSON document instead of text", OPTION_MEMBER(Arguments, json)},
     {.name = "quiet", .help = "no progress and no notices", OPTION_MEMBER(Arguments, quiet)},
     {.name = "help", .help = "show this page", OPTION_MEMBER(Arguments, help)},
 };
-const size_t common_option_count = COUNT_OF(common_options);
 
 /* ---- Commands ----------------------------------------------------------------------------------------- */
 
@@ -90,6 +89,8 @@ const Option *command_options(const Command *command, size_t *count) {
                                            .row = row};
         }
     }
+    memcpy(options + *count, common_options, sizeof common_options);
+    *count += COMMON_OPTIONS;
     return options;
 }
 
@@ -220,13 +221,12 @@ static cf_status store_value(const Option *option, const char *text, void *optio
 
 typedef struct Parser {
     const Command *command;
-    const Option *own; /* [own_count], with the training's */
-    size_t own_count;
+    const Option *all; /* [count]: command_options */
+    size_t count;
     int argc, next;
     char **argv;
     void *options;
-    Arguments *arguments;
-    bool common_given[COUNT_OF(common_options)];
+    Arguments *arguments; /* the common ones are stored there */
 } Parser;
 
 static bool is_name(const char *known, const char *name, size_t length) {
@@ -239,19 +239,11 @@ static const Option *find_option(const Option *options, size_t count, const char
     return NULL;
 }
 
-static const Option *find_letter(const Parser *parser, char letter) {
-    for (size_t i = 0; i < parser->own_count; i++)
-        if (parser->own[i].letter == letter) return &parser->own[i];
-    return NULL;
-}
-
 static cf_status fail_unknown(const Parser *parser, const char *argument) {
-    const char *words[MAX_OPTIONS + COUNT_OF(common_options) + 1], *command = parser->command->name;
+    const char *words[MAX_OPTIONS + 1] = {NULL}, *command = parser->command->name;
     char typed[80];
-    size_t count = 0, dashes = strspn(argument, "-");
-    for (size_t i = 0; i < parser->own_count; i++) words[count++] = parser->own[i].name;
-    for (size_t i = 0; i < common_option_count; i++) words[count++] = common_options[i].name;
-    words[count] = NULL;
+    const size_t dashes = strspn(argument, "-");
+    for (size_t i = 0; i < parser->count; i++) words[i] = parser->all[i].name;
     snprintf(typed, sizeof typed, "%.*s", (int)strcspn(argument + dashes, "="), argument + dashes);
     const char *nearest = text_nearest(typed, words);
     return FAIL(CF_BAD_USE, "%.*s%s: no such option of cifra %s;%s%s%s see cifra %s --help", (int)dashes, argument,
@@ -259,13 +251,11 @@ static cf_status fail_unknown(const Parser *parser, const char *argument) {
 }
 
 /* `attached` is what stands in the same word, or NULL. */
-static cf_status take_value(Parser *parser, const Option *option, const char *attached, const char **value) {
+static cf_status find_value(Parser *parser, const Option *option, const char *attached, const char **value) {
     *value = attached;
-    if (option->kind == OPTION_FLAG) {
-        FAIL_IF(attached, CF_BAD_USE, "%s takes no value; found \"%s\"", title_of(option), attached);
-        return CF_OK;
-    }
-    if (attached) return CF_OK;
+    FAIL_IF(attached && option->kind == OPTION_FLAG, CF_BAD_USE, "%s takes no value; found \"%s\"", title_of(option),
+            attached);
+    if (attached || option->kind == OPTION_FLAG) return CF_OK;
     /* A word with two dashes is the next option, the value was forgotten; "--out=--odd" is there for those
      * who mean it. */
     FAIL_IF(parser->next >= parser->argc || strncmp(parser->argv[parser->next], "--", 2) == 0, CF_BAD_USE,
@@ -277,62 +267,34 @@ static cf_status take_value(Parser *parser, const Option *option, const char *at
 /* "--name", "--name=value": the option, or NULL, and the value in the same word, or NULL. */
 static const Option *match_name(const Parser *parser, const char *argument, const char **attached) {
     const char *name = argument + 2, *equals = strchr(argument, '=');
-    size_t length = equals ? (size_t)(equals - name) : strlen(name);
-    const Option *own = find_option(parser->own, parser->own_count, name, length);
     *attached = equals ? equals + 1 : NULL;
-    return own ? own : find_option(common_options, common_option_count, name, length);
+    return find_option(parser->all, parser->count, name, equals ? (size_t)(equals - name) : strlen(name));
 }
 
 /* "-n", "-n=5", "-n5". Only a number may follow at once, so that a long name with one dash stays a mistake. */
 static const Option *match_letter(const Parser *parser, const char *argument, const char **attached) {
-    const Option *option = find_letter(parser, argument[1]);
+    const Option *option = NULL;
     const char *rest = argument + 2;
+    for (size_t i = 0; i < parser->count && !option; i++)
+        if (parser->all[i].letter == argument[1]) option = &parser->all[i];
     *attached = *rest == '=' ? rest + 1 : *rest ? rest : NULL;
     if (!option || *rest == '\0' || *rest == '=') return option;
-    bool number = option->kind == OPTION_INTEGER || option->kind == OPTION_NUMBER;
+    const bool number = option->kind == OPTION_INTEGER || option->kind == OPTION_NUMBER;
     return number && strchr("0123456789", *rest) ? option : NULL;
 }
 
-static cf_status take_option(Parser *parser, const char *argument) {
+static cf_status parse_option(Parser *parser, const char *argument) {
     const char *attached, *value;
     const Option *option =
         argument[1] == '-' ? match_name(parser, argument, &attached) : match_letter(parser, argument, &attached);
     if (!option) return fail_unknown(parser, argument);
-    const bool is_common = option >= common_options && option < common_options + common_option_count;
-    const Option *own = is_common ? NULL : option;
-    bool *taken = own ? &parser->arguments->given[own - parser->own] : &parser->common_given[option - common_options];
-    FAIL_IF(*taken, CF_BAD_USE, "%s is given twice", title_of(option));
-    *taken = true;
-    FORWARD(take_value(parser, option, attached, &value));
-    return store_value(option, value, own ? parser->options : (void *)parser->arguments);
-}
-
-/* ---- What goes together ---- */
-
-/* Whether the option that `wanted` names, of the form "--sampler tpe" or "--densmap", has that word, or was given at all. */
-static bool is_so(const Parser *parser, const char *wanted, size_t length) {
-    const char *name = wanted + 2;
-    const size_t end = strcspn(name, " ,");
-    const Option *option = find_option(parser->own, parser->own_count, name, end);
-    if (!option) return false;
-    if (end + 2 >= length) return parser->arguments->given[option - parser->own];
-    int chosen;
-    memcpy(&chosen, (const char *)parser->options + option->offset, sizeof chosen);
-    return is_name(option->choices[chosen], name + end + 1, length - end - 3);
-}
-
-static cf_status check_together(const Parser *parser) {
-    for (size_t i = 0; i < parser->own_count; i++) {
-        const Option *option = &parser->own[i];
-        bool works = !option->with || !parser->arguments->given[i];
-        for (const char *wanted = option->with; !works && wanted;) {
-            const size_t length = strcspn(wanted, ",");
-            works = is_so(parser, wanted, length);
-            wanted = wanted[length] ? wanted + length + 2 : NULL;
-        }
-        FAIL_IF(!works, CF_BAD_USE, "%s goes with %s", title_of(option), option->with);
-    }
-    return CF_OK;
+    const size_t place = (size_t)(option - parser->all);
+    bool *given = &parser->arguments->given[place];
+    FAIL_IF(*given, CF_BAD_USE, "%s is given twice", title_of(option));
+    *given = true;
+    FORWARD(find_value(parser, option, attached, &value));
+    const bool common = place >= parser->count - COMMON_OPTIONS;
+    return store_value(option, value, common ? (void *)parser->arguments : parser->options);
 }
 
 static bool asks_for_help(int argc, char **argv) {
@@ -341,9 +303,46 @@ static bool asks_for_help(int argc, char **argv) {
     return false;
 }
 
+/* What the rows say that their members begin with. */
+static cf_status store_defaults(const Parser *parser) {
+    const Command *command = parser->command;
+    if (command->set_defaults) command->set_defaults(parser->options);
+    for (size_t i = 0; i < command->option_count; i++) {
+        const Option *option = &command->options[i];
+        char *member = (char *)parser->options + option->offset;
+        if (option->training) *(cf_train_options *)(void *)member = option->training();
+        if (option->usual) FORWARD(store_value(option, option->usual, parser->options));
+        if (option->unset) store_integer(option, option->unset, member);
+    }
+    return CF_OK;
+}
+
+/* ---- What goes together ---- */
+
+/* Whether the option of "--densmap" was given, or that of "--sampler tpe" has this word. */
+static bool is_so(const Parser *parser, const char *wanted) {
+    const char *name = wanted + 2, *word = strchr(wanted, ' ');
+    const Option *option = find_option(parser->all, parser->count, name, word ? (size_t)(word - name) : strlen(name));
+    int chosen;
+    if (!option || !word) return option && parser->arguments->given[option - parser->all];
+    memcpy(&chosen, (const char *)parser->options + option->offset, sizeof chosen);
+    return strcmp(option->choices[chosen], word + 1) == 0;
+}
+
+static cf_status check_together(const Parser *parser) {
+    for (size_t i = 0; i < parser->count; i++) {
+        const Option *option = &parser->all[i];
+        bool works = !option->with[0] || !parser->arguments->given[i];
+        char list[128];
+        for (int w = 0; option->with[w] && !works; w++) works = is_so(parser, option->with[w]);
+        text_list(option->with, list, sizeof list);
+        FAIL_IF(!works, CF_BAD_USE, "%s goes with %s", title_of(option), list);
+    }
+    return CF_OK;
+}
+
 static cf_status check_positional(const Command *command, const Arguments *arguments) {
-    int count = arguments->positional_count;
-    const int least = command->positional.least, most = command->positional.most;
+    const int count = arguments->positional_count, least = command->positional.least, most = command->positional.most;
     FAIL_IF(most != ANY_NUMBER && count > most, CF_BAD_USE, "\"%s\" was not expected; usage: cifra %s %s",
             arguments->positional[most], command->name, command->usage);
     FAIL_IF(count < least, CF_BAD_USE, "%s missing; usage: cifra %s %s",
@@ -354,41 +353,23 @@ static cf_status check_positional(const Command *command, const Arguments *argum
     return CF_OK;
 }
 
-/* What the rows say that their members begin with. */
-static cf_status store_defaults(const Command *command, const Parser *parser) {
-    if (command->set_defaults) command->set_defaults(parser->options);
-    for (size_t i = 0; i < command->option_count; i++) {
-        const Option *option = &command->options[i];
-        char *member = (char *)parser->options + option->offset;
-        if (option->training) {
-            const cf_train_options defaults = option->training();
-            memcpy(member, &defaults, sizeof defaults);
-        } else if (option->usual) {
-            FORWARD(store_value(option, option->usual, parser->options));
-        } else if (option->unset) {
-            store_integer(option, option->unset, member);
-        }
-    }
-    return CF_OK;
-}
-
 cf_status options_parse(const Command *command, int argc, char **argv, void *options, Arguments *arguments) {
     Parser parser = {.command = command, .argc = argc, .argv = argv, .options = options, .arguments = arguments};
     bool only_positional = false;
     *arguments = (Arguments){.command = command, .positional = (const char **)(void *)argv};
-    parser.own = command_options(command, &parser.own_count);
-    FAIL_IF(parser.own_count > MAX_OPTIONS, CF_INTERNAL, "cifra %s has too many options", command->name);
+    parser.all = command_options(command, &parser.count);
+    FAIL_IF(parser.count > MAX_OPTIONS, CF_INTERNAL, "cifra %s has too many options", command->name);
     if (asks_for_help(argc, argv)) {
         arguments->help = true;
         return CF_OK;
     }
-    FORWARD(store_defaults(command, &parser));
+    FORWARD(store_defaults(&parser));
     while (parser.next < argc) {
         char *argument = argv[parser.next++];
         if (!only_positional && strcmp(argument, "--") == 0)
             only_positional = true;
         else if (!only_positional && argument[0] == '-' && argument[1] != '\0')
-            FORWARD(take_option(&parser, argument));
+            FORWARD(parse_option(&parser, argument));
         else
             argv[arguments->positional_count++] = argument;
     }
@@ -398,7 +379,7 @@ cf_status options_parse(const Command *command, int argc, char **argv, void *opt
 
 bool options_given(const Arguments *arguments, const char *name) {
     size_t count;
-    const Option *own = command_options(arguments->command, &count),
-                 *option = find_option(own, count, name, strlen(name));
-    return option && (arguments->given[option - own]);
+    const Option *all = command_options(arguments->command, &count),
+                 *option = find_option(all, count, name, strlen(name));
+    return option && arguments->given[option - all];
 }

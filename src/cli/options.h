@@ -29,9 +29,9 @@ typedef struct Option {
     const char *usual; /* the default, as it would be typed: what the member begins with, and help shows; NULL: none */
     const char *default_text; /* what help shows in place of `usual`, in words; NULL: nothing */
     int unset;                /* what a number begins with that has no usual value and may be 0 */
-    /* What it works with, and is refused without: "--densmap", or words of it between commas: "--sampler random, --sampler tpe". */
-    const char *with;
-    char letter;         /* 'n' for -n; 0: none */
+    const char
+        *with[3]; /* is refused without one of these: "--densmap" given, "--sampler tpe" chosen; none: works alone */
+    char letter;  /* 'n' for -n; 0: none */
     const char *also;    /* another name, as a library's users know it; NULL: none */
     size_t offset, size; /* the member of the command's own struct: OPTION_MEMBER(Struct, member) */
     /* Here stand all options of train/train_options.h, of a cf_train_options that begins with these defaults; the member is all that
@@ -75,8 +75,8 @@ struct Command {
 enum { MAX_OPTIONS = COUNT_OF(((Arguments *)0)->given), ANY_NUMBER = -1 };
 
 /* The options that every command has: --json, --quiet, --help. Their members are in Arguments. */
-extern const Option common_options[];
-extern const size_t common_option_count;
+enum { COMMON_OPTIONS = 3 };
+extern const Option common_options[COMMON_OPTIONS];
 
 /* Finds the command that argv[0] (and argv[1]) name, and in *words how many of them that took. A first word
  * that only opens two-word names gives *command NULL and *words 1: a group, whose help is due. `commands`
@@ -85,7 +85,8 @@ cf_status command_find(const Command *const *commands, int argc, char **argv, co
 /* "data list" is of group "data". */
 bool command_is_in_group(const Command *command, const char *group);
 
-/* The options of a command, those of the training in their place. Of this thread, until the next call for another command. */
+/* The options of a command, those of the training in their place, and the common ones at the end. Of this thread, until the next call
+ * for another command. */
 const Option *command_options(const Command *command, size_t *count);
 
 /* Lays the defaults and what follows the command's name into the command's struct, which begins zeroed, and into `arguments`. Moves

@@ -4,7 +4,6 @@
 #include "cli/rank_watch.h"
 #include "cli/terminal.h"
 
-#include "base/memory.h"
 #include "base/ranks.h"
 #include "study/live/live_server.h"
 #include "study/run/run_ranks.h"

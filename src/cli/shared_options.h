@@ -48,13 +48,18 @@ extern const char *const part_words[];
     { "validation", "X", OPTION_NUMBER, 0.001, 0.9, .help = (what), .usual = "0.1", __VA_ARGS__ }
 #define OPTION_SPLIT_SEED(what, ...)                                                                                   \
     { "split-seed", "S", OPTION_INTEGER, 0, LARGEST_SEED, .help = (what), .usual = "1", __VA_ARGS__ }
-#define OPTION_UNSTRATIFIED(...)                                                                                       \
-    { "unstratified", NULL, OPTION_FLAG, .help = "do not keep the classes' shares equal over the parts", __VA_ARGS__ }
 #define OPTION_CLASSES(...)                                                                                            \
     { "classes", "A,B", OPTION_TEXT, .help = "only these classes, by name", __VA_ARGS__ }
 #define OPTION_LIMIT(what, ...)                                                                                        \
     { "limit", "A:N,B:M", OPTION_TEXT, .help = (what), __VA_ARGS__ }
 #define AT_MOST_OF_A_CLASS "at most so many training images of a class"
+/* Those behind --split; `set`: a ConfigArguments. */
+#define PART_OPTIONS(type, set, what_seed, what_limit)                                                                 \
+    OPTION_SPLIT_SEED(what_seed, OPTION_MEMBER(type, set.parts.seed)),                                                 \
+        {"unstratified", NULL, OPTION_FLAG, .help = "do not keep the classes' shares equal over the parts",            \
+         OPTION_MEMBER(type, set.unstratified)},                                                                       \
+        OPTION_CLASSES(OPTION_MEMBER(type, set.parts.classes)),                                                        \
+        OPTION_LIMIT(what_limit, OPTION_MEMBER(type, set.parts.train_limit))
 
 /* ---- The dials of generated data, and how images are read ----
  *
@@ -110,6 +115,11 @@ typedef struct DataDials {
 #define DATA_OPTIONS(type, dials)                                                                                      \
     DATA_OPTION_SHIFT(type, dials), DATA_OPTION_COUNT(type, dials), DATA_OPTION_SEED(type, dials, "data-seed"),        \
         DATA_OPTION_READING(type, dials)
+
+/* The set with its dials; `set`: a ConfigArguments. */
+#define SET_OPTIONS(type, set)                                                                                         \
+    OPTION_DATA(OPTION_MEMBER(type, set.data)), OPTION_DATA_DIR(OPTION_MEMBER(type, set.data_dir)),                    \
+        DATA_OPTIONS(type, set.dials)
 
 /* The set's text with the dials laid on, in a new string; without any, the text as it is. Dials on a set that is not
  * generated are an error. */

@@ -57,6 +57,11 @@ bool terminal_interrupted(void) {
     return interrupted;
 }
 
+cf_status resumable(cf_status status) {
+    FAIL_IF(status == CF_INTERRUPTED, status, "stopped; everything is kept. The same command goes on where it stopped");
+    return status;
+}
+
 void terminal_time_left(double seconds, char text[32]) {
     long s = (long)(seconds + 0.5);
     if (s >= 3600)

@@ -16,6 +16,8 @@ void terminal_set_quiet(bool quiet);
 bool terminal_progress(const cf_progress *progress, void *context);
 void terminal_catch_interrupt(void);
 bool terminal_interrupted(void);
+/* `status`, with the message of an interrupted work that the same command goes on with. */
+cf_status resumable(cf_status status);
 /* On a terminal what is renewed in place, at most ten times a second: a line, or several with \n between them, each cut to the
  * terminal's width. Nothing when quiet, nor where $TERM is "dumb", empty or unset. */
 void terminal_live(const char *text);

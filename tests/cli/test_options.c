@@ -75,7 +75,7 @@ static const Option train_table[] = {
      .kind = OPTION_INTEGER,
      .help = "adam, adamw: steps",
      .unset = -1,
-     .with = "--optimizer adam, --optimizer adamw",
+     .with = {"--optimizer adam", "--optimizer adamw"},
      OPTION_MEMBER(TrainOptions, warmup)},
     {.name = "beta",
      .argument = "N",
@@ -83,7 +83,7 @@ static const Option train_table[] = {
      .help = "with --warmup",
      .usual = "3",
      .default_text = "three",
-     .with = "--warmup",
+     .with = {"--warmup"},
      OPTION_MEMBER(TrainOptions, beta)},
     {.name = "resume",
      .letter = 'r',
@@ -311,7 +311,7 @@ static void test_what_goes_with_what(void **state) {
     assert_ok(parse("m --beta 4 --optimizer adamw --warmup 5", &options, &arguments));
     assert_int_equal(options.beta, 4);
     const char *const cases[][2] = {
-        {"m --warmup 1", "--warmup goes with --optimizer adam, --optimizer adamw"},
+        {"m --warmup 1", "--warmup goes with --optimizer adam or --optimizer adamw"},
         {"m --warmup 1 --optimizer sgd", "--warmup goes with --optimizer adam"},
         {"m --beta 3", "--beta goes with --warmup"},
         {"m --beta 3 --optimizer adam", "--beta goes with --warmup"},

@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "cli/commands.h"
-#include "cli/help.h"
+#include "cli/program.h"
 #include "data/split.h"
 #include "nn/transfer.h"
 #include "train/train_options.h"
