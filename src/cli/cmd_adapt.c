@@ -22,13 +22,15 @@ static const char *const method_words[] = {"adabn", "coral", "dann", "mean-teach
 static const Option options[] = {
     {"to", "SET", OPTION_TEXT, .help = "the target: a set by name or path", MEMBER(to)},
     {"method", NULL, OPTION_CHOICE, .choices = method_words, .help = "how", .usual = "mean-teacher", MEMBER(method)},
-    OPTION_SPLIT("of the target: official, pooled or at:N; what is not its test part is learnt from, without labels",
-                 MEMBER(split)),
-    OPTION_DATA_DIR(MEMBER(data_dir)),
+    {.rows = &shared_rows.split,
+     .help = "of the target: official, pooled or at:N; what is not its test part is learnt from, without labels",
+     MEMBER(split)},
+    {.rows = &shared_rows.data_dir, MEMBER(data_dir)},
     {.training = cf_train_defaults, MEMBER(train)},
-    OPTION_THREADS(CHANGES_SPEED, MEMBER(train.threads)),
+    {.rows = &shared_rows.threads, MEMBER(train.threads)},
     {"out", "RUN2", OPTION_TEXT, .help = "the folder of the adapted run", .default_text = "RUN-METHOD", MEMBER(out)},
-    FIGURE_OPTIONS(AdaptArguments, figures, "formats of the figures in RUN2/figures", "svg"),
+    {ROWS(figure_options), .help = "formats of the figures in RUN2/figures: svg, png, pdf between commas, or none",
+     MEMBER(figures)},
 };
 
 /* Where the layer begins that gives the classes: behind the last | of the line that stands in no group. */

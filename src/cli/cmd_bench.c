@@ -1,6 +1,7 @@
 /* cifra bench step, ops and epoch: how fast, against what this machine can do. */
 #include "cli/commands.h"
 
+#include "base/limits.h"
 #include "bench/bench.h"
 #include "bench/epoch.h"
 #include "cli/shared_options.h"
@@ -18,11 +19,14 @@ typedef struct BenchArguments {
 } BenchArguments;
 
 #define MEMBER(name) OPTION_MEMBER(BenchArguments, name)
-#define OPTION_NETWORK                                                                                                 \
-    { "model", "NAME|LINE", OPTION_TEXT, .help = "the network", .usual = "paper", MEMBER(model) }
-#define OPTION_BATCH                                                                                                   \
-    { "batch", "N", OPTION_INTEGER, 1, MOST_BATCH, .help = "images per step", .usual = "128", MEMBER(batch) }
-#define OPTION_ONLY OPTION_PRECISION("only this one", "both, where the processor has both", MEMBER(precision))
+
+/* The steps that are measured. */
+static const Option shape_options[] = {
+    {.rows = &shared_rows.network, MEMBER(model)},
+    {"batch", "N", OPTION_INTEGER, 1, MOST_BATCH, .help = "images per step", .usual = "128", MEMBER(batch)},
+    {.rows = &shared_rows.threads, .help = "0: all processors", MEMBER(threads)},
+    {.rows = &shared_rows.precision, MEMBER(precision)},
+};
 
 /* The one that was asked for, or each that the processor has. */
 static bool precision_is_wanted(const Arguments *given, const BenchArguments *a, int precision) {
@@ -43,10 +47,7 @@ static cf_status print_machine_json(const Machine *m, const char *key, json_t *m
 /* ---- bench step ---- */
 
 static const Option step_options[] = {
-    OPTION_NETWORK,
-    OPTION_BATCH,
-    OPTION_THREADS("0: all processors", MEMBER(threads)),
-    OPTION_ONLY,
+    {ROWS(shape_options)},
     {"seconds", "X", OPTION_NUMBER, 0.01, 600, .help = "time for each figure", .usual = "1.5", MEMBER(seconds)},
 };
 
@@ -104,10 +105,7 @@ const Command command_bench_step = {
 /* ---- bench epoch ---- */
 
 static const Option epoch_options[] = {
-    OPTION_NETWORK,
-    OPTION_BATCH,
-    OPTION_THREADS("0: all processors", MEMBER(threads)),
-    OPTION_ONLY,
+    {ROWS(shape_options)},
     {"images", "N", OPTION_INTEGER, 1000, 1000000, .help = "images of the epoch, a tenth of which validate",
      .usual = "20000", MEMBER(images)},
     {"augment", "LINE", OPTION_TEXT, .help = "also epochs with this augmentation, in turn with those without",
@@ -170,8 +168,8 @@ const Command command_bench_epoch = {
 static const Option ops_options[] = {
     {"case", "TEXT", OPTION_TEXT, .help = "only this problem, in the pass that it ends with or in all of them",
      .default_text = "a table of problems", MEMBER(text)},
-    OPTION_THREADS("each with its own arrays; 0: all processors", MEMBER(threads)),
-    OPTION_ONLY,
+    {.rows = &shared_rows.threads, .help = "each with its own arrays; 0: all processors", MEMBER(threads)},
+    {.rows = &shared_rows.precision, MEMBER(precision)},
     {"seconds", "X", OPTION_NUMBER, 0.001, 600, .help = "time for each figure", .usual = "0.15", MEMBER(seconds)},
     {"lines", NULL, OPTION_FLAG, .help = "under each case, the line that repeats it", MEMBER(lines)},
 };

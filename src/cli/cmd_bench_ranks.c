@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 
 #include "base/ranks.h"
+#include "base/slices.h"
 #include "bench/bench.h"
 #include "cli/shared_options.h"
 #include "cli/terminal.h"
@@ -17,11 +18,13 @@ typedef struct RanksArguments {
 #define MEMBER(name) OPTION_MEMBER(RanksArguments, name)
 
 static const Option options[] = {
-    {"model", "NAME|LINE", OPTION_TEXT, .help = "the network", .usual = "paper", MEMBER(model)},
+    {.rows = &shared_rows.network, MEMBER(model)},
     {"batch", "N", OPTION_INTEGER, 64, MOST_BATCH, .help = "images per step, of all ranks together", .usual = "512",
      MEMBER(batch)},
-    OPTION_THREADS("of each rank; 0: all processors, shared among the ranks of a machine", MEMBER(threads)),
-    OPTION_PRECISION("of activations", "f32", MEMBER(precision)),
+    {.rows = &shared_rows.threads,
+     .help = "of each rank; 0: all processors, shared among the ranks of a machine",
+     MEMBER(threads)},
+    {.rows = &shared_rows.precision, .help = "of activations", .default_text = "f32", MEMBER(precision)},
     {"steps", "N", OPTION_INTEGER, 5, 10000, .help = "for each figure, three times", .usual = "60", MEMBER(steps)},
 };
 

@@ -17,24 +17,25 @@ typedef struct FetchArguments {
     bool verify, by_hand;
 } FetchArguments;
 
+#define MEMBER(name) OPTION_MEMBER(FetchArguments, name)
+
 static const Option options[] = {
     {"data-dir", "DIR", OPTION_TEXT, .help = "the folder to fetch into, a sub-folder for each set",
-     .default_text = "$CIFRA_DATA, else ~/.cache/cifra", OPTION_MEMBER(FetchArguments, data_dir)},
+     .default_text = "$CIFRA_DATA, else ~/.cache/cifra", MEMBER(data_dir)},
     {"mirror", "URL", OPTION_TEXT,
-     .help = "ask URL/FILE first; \"{set}\" in it stands for the set's name: http://files.lab/{set}/",
-     OPTION_MEMBER(FetchArguments, mirror)},
+     .help = "ask URL/FILE first; \"{set}\" in it stands for the set's name: http://files.lab/{set}/", MEMBER(mirror)},
     {"mirrors", "FILE", OPTION_TEXT, .help = "more mirrors, and sets of your own, in YAML (see above)",
-     OPTION_MEMBER(FetchArguments, mirrors)},
-    {"verify", NULL, OPTION_FLAG, .help = "read again what was verified before", OPTION_MEMBER(FetchArguments, verify)},
+     MEMBER(mirrors)},
+    {"verify", NULL, OPTION_FLAG, .help = "read again what was verified before", MEMBER(verify)},
     {"stall", "SECONDS", OPTION_INTEGER, 1, 86400,
      .help =
          "give up a transfer that is below 1000 bytes a second for so long, and a connection that takes so long (15 at most)",
-     .usual = "30", OPTION_MEMBER(FetchArguments, stall)},
+     .usual = "30", MEMBER(stall)},
     {"tries", "N", OPTION_INTEGER, 1, 1000,
      .help = "how often a mirror is asked whose transfers break off; one that brought a megabyte is not counted",
-     .usual = "3", OPTION_MEMBER(FetchArguments, tries)},
+     .usual = "3", MEMBER(tries)},
     {"by-hand", NULL, OPTION_FLAG, .help = "fetch nothing; tell addresses, sizes, checksums and the folder",
-     OPTION_MEMBER(FetchArguments, by_hand)},
+     MEMBER(by_hand)},
 };
 
 /* ---- Progress ---- */

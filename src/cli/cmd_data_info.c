@@ -104,18 +104,21 @@ typedef struct InfoArguments {
     bool factors;
 } InfoArguments;
 
+#define MEMBER(name) OPTION_MEMBER(InfoArguments, name)
+
 static const Option options[] = {
-    OPTION_DATA_DIR(OPTION_MEMBER(InfoArguments, set.data_dir)),
-    DATA_OPTIONS(InfoArguments, set.dials),
+    {.rows = &shared_rows.data_dir, MEMBER(set.data_dir)},
+    {ROWS(dial_options), MEMBER(set.dials)},
     {"factors", NULL, OPTION_FLAG, .help = "generated data: only the factors and their ranges, without making images",
-     OPTION_MEMBER(InfoArguments, factors)},
-    OPTION_SPLIT("official, pooled or at:N", OPTION_MEMBER(InfoArguments, set.split)),
-    PART_OPTIONS(InfoArguments, set, "which images go where", AT_MOST_OF_A_CLASS),
+     MEMBER(factors)},
+    {.rows = &shared_rows.split, .help = "official, pooled or at:N", MEMBER(set.split)},
+    {ROWS(part_options), MEMBER(set)},
+    {.rows = &shared_rows.limit, MEMBER(set.parts.train_limit)},
     {"files", "FILE", OPTION_TEXT,
      .help =
          "pictures in folders: what was done with each file, as a page (.html) or a table (.csv), also where some cannot be "
          "read",
-     OPTION_MEMBER(InfoArguments, files)},
+     MEMBER(files)},
 };
 
 static const cf_part parts[] = {CF_TRAIN, CF_VALIDATION, CF_TEST};

@@ -24,19 +24,20 @@ typedef struct MakeArguments {
 enum { FORMAT_IDX, FORMAT_MAT, MOST_FILES = 2 * SET_PARTS + 1 };
 static const char *const format_words[] = {"idx", "mat", NULL};
 
+#define MEMBER(name) OPTION_MEMBER(MakeArguments, name)
+
 static const Option options[] = {
-    {"out", "DIR", OPTION_TEXT, .help = "the folder to write, which must not hold a set yet",
-     OPTION_MEMBER(MakeArguments, out)},
+    {"out", "DIR", OPTION_TEXT, .help = "the folder to write, which must not hold a set yet", MEMBER(out)},
     {"format", NULL, OPTION_CHOICE, .choices = format_words, .help = "MNIST's IDX files, or SVHN's .mat files",
-     .default_text = "mat for RGB images of at most 10 classes, else idx", OPTION_MEMBER(MakeArguments, format)},
-    DATA_OPTION_COUNT(MakeArguments, dials),
+     .default_text = "mat for RGB images of at most 10 classes, else idx", MEMBER(format)},
+    {.rows = &shared_rows.count, MEMBER(dials.count)},
     {"test", "M", OPTION_INTEGER, 0, UINT32_MAX, .help = "generated data: so many test images",
-     .default_text = "in the real set's ratio to the training images", .unset = -1, OPTION_MEMBER(MakeArguments, test)},
-    DATA_OPTION_SEED(MakeArguments, dials, "seed"),
-    DATA_OPTION_SHIFT(MakeArguments, dials),
-    DATA_OPTION_READING(MakeArguments, dials),
-    {"plain", NULL, OPTION_FLAG, .help = "IDX files without gzip", OPTION_MEMBER(MakeArguments, plain)},
-    OPTION_DATA_DIR(OPTION_MEMBER(MakeArguments, data_dir)),
+     .default_text = "in the real set's ratio to the training images", .unset = -1, MEMBER(test)},
+    {"seed", .rows = &shared_rows.data_seed, MEMBER(dials.seed)},
+    {.rows = &shared_rows.shift, MEMBER(dials.shift)},
+    {ROWS(reading_options), MEMBER(dials)},
+    {"plain", NULL, OPTION_FLAG, .help = "IDX files without gzip", MEMBER(plain)},
+    {.rows = &shared_rows.data_dir, MEMBER(data_dir)},
 };
 
 /* ---- The files ---- */

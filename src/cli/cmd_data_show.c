@@ -19,7 +19,8 @@
 typedef struct ShowArguments {
     const char *out, *beside, *data_dir, *augment;
     DataDials dials;
-    int per_class, variants, theme, dpi;
+    int per_class, variants;
+    FigureDials figures; /* but for the list */
     int64_t seed;
 } ShowArguments;
 
@@ -38,9 +39,9 @@ static const Option options[] = {
      .default_text = "mnist for hand, svhn for street, where they are found", MEMBER(beside)},
     {"seed", "S", OPTION_INTEGER, 0, LARGEST_SEED,
      .help = "which images of the training part are shown, and which variants", .usual = "1", MEMBER(seed)},
-    DATA_OPTIONS(ShowArguments, dials),
-    FIGURE_OPTION_LOOK(ShowArguments, theme, dpi),
-    OPTION_DATA_DIR(MEMBER(data_dir)),
+    {ROWS(dial_options), MEMBER(dials)},
+    {ROWS(figure_look_options), MEMBER(figures)},
+    {.rows = &shared_rows.data_dir, MEMBER(data_dir)},
 };
 
 /* ---- Which images ---- */
@@ -159,7 +160,7 @@ static cf_status draw_samples(const ShownSet *samples, int count, const ShowArgu
                             .row_labels = (const char *const *)rows->class_names,
                             .group_count = count,
                             .groups = groups};
-    return image_grid_draw(&grid, themes[a->theme], a->dpi, a->out);
+    return image_grid_draw(&grid, themes[a->figures.theme], a->figures.dpi, a->out);
 }
 
 static json_t *sample_json(const ShownSet *sample, const cf_set *rows, const ShowArguments *a) {
@@ -231,7 +232,7 @@ static cf_status draw_variants(const ShownSet *sample, const ShowArguments *a) {
                             .row_labels = rows.labels,
                             .group_count = 2,
                             .groups = sheet.groups};
-    return image_grid_draw(&grid, themes[a->theme], a->dpi, a->out);
+    return image_grid_draw(&grid, themes[a->figures.theme], a->figures.dpi, a->out);
 }
 
 static cf_status check_variants(const ShowArguments *a) {

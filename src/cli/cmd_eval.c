@@ -22,10 +22,10 @@ typedef struct EvalArguments {
 static const char *const run_precision_words[] = {"run", "int8", NULL};
 
 static const Option options[] = {
-    {"data", "SET", OPTION_TEXT, .help = "a set by name or path", .default_text = "the run's own", MEMBER(data)},
-    OPTION_DATA_DIR(MEMBER(data_dir)),
-    DATA_OPTIONS(EvalArguments, dials),
-    OPTION_PART("which images", MEMBER(split)),
+    {.rows = &shared_rows.data, .help = "a set by name or path", .default_text = "the run's own", MEMBER(data)},
+    {.rows = &shared_rows.data_dir, MEMBER(data_dir)},
+    {ROWS(dial_options), MEMBER(dials)},
+    {.rows = &shared_rows.part, MEMBER(split)},
     {"tta", "LINE", OPTION_TEXT,
      .help =
          "test-time augmentation: the mean over fixed views of each image, such as \"flip | shift 1\" (cifra augment)",
@@ -33,10 +33,11 @@ static const Option options[] = {
     {"precision", NULL, OPTION_CHOICE, .choices = run_precision_words,
      .help = "as the run was trained, or in 8-bit integers with ranges from its training images", .usual = "run",
      MEMBER(precision)},
-    FIGURE_OPTIONS(EvalArguments, figures, "formats of the figures in RUN/figures", "svg"),
+    {ROWS(figure_options), .help = "formats of the figures in RUN/figures: svg, png, pdf between commas, or none",
+     MEMBER(figures)},
     {"out", "DIR", OPTION_TEXT, .help = "of several runs: where predictions, ensemble.json and figures go",
      .default_text = "GROUP/ensemble of a group; of runs nothing is written", MEMBER(out)},
-    OPTION_THREADS(CHANGES_SPEED, MEMBER(threads)),
+    {.rows = &shared_rows.threads, MEMBER(threads)},
 };
 
 /* What follows the line's beginning, which says what was evaluated; `trained`: who it is that was trained on some images. */

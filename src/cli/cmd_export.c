@@ -102,12 +102,12 @@ typedef struct ExportArguments {
 static const ExportFormat formats[] = {EXPORT_FORMATS(TABLE_ROW) EXPORT_FOLDERS(FOLDER_ROW)};
 static const char *const format_words[] = {EXPORT_FORMATS(WORD) EXPORT_FOLDERS(WORD) NULL};
 
+#define MEMBER(name) OPTION_MEMBER(ExportArguments, name)
+
 static const Option options[] = {
-    {"to", NULL, OPTION_CHOICE, .choices = format_words, .help = "the format", .usual = "safetensors",
-     OPTION_MEMBER(ExportArguments, format)},
+    {"to", NULL, OPTION_CHOICE, .choices = format_words, .help = "the format", .usual = "safetensors", MEMBER(format)},
     {"logits", NULL, OPTION_FLAG,
-     .help = "onnx, onnx-int8: the output is logits, without the softmax that gives probabilities",
-     OPTION_MEMBER(ExportArguments, logits)},
+     .help = "onnx, onnx-int8: the output is logits, without the softmax that gives probabilities", MEMBER(logits)},
 };
 
 /* A folder that exported C lies in holds its four files. */

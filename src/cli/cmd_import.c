@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 
 #include "base/json_text.h"
+#include "cli/shared_options.h"
 #include "cli/terminal.h"
 #include "study/run/run.h"
 
@@ -11,17 +12,20 @@ typedef struct ImportArguments {
     const char *out, *data, *data_dir, *normalize;
 } ImportArguments;
 
+#define MEMBER(name) OPTION_MEMBER(ImportArguments, name)
+
 static const Option options[] = {
-    {"out", "RUN", OPTION_TEXT, .help = "the run folder", OPTION_MEMBER(ImportArguments, out)},
-    {"data", "SET", OPTION_TEXT, .help = "the set it was trained for, whose test part it is evaluated on",
-     .default_text = "none", OPTION_MEMBER(ImportArguments, data)},
-    {"data-dir", "DIR", OPTION_TEXT, .help = "where the set is looked for by name", .default_text = "$CIFRA_DATA",
-     OPTION_MEMBER(ImportArguments, data_dir)},
+    {"out", "RUN", OPTION_TEXT, .help = "the run folder", MEMBER(out)},
+    {.rows = &shared_rows.data,
+     .help = "the set it was trained for, whose test part it is evaluated on",
+     .default_text = "none",
+     MEMBER(data)},
+    {.rows = &shared_rows.data_dir, .help = "where the set is looked for by name", MEMBER(data_dir)},
     {"normalize", "NUMBERS", OPTION_TEXT,
      .help =
          "means, then deviations, one each or one of each channel: what pixels / 255 are to be made of in front of the "
          "network",
-     OPTION_MEMBER(ImportArguments, normalize)},
+     MEMBER(normalize)},
 };
 
 static cf_status print_run(const Run *run, bool as_json) {

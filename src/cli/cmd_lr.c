@@ -15,7 +15,8 @@ typedef struct LrArguments {
     ConfigArguments set;
     cf_train_options train;
     double from, to;
-    int steps, theme, dpi;
+    int steps;
+    FigureDials figures; /* but for the list */
 } LrArguments;
 
 #define MEMBER(name) OPTION_MEMBER(LrArguments, name)
@@ -27,14 +28,14 @@ static const Option options[] = {
      MEMBER(steps)},
     {"out", "FIG", OPTION_TEXT, .help = "the curve, a .svg, .png or .pdf file; its data lie beside it as .csv",
      .default_text = "none", MEMBER(out)},
-    FIGURE_OPTION_LOOK(LrArguments, theme, dpi),
-    OPTION_DATA_DIR(MEMBER(set.data_dir)),
-    DATA_OPTIONS(LrArguments, set.dials),
-    OPTION_CLASSES(MEMBER(set.parts.classes)),
-    OPTION_LIMIT(AT_MOST_OF_A_CLASS, MEMBER(set.parts.train_limit)),
-    OPTION_MODEL(A_MODEL, "paper", MEMBER(set.model)),
+    {ROWS(figure_look_options), MEMBER(figures)},
+    {.rows = &shared_rows.data_dir, MEMBER(set.data_dir)},
+    {ROWS(dial_options), MEMBER(set.dials)},
+    {.rows = &shared_rows.classes, MEMBER(set.parts.classes)},
+    {.rows = &shared_rows.limit, MEMBER(set.parts.train_limit)},
+    {.rows = &shared_rows.model, MEMBER(set.model)},
     {.training = cf_train_defaults, MEMBER(train)},
-    OPTION_THREADS(CHANGES_SPEED, MEMBER(train.threads)),
+    {.rows = &shared_rows.threads, MEMBER(train.threads)},
 };
 
 /* ---- Results ---- */
@@ -46,7 +47,7 @@ static cf_status draw_curve(const LrArguments *a, const char *data, const LrRang
     AUTO(figure_list_free) FigureList list = {0};
     FigureBook book = {.suffix = "", .list = &list};
     FORWARD(data_title(data, &subject));
-    FORWARD(figure_formats_from_text(ending + 1, a->theme, a->dpi, &book.formats));
+    FORWARD(figure_formats_from_text(ending + 1, a->figures.theme, a->figures.dpi, &book.formats));
     FORWARD(memory_print(&folder, "%.*s", base > a->out ? (int)(base - a->out) : 1, base > a->out ? a->out : "."));
     FORWARD(memory_print(&name, "%.*s", (int)(ending - base), base));
     book.folder = folder;

@@ -18,18 +18,19 @@ typedef struct PredictArguments {
     const char *fit;
 } PredictArguments;
 
+#define MEMBER(name) OPTION_MEMBER(PredictArguments, name)
+
 static const Option options[] = {
     {"invert", NULL, OPTION_FLAG, .help = "take light for dark: for dark strokes on paper and a model trained on MNIST",
-     OPTION_MEMBER(PredictArguments, invert)},
+     MEMBER(invert)},
     {"fit", "HOW", OPTION_TEXT,
      .help = "pictures of another shape: squash (sides stretched), crop (the middle), pad (black beside it)",
-     .default_text = "as the run's own pictures", OPTION_MEMBER(PredictArguments, fit)},
+     .default_text = "as the run's own pictures", MEMBER(fit)},
     {"top", "K", OPTION_INTEGER, 0, MAX_CLASSES, .help = "how many classes are told of each image, the likeliest first",
-     .default_text = "0: the first, and those of 1 % and more", OPTION_MEMBER(PredictArguments, top)},
+     .default_text = "0: the first, and those of 1 % and more", MEMBER(top)},
     {"csv", "FILE", OPTION_TEXT,
-     .help = "writes file, class, confidence and the probability of each class (p_CLASS) as a table",
-     OPTION_MEMBER(PredictArguments, csv)},
-    OPTION_THREADS(CHANGES_SPEED, OPTION_MEMBER(PredictArguments, threads)),
+     .help = "writes file, class, confidence and the probability of each class (p_CLASS) as a table", MEMBER(csv)},
+    {.rows = &shared_rows.threads, MEMBER(threads)},
 };
 
 typedef struct Ranked {

@@ -14,10 +14,12 @@ typedef struct PruneArguments {
     double keep;
 } PruneArguments;
 
+#define MEMBER(name) OPTION_MEMBER(PruneArguments, name)
+
 static const Option options[] = {
     {"keep", "SHARE", OPTION_NUMBER, 0.001, 1, .help = "of the channels of each layer: those with the largest filters",
-     .usual = "0.5", OPTION_MEMBER(PruneArguments, keep)},
-    {"out", "RUN", OPTION_TEXT, .help = "the run folder of the smaller network", OPTION_MEMBER(PruneArguments, out)},
+     .usual = "0.5", MEMBER(keep)},
+    {"out", "RUN", OPTION_TEXT, .help = "the run folder of the smaller network", MEMBER(out)},
 };
 
 /* The run's own configuration, but for the network, which it takes over. */

@@ -16,13 +16,16 @@ typedef struct ReportArguments {
     DocumentFormat format;
 } ReportArguments;
 
+#define MEMBER(name) OPTION_MEMBER(ReportArguments, name)
+
 static const Option options[] = {
     {"data-dir", "DIR", OPTION_TEXT, .help = "where the run's data are looked for by name",
-     .default_text = "as the run was made", OPTION_MEMBER(ReportArguments, data_dir)},
-    FIGURE_OPTIONS(ReportArguments, figures, "draw the figures in RUN/figures anew", "svg where there are none yet"),
+     .default_text = "as the run was made", MEMBER(data_dir)},
+    {ROWS(figure_options), .help = "draw the figures in RUN/figures anew: svg, png, pdf between commas, or none",
+     .default_text = "svg where there are none yet", MEMBER(figures)},
     {"format", "WORD", OPTION_CHOICE, .choices = document_format_words,
      .help = "html; or to be handed in, with numbered tables and figures: md (GitHub), tex (an article), pdf",
-     .usual = "html", OPTION_MEMBER(ReportArguments, format)},
+     .usual = "html", MEMBER(format)},
 };
 
 /* As cifra eval does of the run's own test part. *run is opened, also where the drawing fails: its data serve the page. */

@@ -29,10 +29,12 @@ static const Option options[] = {
      MEMBER(seeds)},
     {"one", "S", OPTION_INTEGER, 0, LARGEST_SEED, .help = "a single run with this seed, in this process", MEMBER(one)},
     {"data", "SET", OPTION_TEXT, .help = "where the images are", MEMBER(data)},
-    {"data-dir", "DIR", OPTION_TEXT, .help = "where mnist is looked for first", .default_text = "$CIFRA_DATA",
-     MEMBER(data_dir)},
-    OPTION_THREADS("0: all processors", MEMBER(threads)),
-    OPTION_PRECISION("of activations and weight copies", "bf16 where the processor has it", MEMBER(precision)),
+    {.rows = &shared_rows.data_dir, .help = "where mnist is looked for first", MEMBER(data_dir)},
+    {.rows = &shared_rows.threads, .help = "0: all processors", MEMBER(threads)},
+    {.rows = &shared_rows.precision,
+     .help = "of activations and weight copies",
+     .default_text = "bf16 where the processor has it",
+     MEMBER(precision)},
 };
 
 /* The single run: what it prints is read by the process that started it. */

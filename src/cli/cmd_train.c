@@ -29,8 +29,8 @@ typedef struct TrainArguments {
 #define MEMBER(name) OPTION_MEMBER(TrainArguments, name)
 
 static const Option options[] = {
-    SET_OPTIONS(TrainArguments, set),
-    OPTION_MODEL(A_MODEL, "paper", MEMBER(set.model)),
+    {ROWS(set_options), MEMBER(set)},
+    {.rows = &shared_rows.model, MEMBER(set.model)},
     {"from", "RUN|FILE", OPTION_TEXT,
      .help = "begin with the weights of another network wherever they fit; without --model with that network",
      MEMBER(from)},
@@ -39,23 +39,26 @@ static const Option options[] = {
     {"target-split", "MODE", OPTION_TEXT, .help = "of the target: what is not its test part is learnt from",
      .default_text = "official; pooled for a set without a test part", MEMBER(target_split)},
     {.training = cf_train_defaults, MEMBER(train)},
-    OPTION_THREADS(CHANGES_SPEED, MEMBER(train.threads)),
-    OPTION_SPLIT(
-        "official (with its own validation part where there is one), pooled (70/10/20), or at:N (the first N images train and "
-        "validate, the rest test)",
-        MEMBER(set.split)),
-    OPTION_VALIDATION("share of the images that validate (official, at: of the training images)",
-                      MEMBER(set.parts.validation)),
-    PART_OPTIONS(
-        TrainArguments, set, "which images go where; apart from --seed, so that runs compare",
-        "at most so many training images of a class, the same with all seeds (by --split-seed; cifra imbalance draws anew)"),
+    {.rows = &shared_rows.threads, MEMBER(train.threads)},
+    {.rows = &shared_rows.split,
+     .help =
+         "official (with its own validation part where there is one), pooled (70/10/20), or at:N (the first N images train and "
+         "validate, the rest test)",
+     MEMBER(set.split)},
+    {.rows = &shared_rows.validation, MEMBER(set.parts.validation)},
+    {ROWS(part_options), .help = "which images go where; apart from --seed, so that runs compare", MEMBER(set)},
+    {.rows = &shared_rows.limit,
+     .help =
+         "at most so many training images of a class, the same with all seeds (by --split-seed; cifra imbalance draws anew)",
+     MEMBER(set.parts.train_limit)},
     {"seeds", "N", OPTION_INTEGER, 1, MOST_GROUP_RUNS,
      .help = "a group of N runs with the seeds from --seed on, their mean and its interval", MEMBER(seeds)},
     {"splits", "N", OPTION_INTEGER, 2, MOST_GROUP_RUNS,
      .help = "a group of N runs, one for each fold of an N-fold cross-validation", MEMBER(splits)},
     {"out", "RUN", OPTION_TEXT, .help = "the folder of the run or the group",
      .default_text = "runs/SET-MODEL-sSEED; of groups -seedsN, -foldsN", MEMBER(out)},
-    FIGURE_OPTIONS(TrainArguments, figures, "formats of the figures in RUN/figures", "svg"),
+    {ROWS(figure_options), .help = "formats of the figures in RUN/figures: svg, png, pdf between commas, or none",
+     MEMBER(figures)},
     {"config", "FILE|RUN|TUNE", OPTION_TEXT,
      .help = "repeat the run of a config.json, or a tune's winner; other options override it", MEMBER(config)},
     {"live", NULL, OPTION_FLAG,

@@ -3,6 +3,7 @@
 
 #include "base/json_text.h"
 #include "base/ranks.h"
+#include "base/slices.h"
 #include "cli/shared_options.h"
 #include "cli/terminal.h"
 #include "cli/tune_display.h"
@@ -31,7 +32,7 @@ static cf_train_options default_training(void) {
 }
 
 static const Option options[] = {
-    SET_OPTIONS(TuneArguments, set),
+    {ROWS(set_options), MEMBER(set)},
     {"grid", "paper|FILE", OPTION_TEXT, .help = "the space: the study's 24 configurations, or a YAML file",
      .usual = "paper", MEMBER(grid)},
     {"sampler", NULL, OPTION_CHOICE, .choices = sampler_words,
@@ -57,14 +58,17 @@ static const Option options[] = {
     {"jobs", "J", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "trials at once; changes speed, never numbers",
      .default_text = "0: one per thread", MEMBER(tune.jobs)},
     {.training = default_training, MEMBER(tune.train)},
-    OPTION_THREADS("of all trials together; 0: all processors", MEMBER(tune.train.threads)),
-    OPTION_SPLIT("official, pooled (70/10/20), or at:N; the test part is never looked at", MEMBER(set.split)),
-    OPTION_VALIDATION("share of the images that validate (official, at: of the training images)",
-                      MEMBER(set.parts.validation)),
-    PART_OPTIONS(TuneArguments, set, "which images go where", AT_MOST_OF_A_CLASS),
+    {.rows = &shared_rows.threads, .help = "of all trials together; 0: all processors", MEMBER(tune.train.threads)},
+    {.rows = &shared_rows.split,
+     .help = "official, pooled (70/10/20), or at:N; the test part is never looked at",
+     MEMBER(set.split)},
+    {.rows = &shared_rows.validation, MEMBER(set.parts.validation)},
+    {ROWS(part_options), MEMBER(set)},
+    {.rows = &shared_rows.limit, MEMBER(set.parts.train_limit)},
     {"out", "DIR", OPTION_TEXT, .help = "the tune's folder; one that holds this tune is resumed",
      .default_text = "tune/SET-GRID", MEMBER(out)},
-    FIGURE_OPTIONS(TuneArguments, figures, "formats of the figures in DIR/figures", "svg"),
+    {ROWS(figure_options), .help = "formats of the figures in DIR/figures: svg, png, pdf between commas, or none",
+     MEMBER(figures)},
 };
 
 /* ---- Data ---- */

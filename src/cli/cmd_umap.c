@@ -33,11 +33,13 @@ static const char *const init_words[] = {"spectral", "pca", "random", NULL};
 #define MEMBER(name) OPTION_MEMBER(UmapArguments, name)
 
 static const Option options[] = {
-    {"data", "SET", OPTION_TEXT, .help = "of a run: a set by name or path", .default_text = "the run's own",
+    {.rows = &shared_rows.data,
+     .help = "of a run: a set by name or path",
+     .default_text = "the run's own",
      MEMBER(data)},
-    OPTION_DATA_DIR(MEMBER(data_dir)),
-    DATA_OPTIONS(UmapArguments, dials),
-    OPTION_PART("of a run: which images", MEMBER(split)),
+    {.rows = &shared_rows.data_dir, MEMBER(data_dir)},
+    {ROWS(dial_options), MEMBER(dials)},
+    {.rows = &shared_rows.part, .help = "of a run: which images", MEMBER(split)},
     {"layer", "NAME", OPTION_TEXT, .help = "of a run: the layer whose values are taken, as in the table of layers",
      .default_text = "what goes into the last dense layer", MEMBER(layer)},
     {"features", "FILE", OPTION_TEXT,
@@ -95,8 +97,8 @@ static const Option options[] = {
     {"model", "FILE", OPTION_TEXT, .help = "puts the rows into a fitted embedding, which stays as it is",
      MEMBER(model)},
     {"out", "DIR", OPTION_TEXT, .help = "where files go", .default_text = "RUN; for X.npy X-umap", MEMBER(out)},
-    FIGURE_OPTIONS(UmapArguments, figures, "formats of the figure", "svg"),
-    OPTION_THREADS(CHANGES_SPEED, MEMBER(threads)),
+    {ROWS(figure_options), .help = "formats of the figure: svg, png, pdf between commas, or none", MEMBER(figures)},
+    {.rows = &shared_rows.threads, MEMBER(threads)},
 };
 
 static void set_defaults(void *parsed) {

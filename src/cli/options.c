@@ -63,35 +63,61 @@ cf_status command_find(const Command *const *commands, int argc, char **argv, co
     return CF_OK;
 }
 
-const Option *command_options(const Command *command, size_t *count) {
+typedef struct OptionList {
+    Option options[MAX_OPTIONS + MOST_TRAIN_OPTIONS];
+    size_t count;
+    char usual[MOST_TRAIN_OPTIONS][TRAIN_OPTION_TEXT]; /* of the training */
+} OptionList;
+
+static void add_training(const Option *option, OptionList *list) {
     static const OptionKind kinds[] = {OPTION_INTEGER, OPTION_NUMBER,  OPTION_CHOICE,
                                        OPTION_CHOICE,  OPTION_INTEGER, OPTION_LINE};
-    static _Thread_local Option options[MAX_OPTIONS + MOST_TRAIN_OPTIONS];
-    static _Thread_local char usual[MOST_TRAIN_OPTIONS][TRAIN_OPTION_TEXT];
-    *count = 0;
-    for (size_t i = 0; i < command->option_count; i++) {
-        const Option *option = &command->options[i];
-        if (!option->training) options[(*count)++] = *option;
-        for (int r = 0; option->training && train_options[r].name; r++) {
-            const TrainOption *row = &train_options[r];
-            const cf_train_options defaults = option->training();
-            train_option_text(row, &defaults, 15, usual[r]);
-            options[(*count)++] = (Option){row->flag,
-                                           row->argument,
-                                           kinds[row->kind],
-                                           row->low,
-                                           row->high,
-                                           row->words,
-                                           row->help,
-                                           .default_text = usual[r],
-                                           .offset = option->offset + row->offset,
-                                           .size = row->size,
-                                           .row = row};
-        }
+    const cf_train_options defaults = option->training();
+    for (int r = 0; train_options[r].name; r++) {
+        const TrainOption *row = &train_options[r];
+        train_option_text(row, &defaults, 15, list->usual[r]);
+        list->options[list->count++] = (Option){row->flag,
+                                                row->argument,
+                                                kinds[row->kind],
+                                                row->low,
+                                                row->high,
+                                                row->words,
+                                                row->help,
+                                                .default_text = list->usual[r],
+                                                .offset = option->offset + row->offset,
+                                                .size = row->size,
+                                                .row = row};
     }
-    memcpy(options + *count, common_options, sizeof common_options);
-    *count += COMMON_OPTIONS;
-    return options;
+}
+
+static void add_option(const Option *option, OptionList *list) {
+    Option *first = &list->options[list->count];
+    if (option->training) {
+        add_training(option, list);
+        return;
+    }
+    if (!option->rows) {
+        list->options[list->count++] = *option;
+        return;
+    }
+    for (size_t r = 0; r < (option->row_count ? option->row_count : 1); r++) {
+        Option placed = option->rows[r];
+        placed.offset += option->offset;
+        if (!placed.size) placed.size = option->size;
+        add_option(&placed, list);
+    }
+    if (option->name) first->name = option->name;
+    if (option->help) first->help = option->help;
+    if (option->default_text) first->default_text = option->default_text;
+}
+
+const Option *command_options(const Command *command, size_t *count) {
+    static _Thread_local OptionList list;
+    list.count = 0;
+    for (size_t i = 0; i < command->option_count; i++) add_option(&command->options[i], &list);
+    for (size_t i = 0; i < COMMON_OPTIONS; i++) add_option(&common_options[i], &list);
+    *count = list.count;
+    return list.options;
 }
 
 /* "--epochs", or "-n (--count)": an option as messages name it, in a buffer of this thread. */
@@ -307,12 +333,11 @@ static bool asks_for_help(int argc, char **argv) {
 static cf_status store_defaults(const Parser *parser) {
     const Command *command = parser->command;
     if (command->set_defaults) command->set_defaults(parser->options);
-    for (size_t i = 0; i < command->option_count; i++) {
-        const Option *option = &command->options[i];
-        char *member = (char *)parser->options + option->offset;
-        if (option->training) *(cf_train_options *)(void *)member = option->training();
+    for (const Option *row = command->options; row < command->options + command->option_count; row++)
+        if (row->training) *(cf_train_options *)(void *)((char *)parser->options + row->offset) = row->training();
+    for (const Option *option = parser->all; option < parser->all + parser->count - COMMON_OPTIONS; option++) {
         if (option->usual) FORWARD(store_value(option, option->usual, parser->options));
-        if (option->unset) store_integer(option, option->unset, member);
+        if (option->unset) store_integer(option, option->unset, (char *)parser->options + option->offset);
     }
     return CF_OK;
 }

@@ -34,12 +34,17 @@ typedef struct Option {
     char letter;  /* 'n' for -n; 0: none */
     const char *also;    /* another name, as a library's users know it; NULL: none */
     size_t offset, size; /* the member of the command's own struct: OPTION_MEMBER(Struct, member) */
+    /* Here stand these rows (shared_options.h) in place of one: ROWS(table) of the struct that the member is, or a row alone of its
+     * value. What this row says besides, name, help and default_text, is the first one's. NULL: this row itself. */
+    const struct Option *rows;
+    size_t row_count; /* 0: one */
     /* Here stand all options of train/train_options.h, of a cf_train_options that begins with these defaults; the member is all that
      * counts besides. NULL: one option. */
     cf_train_options (*training)(void);
     const TrainOption *row; /* OPTION_LINE: the training option's */
 } Option;
 
+#define ROWS(table)                 .rows = (table), .row_count = COUNT_OF(table)
 #define OPTION_MEMBER(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
 
 typedef struct Command Command;
@@ -85,7 +90,7 @@ cf_status command_find(const Command *const *commands, int argc, char **argv, co
 /* "data list" is of group "data". */
 bool command_is_in_group(const Command *command, const char *group);
 
-/* The options of a command, those of the training in their place, and the common ones at the end. Of this thread, until the next call
+/* The options of a command, shared rows and those of the training in their places, and the common ones at the end. Of this thread, until the next call
  * for another command. */
 const Option *command_options(const Command *command, size_t *count);
 

@@ -1,14 +1,90 @@
 #include "cli/shared_options.h"
 
+#include "base/limits.h"
+#include "base/slices.h"
 #include "data/generate/generated_set.h"
 #include "data/set_text.h"
 #include "data/split.h"
+#include "draw/canvas.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- Rows ---- */
+
 const char *const part_words[] = {"test", "official-test", "all", NULL};
+
+const SharedRows shared_rows = {
+    .threads = {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS,
+                .help = "0: all processors; changes speed, never numbers", .usual = "0"},
+    .model = {"model", "NAME|LINE", OPTION_TEXT, .help = "a name (cifra models lists them), or a line of layers",
+              .default_text = "paper"},
+    .network = {"model", "NAME|LINE", OPTION_TEXT, .help = "the network", .usual = "paper"},
+    .precision = {"precision", NULL, OPTION_CHOICE, .choices = precision_words, .help = "only this one",
+                  .default_text = "both, where the processor has both"},
+    .data = {"data", "SET", OPTION_TEXT, .help = "a set by name (cifra data list) or by path"},
+    .data_dir = {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first",
+                 .default_text = "$CIFRA_DATA"},
+    .split = {"split", "MODE", OPTION_TEXT, .default_text = "official; pooled for a set without a test part"},
+    .part = {"split", NULL, OPTION_CHOICE, .choices = part_words, .help = "which images",
+             .default_text = "test; for other data official-test, or all where there is none"},
+    .validation = {"validation", "X", OPTION_NUMBER, 0.001, 0.9,
+                   .help = "share of the images that validate (official, at: of the training images)", .usual = "0.1"},
+    .split_seed = {"split-seed", "S", OPTION_INTEGER, 0, LARGEST_SEED, .help = "which images go where", .usual = "1"},
+    .classes = {"classes", "A,B", OPTION_TEXT, .help = "only these classes, by name"},
+    .limit = {"limit", "A:N,B:M", OPTION_TEXT, .help = "at most so many training images of a class"},
+    .shift = {"shift", "SPEC", OPTION_TEXT,
+              .help = "generated data with other factors: \"blur=2:4,noise=0\", or one number for all; cifra data info "
+                      "street lists them"},
+    .count = {"count", "N", OPTION_INTEGER, 1, UINT32_MAX, .letter = 'n',
+              .help = "generated data: so many training images", .default_text = "as many as the real set has"},
+    .data_seed = {"data-seed", "S", OPTION_INTEGER, 0, LARGEST_SEED, .help = "generated data: which images",
+                  .default_text = "1", .unset = -1},
+};
+
+const Option reading_options[3] = {
+    {"size", "N|WxH", OPTION_TEXT,
+     .help = "read images at this size, in pixels; photographs take no more memory than that",
+     .default_text = "as they are; folders: the model's input, or the commonest size", OPTION_MEMBER(DataDials, size)},
+    {"fit", "HOW", OPTION_TEXT,
+     .help = "images of another shape: squash (sides stretched), crop (the middle), pad (black beside it)",
+     .default_text = "squash", OPTION_MEMBER(DataDials, fit)},
+    {"skip-broken", NULL, OPTION_FLAG,
+     .help = "leave pictures out that cannot be read, instead of naming them and stopping",
+     OPTION_MEMBER(DataDials, skip_broken)},
+};
+const Option dial_options[4] = {
+    {.rows = &shared_rows.shift, OPTION_MEMBER(DataDials, shift)},
+    {.rows = &shared_rows.count, OPTION_MEMBER(DataDials, count)},
+    {.rows = &shared_rows.data_seed, OPTION_MEMBER(DataDials, seed)},
+    {ROWS(reading_options)},
+};
+
+const Option set_options[3] = {
+    {.rows = &shared_rows.data, OPTION_MEMBER(ConfigArguments, data)},
+    {.rows = &shared_rows.data_dir, OPTION_MEMBER(ConfigArguments, data_dir)},
+    {ROWS(dial_options), OPTION_MEMBER(ConfigArguments, dials)},
+};
+const Option part_options[3] = {
+    {.rows = &shared_rows.split_seed, OPTION_MEMBER(ConfigArguments, parts.seed)},
+    {"unstratified", NULL, OPTION_FLAG, .help = "do not keep the classes' shares equal over the parts",
+     OPTION_MEMBER(ConfigArguments, unstratified)},
+    {.rows = &shared_rows.classes, OPTION_MEMBER(ConfigArguments, parts.classes)},
+};
+
+const Option figure_look_options[2] = {
+    {"theme", NULL, OPTION_CHOICE, .choices = theme_words, .help = "colours of figure files; print: for paper",
+     .default_text = "light", OPTION_MEMBER(FigureDials, theme)},
+    {"dpi", "N", OPTION_INTEGER, LEAST_DPI, MOST_DPI, .help = "pixels per inch of PNG files", .default_text = "300",
+     OPTION_MEMBER(FigureDials, dpi)},
+};
+const Option figure_options[2] = {
+    {"figures", "LIST", OPTION_TEXT, .default_text = "svg", OPTION_MEMBER(FigureDials, list)},
+    {ROWS(figure_look_options)},
+};
+
+/* ---- Dials ---- */
 
 static bool are_generators(const DataDials *dials) {
     return dials->shift || dials->count || dials->test || dials->seed >= 0;

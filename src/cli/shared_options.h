@@ -1,65 +1,20 @@
-/* Rows of options that several commands have. The last argument of such a row is the member, as OPTION_MEMBER(Struct, member). */
+/* Rows of options that several commands have, for Option.rows: of one value each, or of a struct's members. */
 #pragma once
 
-#include "base/limits.h"
-#include "base/slices.h"
 #include "cli/options.h"
-#include "draw/canvas.h"
 #include "study/figures/figure_book.h"
 #include "study/run/run.h"
 
-/* ---- Of all kinds ---- */
-
-#define CHANGES_SPEED "0: all processors; changes speed, never numbers"
-#define OPTION_THREADS(what, ...)                                                                                      \
-    { "threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = (what), .usual = "0", __VA_ARGS__ }
-#define OPTION_MODEL(what, usually, ...)                                                                               \
-    { "model", "NAME|LINE", OPTION_TEXT, .help = (what), .default_text = (usually), __VA_ARGS__ }
-#define A_MODEL "a name (cifra models lists them), or a line of layers"
-#define OPTION_PRECISION(what, usually, ...)                                                                           \
-    {                                                                                                                  \
-        "precision", NULL, OPTION_CHOICE, .choices = precision_words, .help = (what), .default_text = (usually),       \
-                                          __VA_ARGS__                                                                  \
-    }
-
-/* ---- The set, and its parts ---- */
-
-#define OPTION_DATA(...)                                                                                               \
-    { "data", "SET", OPTION_TEXT, .help = "a set by name (cifra data list) or by path", __VA_ARGS__ }
-#define OPTION_DATA_DIR(...)                                                                                           \
-    {                                                                                                                  \
-        "data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",     \
-                                        __VA_ARGS__                                                                    \
-    }
-#define OPTION_SPLIT(what, ...)                                                                                        \
-    {                                                                                                                  \
-        "split", "MODE", OPTION_TEXT, .help = (what),                                                                  \
-                                      .default_text = "official; pooled for a set without a test part", __VA_ARGS__    \
-    }
-/* Which images of what a run is evaluated on: a place in part_words, where it is given. */
-#define OPTION_PART(what, ...)                                                                                         \
-    {                                                                                                                  \
-        "split", NULL, OPTION_CHOICE,                                                                                  \
-            .choices = part_words, .help = (what),                                                                     \
-            .default_text = "test; for other data official-test, or all where there is none", __VA_ARGS__              \
-    }
+/* Each of one value. */
+typedef struct SharedRows {
+    Option threads, model, precision;
+    Option network; /* --model of a benchmark */
+    Option data, data_dir, split, validation, split_seed, classes, limit;
+    Option part; /* which images a run is evaluated on: a place in part_words, where it is given */
+    Option shift, count, data_seed;
+} SharedRows;
+extern const SharedRows shared_rows;
 extern const char *const part_words[];
-#define OPTION_VALIDATION(what, ...)                                                                                   \
-    { "validation", "X", OPTION_NUMBER, 0.001, 0.9, .help = (what), .usual = "0.1", __VA_ARGS__ }
-#define OPTION_SPLIT_SEED(what, ...)                                                                                   \
-    { "split-seed", "S", OPTION_INTEGER, 0, LARGEST_SEED, .help = (what), .usual = "1", __VA_ARGS__ }
-#define OPTION_CLASSES(...)                                                                                            \
-    { "classes", "A,B", OPTION_TEXT, .help = "only these classes, by name", __VA_ARGS__ }
-#define OPTION_LIMIT(what, ...)                                                                                        \
-    { "limit", "A:N,B:M", OPTION_TEXT, .help = (what), __VA_ARGS__ }
-#define AT_MOST_OF_A_CLASS "at most so many training images of a class"
-/* Those behind --split; `set`: a ConfigArguments. */
-#define PART_OPTIONS(type, set, what_seed, what_limit)                                                                 \
-    OPTION_SPLIT_SEED(what_seed, OPTION_MEMBER(type, set.parts.seed)),                                                 \
-        {"unstratified", NULL, OPTION_FLAG, .help = "do not keep the classes' shares equal over the parts",            \
-         OPTION_MEMBER(type, set.unstratified)},                                                                       \
-        OPTION_CLASSES(OPTION_MEMBER(type, set.parts.classes)),                                                        \
-        OPTION_LIMIT(what_limit, OPTION_MEMBER(type, set.parts.train_limit))
 
 /* ---- The dials of generated data, and how images are read ----
  *
@@ -74,52 +29,8 @@ typedef struct DataDials {
     bool skip_broken;
 } DataDials;
 
-#define DATA_OPTION_SHIFT(type, dials)                                                                                               \
-    {                                                                                                                                \
-        "shift", "SPEC", OPTION_TEXT,                                                                                                \
-            .help =                                                                                                                  \
-                "generated data with other factors: \"blur=2:4,noise=0\", or one number for all; cifra data info street lists them", \
-            OPTION_MEMBER(type, dials.shift)                                                                                         \
-    }
-#define DATA_OPTION_COUNT(type, dials)                                                                                 \
-    {                                                                                                                  \
-        "count", "N", OPTION_INTEGER, 1, UINT32_MAX, .letter = 'n', .help = "generated data: so many training images", \
-                                                     .default_text = "as many as the real set has",                    \
-                                                     OPTION_MEMBER(type, dials.count)                                  \
-    }
-#define DATA_OPTION_SEED(type, dials, name)                                                                            \
-    {                                                                                                                  \
-        name, "S", OPTION_INTEGER, 0, LARGEST_SEED, .help = "generated data: which images", .default_text = "1",       \
-                                                    .unset = -1, OPTION_MEMBER(type, dials.seed)                       \
-    }
-/* How images are read, of any set. */
-#define DATA_OPTION_READING(type, dials)                                                                               \
-    {"size",                                                                                                           \
-     "N|WxH",                                                                                                          \
-     OPTION_TEXT,                                                                                                      \
-     .help = "read images at this size, in pixels; photographs take no more memory than that",                         \
-     .default_text = "as they are; folders: the model's input, or the commonest size",                                 \
-     OPTION_MEMBER(type, dials.size)},                                                                                 \
-        {"fit",                                                                                                        \
-         "HOW",                                                                                                        \
-         OPTION_TEXT,                                                                                                  \
-         .help = "images of another shape: squash (sides stretched), crop (the middle), pad (black beside it)",        \
-         .default_text = "squash",                                                                                     \
-         OPTION_MEMBER(type, dials.fit)},                                                                              \
-    {                                                                                                                  \
-        "skip-broken", NULL, OPTION_FLAG,                                                                              \
-            .help = "leave pictures out that cannot be read, instead of naming them and stopping",                     \
-            OPTION_MEMBER(type, dials.skip_broken)                                                                     \
-    }
-/* All of them, as most commands have them. */
-#define DATA_OPTIONS(type, dials)                                                                                      \
-    DATA_OPTION_SHIFT(type, dials), DATA_OPTION_COUNT(type, dials), DATA_OPTION_SEED(type, dials, "data-seed"),        \
-        DATA_OPTION_READING(type, dials)
-
-/* The set with its dials; `set`: a ConfigArguments. */
-#define SET_OPTIONS(type, set)                                                                                         \
-    OPTION_DATA(OPTION_MEMBER(type, set.data)), OPTION_DATA_DIR(OPTION_MEMBER(type, set.data_dir)),                    \
-        DATA_OPTIONS(type, set.dials)
+extern const Option dial_options[4];    /* of DataDials: all of them, as most commands have them */
+extern const Option reading_options[3]; /* of DataDials: size, fit and skip_broken, of any set */
 
 /* The set's text with the dials laid on, in a new string; without any, the text as it is. Dials on a set that is not
  * generated are an error. */
@@ -140,6 +51,9 @@ typedef struct ConfigArguments {
     bool unstratified;
 } ConfigArguments;
 
+extern const Option set_options[3];  /* of ConfigArguments: data, data_dir and dials */
+extern const Option part_options[3]; /* of ConfigArguments: the split's seed, unstratified and classes */
+
 /* Lays what was given over what a configuration holds. CF_BAD_USE where it has no data then. */
 cf_status config_lay(const Arguments *given, const ConfigArguments *arguments, RunConfig *config);
 /* The options of a training that were given, and the threads. */
@@ -154,26 +68,6 @@ typedef struct FigureDials {
     int theme, dpi;   /* a place in theme_words; 0: USUAL_DPI */
 } FigureDials;
 
-#define FIGURE_OPTION_LOOK(type, theme_member, dpi_member)                                                             \
-    {"theme",                                                                                                          \
-     NULL,                                                                                                             \
-     OPTION_CHOICE,                                                                                                    \
-     .choices = theme_words,                                                                                           \
-     .help = "colours of figure files; print: for paper",                                                              \
-     .default_text = "light",                                                                                          \
-     OPTION_MEMBER(type, theme_member)},                                                                               \
-    {                                                                                                                  \
-        "dpi", "N", OPTION_INTEGER, LEAST_DPI, MOST_DPI, .help = "pixels per inch of PNG files",                       \
-                                                         .default_text = "300", OPTION_MEMBER(type, dpi_member)        \
-    }
-/* `what`: where they lie, or when they are drawn. */
-#define FIGURE_OPTIONS(type, dials, what, usual)                                                                       \
-    {"figures",                                                                                                        \
-     "LIST",                                                                                                           \
-     OPTION_TEXT,                                                                                                      \
-     .help = what ": svg, png, pdf between commas, or none",                                                           \
-     .default_text = usual,                                                                                            \
-     OPTION_MEMBER(type, dials.list)},                                                                                 \
-        FIGURE_OPTION_LOOK(type, dials.theme, dials.dpi)
+extern const Option figure_options[2], figure_look_options[2]; /* of FigureDials: all; theme and dpi */
 
 cf_status figure_dials_read(const FigureDials *dials, unsigned *formats);
