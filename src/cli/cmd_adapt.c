@@ -2,7 +2,6 @@
 #include "cli/commands.h"
 
 #include "cli/shared_options.h"
-#include "cli/terminal.h"
 #include "nn/models.h"
 #include "study/run/tune_run.h"
 

@@ -12,7 +12,6 @@
 #include "study/run/run.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- The factors of a generated set ---- */

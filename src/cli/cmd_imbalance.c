@@ -1,7 +1,6 @@
 /* cifra imbalance: every remedy for classes of unequal size under one budget. */
 #include "cli/commands.h"
 
-#include "base/json_text.h"
 #include "cli/shared_options.h"
 #include "cli/terminal.h"
 #include "data/split.h"

@@ -1,7 +1,6 @@
 /* cifra import: a network from an ONNX file as a run folder. */
 #include "cli/commands.h"
 
-#include "base/json_text.h"
 #include "cli/shared_options.h"
 #include "cli/terminal.h"
 #include "study/run/run.h"

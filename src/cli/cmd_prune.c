@@ -1,7 +1,6 @@
 /* cifra prune: a run's network with fewer channels, as a run. */
 #include "cli/commands.h"
 
-#include "base/json_text.h"
 #include "cli/terminal.h"
 #include "nn/prune.h"
 #include "study/run/run.h"

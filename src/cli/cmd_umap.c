@@ -1,7 +1,6 @@
 /* cifra umap: features of a run, or any matrix, in the plane. */
 #include "cli/commands.h"
 
-#include "base/json_text.h"
 #include "base/numbers.h"
 #include "cli/shared_options.h"
 #include "cli/terminal.h"
