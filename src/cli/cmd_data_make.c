@@ -21,7 +21,7 @@ typedef struct MakeArguments {
     bool plain;
 } MakeArguments;
 
-enum { FORMAT_IDX, FORMAT_MAT, MOST_FILES = 2 * SET_PARTS + 1 };
+enum { FORMAT_IDX, FORMAT_MAT, CLASS_LIST = SET_PARTS, MOST_FILES = 2 * SET_PARTS + 1 };
 static const char *const format_words[] = {"idx", "mat", NULL};
 
 #define MEMBER(name) OPTION_MEMBER(MakeArguments, name)
@@ -44,15 +44,14 @@ static const Option options[] = {
 
 typedef struct MadeFiles {
     char *path[MOST_FILES];
-    int part[MOST_FILES]; /* 0 training, 1 validation, 2 test */
-    int count, per_part;  /* IDX: images and labels; .mat: one */
-    char *class_list;     /* NULL: a reader knows the classes without one */
-    uint16_t *values;     /* [classes] */
+    int part
+        [MOST_FILES]; /* 0 training, 1 validation, 2 test; CLASS_LIST: the names of the classes, where a reader needs them */
+    int count, per_part; /* IDX: images and labels; .mat: one */
+    uint16_t *values;    /* [classes] */
 } MadeFiles;
 
 static void free_files(MadeFiles *files) {
     for (int i = 0; i < files->count; i++) free(files->path[i]);
-    free(files->class_list);
     free(files->values);
 }
 
@@ -84,12 +83,15 @@ static cf_status name_files(const MakeArguments *a, int format, int channels, co
     return CF_OK;
 }
 
+static cf_status check_file(const char *path) {
+    FAIL_IF(file_exists(path), CF_BAD_USE, "%s is there already; remove it, or choose another --out", path);
+    return CF_OK;
+}
+
 /* Nothing is overwritten, and nothing is put beside a set whose files would be read in place of the new ones. */
 static cf_status check_folder(const char *folder, const MadeFiles *files) {
     AUTO(set_form_free) SetForm form = {0};
-    for (int i = 0; i < files->count; i++)
-        FAIL_IF(file_exists(files->path[i]), CF_BAD_USE, "%s is there already; remove it, or choose another --out",
-                files->path[i]);
+    for (int i = 0; i < files->count; i++) FORWARD(check_file(files->path[i]));
     if (!file_is_folder(folder)) return CF_OK;
     FORWARD(set_form_find(folder, &form));
     FAIL_IF(form.kind, CF_BAD_USE, "%s holds a data set already (%s); choose another --out", folder, form.images[0]);
@@ -106,13 +108,16 @@ static void part_range(const cf_set *set, int part, size_t *first, size_t *end) 
 static cf_status write_files(const cf_set *set, const MadeFiles *files) {
     cf_status status = CF_OK;
     for (int i = 0; i < files->count && !status; i += files->per_part) {
+        char *const *path = &files->path[i];
         size_t first, end;
+        if (files->part[i] == CLASS_LIST) {
+            status = class_list_write(*path, set, files->values);
+            continue;
+        }
         part_range(set, files->part[i], &first, &end);
-        status = files->per_part == 2
-                     ? idx_write(set, files->values, first, end - first, files->path[i], files->path[i + 1])
-                     : mat_write(set, files->values, first, end - first, files->path[i]);
+        status = files->per_part == 2 ? idx_write(set, files->values, first, end - first, path[0], path[1])
+                                      : mat_write(set, files->values, first, end - first, path[0]);
     }
-    if (!status && files->class_list) status = class_list_write(files->class_list, set, files->values);
     for (int i = 0; i < files->count && status; i++) unlink(files->path[i]);
     return status;
 }
@@ -138,12 +143,10 @@ static void print_made(const cf_set *set, const MadeFiles *files) {
                     set->name, set->source, set->official_train, validation, set->count - set_test_begin(set),
                     set->channels, set->height, set->width, set->sha256);
     for (int i = 0; i < files->count; i++) print_printable("%s\n", files->path[i]);
-    if (files->class_list) print_printable("%s\n", files->class_list);
 }
 
 static json_t *made_json(const MakeArguments *a, int format, const cf_set *set, const MadeFiles *files) {
     json_t *paths = json_text_list(files->path, (size_t)files->count);
-    if (files->class_list) json_array_append_new(paths, json_text(files->class_list));
     json_t *counts = json_pack("{s:o s:o s:o}", "train", counts_json(set, 0), "validation", counts_json(set, 1), "test",
                                counts_json(set, 2));
     return json_pack("{s:o s:o s:o s:s s:o s:[i i i] s:o s:s}", "name", json_text(set->name), "source",
@@ -155,10 +158,10 @@ static json_t *made_json(const MakeArguments *a, int format, const cf_set *set, 
 static cf_status name_class_list(const MakeArguments *a, const cf_set *set, MadeFiles *files) {
     FORWARD(memory_new((size_t)set->classes, sizeof *files->values, &files->values));
     if (!class_list_values(set, files->values)) return CF_OK;
-    FORWARD(file_join(a->out, CLASS_LIST_NAME, &files->class_list));
-    FAIL_IF(file_exists(files->class_list), CF_BAD_USE, "%s is there already; remove it, or choose another --out",
-            files->class_list);
-    notice("the names of the %d classes are in %s; keep it beside the files", set->classes, files->class_list);
+    FORWARD(add_file(files, a->out, CLASS_LIST_NAME, CLASS_LIST));
+    const char *path = files->path[files->count - 1];
+    FORWARD(check_file(path));
+    notice("the names of the %d classes are in %s; keep it beside the files", set->classes, path);
     return CF_OK;
 }
 

@@ -9,42 +9,22 @@
 #include <string.h>
 
 static void print_escaped(FILE *out, const char *text, size_t length, bool line_start) {
+    static const char signs[] = "\\-'`^~\"";
+    static const char *const escapes[] = {"\\e", "\\-", "\\(aq", "\\(ga", "\\(ha", "\\(ti", "\\(dq"};
     for (size_t i = 0; i < length; i++) {
-        switch (text[i]) {
-        case '\\':
-            fputs("\\e", out);
-            break;
-        case '-':
-            fputs("\\-", out);
-            break;
-        case '\'':
-            fputs("\\(aq", out);
-            break;
-        case '`':
-            fputs("\\(ga", out);
-            break;
-        case '^':
-            fputs("\\(ha", out);
-            break;
-        case '~':
-            fputs("\\(ti", out);
-            break;
-        case '"':
-            fputs("\\(dq", out);
-            break;
-        case '.':
-            if (line_start) fputs("\\&", out);
-            fputc('.', out);
-            break;
-        default:
+        const char *sign = strchr(signs, text[i]);
+        if (line_start && text[i] == '.') fputs("\\&", out);
+        if (sign)
+            fputs(escapes[sign - signs], out);
+        else
             fputc(text[i], out);
-        }
         line_start = text[i] == '\n';
     }
 }
 
-static void print_whole(FILE *out, const char *text) {
-    print_escaped(out, text, strlen(text), true);
+/* Behind something on its line. */
+static void print_inline(FILE *out, const char *text) {
+    print_escaped(out, text, strlen(text), false);
 }
 
 /* A line that begins with a space is an example: shown as typed. */
@@ -84,13 +64,13 @@ static void print_options(FILE *out, const Option *options, size_t count) {
         fputs(".TP\n\\fB", out);
         print_escaped(out, synopsis, name, false);
         fputs("\\fR", out);
-        print_escaped(out, synopsis + name, strlen(synopsis + name), false);
+        print_inline(out, synopsis + name);
         fputc('\n', out);
-        print_whole(out, option->help);
+        print_escaped(out, option->help, strlen(option->help), true);
         const char *usual = help_option_default(option);
         if (usual) {
             fputs(" (default ", out);
-            print_escaped(out, usual, strlen(usual), false);
+            print_inline(out, usual);
             fputc(')', out);
         }
         fputs(".\n", out);
@@ -100,11 +80,11 @@ static void print_options(FILE *out, const Option *options, size_t count) {
 static void print_command(const Program *program, const Command *command, FILE *out) {
     size_t count;
     fputs(".SS ", out);
-    print_escaped(out, command->name, strlen(command->name), false);
+    print_inline(out, command->name);
     fprintf(out, "\n\\fB%s ", program->name);
-    print_escaped(out, command->name, strlen(command->name), false);
+    print_inline(out, command->name);
     fputs("\\fR ", out);
-    print_escaped(out, command->usage, strlen(command->usage), false);
+    print_inline(out, command->usage);
     fputs("\n.PP\n", out);
     print_text(out, command->description);
     const Option *options = command_options(command, &count);
@@ -116,7 +96,7 @@ void help_print_man(const Program *program, FILE *out) {
     print_capitals(out, program->name);
     /* No date: the same sources give the same page on any day. */
     fprintf(out, " 1 \"\" \"%s %s\" \"User Commands\"\n.SH NAME\n%s \\- ", program->name, cf_version(), program->name);
-    print_escaped(out, program->summary, strlen(program->summary), false);
+    print_inline(out, program->summary);
     fprintf(out, "\n.SH SYNOPSIS\n\\fB%s\\fR \\fICOMMAND\\fR [options]\n.br\n", program->name);
     fprintf(out, "\\fB%s help\\fR [\\fICOMMAND\\fR]\n.br\n\\fB%s \\-\\-version\\fR\n.SH DESCRIPTION\n", program->name,
             program->name);
@@ -131,15 +111,7 @@ void help_print_man(const Program *program, FILE *out) {
         fputc('\n', out);
         print_text(out, section->text);
     }
-    fputs(".SH EXIT STATUS\n"
-          ".TP\n"
-          "0\n"
-          "Done.\n"
-          ".TP\n"
-          "1\n"
-          "Failed while running; the message tells why.\n"
-          ".TP\n"
-          "2\n"
-          "Wrong use: an option, a name or an argument is wrong.\n",
+    fputs(".SH EXIT STATUS\n.TP\n0\nDone.\n.TP\n1\nFailed while running; the message tells why.\n"
+          ".TP\n2\nWrong use: an option, a name or an argument is wrong.\n",
           out);
 }
