@@ -42,7 +42,8 @@ typedef struct Ranked {
 typedef struct Answers {
     const cf_model *model;
     int top;
-    Ranked *ranked;  /* [classes] of the picture at hand: the likeliest first */
+    Ranked *ranked;  /* [classes] of the picture at hand: the likeliest first, .. */
+    int told;        /* .. of which so many are told */
     json_t *list;    /* with --json */
     FileDraft table; /* with --csv */
     size_t failed;
@@ -56,16 +57,15 @@ static int by_probability(const void *left, const void *right) {
     return a->p != b->p ? (a->p < b->p) - (a->p > b->p) : a->class - b->class;
 }
 
-/* Ranks all classes; returns how many are told. */
-static int rank_classes(const Answers *answers, const float *p) {
+static void rank_classes(Answers *answers, const float *p) {
     Ranked *ranked = answers->ranked;
     const int classes = answers->model->classes;
-    int told = 1;
     for (int c = 0; c < classes; c++) ranked[c] = (Ranked){p[c], c};
     qsort(ranked, (size_t)classes, sizeof *ranked, by_probability);
-    if (answers->top) return answers->top < classes ? answers->top : classes;
-    while (told < classes && ranked[told].p >= 0.01f) told++;
-    return told;
+    answers->told = answers->top < classes ? answers->top : classes;
+    if (answers->top) return;
+    answers->told = 1;
+    while (answers->told < classes && ranked[answers->told].p >= 0.01f) answers->told++;
 }
 
 /* ---- Answers ---- */
@@ -77,23 +77,20 @@ static void print_line(const Answers *answers, const PredictedPicture *picture) 
         fprintf(stderr, "cifra: %s\n", picture->error);
         return;
     }
-    const int told = rank_classes(answers, picture->probabilities);
     print_printable("%s: %s (%.2f %%)", picture->path, names[ranked[0].class], 100 * (double)ranked[0].p);
-    for (int i = 1; i < told; i++) printf("  %s %.2f %%", names[ranked[i].class], 100 * (double)ranked[i].p);
+    for (int i = 1; i < answers->told; i++) printf("  %s %.2f %%", names[ranked[i].class], 100 * (double)ranked[i].p);
     putchar('\n');
 }
 
 static json_t *answer_json(const Answers *answers, const PredictedPicture *picture) {
     char *const *names = answers->model->class_names;
-    json_t *all, *top;
     const Ranked *ranked = answers->ranked;
     if (picture->error)
         return json_pack("{s:o s:o}", "file", json_text(picture->path), "error", json_text(picture->error));
-    all = json_array(), top = json_array();
-    const int told = rank_classes(answers, picture->probabilities);
+    json_t *all = json_array(), *top = json_array();
     for (int c = 0; c < answers->model->classes; c++)
         json_array_append_new(all, json_real((double)picture->probabilities[c]));
-    for (int i = 0; i < told; i++)
+    for (int i = 0; i < answers->told; i++)
         json_array_append_new(top, json_pack("{s:o s:f}", "class", json_text(names[ranked[i].class]), "probability",
                                              (double)ranked[i].p));
     return json_pack("{s:o s:o s:f s:o s:o}", "file", json_text(picture->path), "class",
@@ -124,7 +121,6 @@ static cf_status add_row(const Answers *answers, const PredictedPicture *picture
     if (picture->error) {
         for (int c = 0; c < answers->model->classes + 2; c++) fputc(',', out);
     } else {
-        rank_classes(answers, picture->probabilities);
         fputc(',', out);
         csv_text(out, answers->model->class_names[ranked[0].class]);
         fprintf(out, ",%.9g", (double)ranked[0].p); /* nine digits give the float back */
@@ -137,6 +133,7 @@ static cf_status add_row(const Answers *answers, const PredictedPicture *picture
 static cf_status add_answer(const PredictedPicture *picture, void *context) {
     Answers *answers = context;
     answers->failed += picture->error != NULL;
+    if (!picture->error) rank_classes(answers, picture->probabilities);
     if (answers->table.stream) FORWARD(add_row(answers, picture));
     if (answers->list)
         json_array_append_new(answers->list, answer_json(answers, picture));

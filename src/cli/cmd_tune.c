@@ -172,16 +172,15 @@ static cf_status search(Session *s) {
     const Trial *best = NULL;
     if (find_known_best(s, &list, &best)) best = NULL; /* of another space, or damaged: tune_run says so */
     FORWARD(tune_display_new(&s->space, objective_of(s->tune.train.stop_on), best, &display));
-    trial_list_free(&list);
     s->tune.progress = tune_display_progress;
     s->tune.context = display;
     terminal_catch_interrupt();
     return tune_run(s->split, &s->tune);
 }
 
-enum { MOST_ROWS = 50 };
-
 /* ---- Results ---- */
+
+enum { MOST_ROWS = 50 };
 
 static json_t *number_or_null(double value) {
     return isfinite(value) ? json_real(value) : json_null();

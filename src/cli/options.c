@@ -218,27 +218,23 @@ static cf_status store_line(const Option *option, const char *text, char *member
 static cf_status store_value(const Option *option, const char *text, void *options) {
     char *member = (char *)options + option->offset, range[128];
     const bool on = true;
-    bool stored = true;
     FAIL_IF(!size_fits(option), CF_INTERNAL, "the table of options is wrong at --%s", option->name);
     switch (option->kind) {
     case OPTION_FLAG:
         memcpy(member, &on, sizeof on);
-        break;
+        return CF_OK;
     case OPTION_TEXT:
         memcpy(member, &text, sizeof text);
-        break;
+        return CF_OK;
     case OPTION_CHOICE:
         return parse_choice(option, text, member);
     case OPTION_LINE:
         return store_line(option, text, member);
     case OPTION_INTEGER:
-        stored = parse_integer(option, text, member);
-        break;
     case OPTION_NUMBER:
-        stored = parse_number(option, text, member);
         break;
     }
-    if (stored) return CF_OK;
+    if ((option->kind == OPTION_INTEGER ? parse_integer : parse_number)(option, text, member)) return CF_OK;
     describe_range(option, range, sizeof range);
     return FAIL(CF_BAD_USE, "%s takes %s; found \"%s\"", title_of(option), range, text);
 }

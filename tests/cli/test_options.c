@@ -302,6 +302,45 @@ static void test_rows_say_the_defaults(void **state) {
     assert_memory_equal(&training, &usual, sizeof usual);
 }
 
+/* Rows of a struct, and of one value, where a command has them; what its own row says besides is the first one's. */
+static void test_shared_rows(void **state) {
+    (void)state;
+    typedef struct Pair {
+        int64_t first;
+        double second;
+    } Pair;
+    typedef struct Whole {
+        int before;
+        Pair pair;
+        int64_t alone;
+    } Whole;
+    static const Option one = {"count", "N", OPTION_INTEGER, 0, 9, .help = "of one value", .usual = "4"};
+    static const Option two[] = {{.rows = &one, OPTION_MEMBER(Pair, first)},
+                                 {"rate", "X", OPTION_NUMBER, 0, 1, .help = "a rate", .usual = "0.5", OPTION_MEMBER(Pair, second)}};
+    static const Option rows[] = {{ROWS(two), .help = "the pair's", OPTION_MEMBER(Whole, pair)},
+                                  {"alone", .rows = &one, .default_text = "four", OPTION_MEMBER(Whole, alone)}};
+    const Command command = {.name = "shares", .usage = "", COMMAND_OPTIONS(rows, Whole)};
+    Whole whole = {0};
+    Arguments arguments;
+    size_t count;
+    const Option *options = command_options(&command, &count);
+    assert_int_equal(count, 3 + COMMON_OPTIONS);
+    assert_string_equal(options[0].help, "the pair's");
+    assert_string_equal(options[1].help, "a rate");
+    assert_string_equal(options[2].help, "of one value");
+    assert_string_equal(help_option_default(&options[0]), "4");
+    assert_string_equal(help_option_default(&options[2]), "four");
+    int argc = split("--rate 0.25 --alone 7 --quiet", words_of);
+    assert_ok(options_parse(&command, argc, words_of, &whole, &arguments));
+    assert_int_equal(whole.before, 0);
+    assert_int_equal(whole.pair.first, 4);
+    assert_true(whole.pair.second == 0.25);
+    assert_int_equal(whole.alone, 7);
+    assert_true(arguments.quiet && options_given(&arguments, "alone") && !options_given(&arguments, "count"));
+    argc = split("--count 10", words_of);
+    assert_fails(options_parse(&command, argc, words_of, &whole, &arguments), CF_BAD_USE, "--count takes a whole number from 0 to 9");
+}
+
 static void test_what_goes_with_what(void **state) {
     (void)state;
     TrainOptions options;
@@ -544,6 +583,7 @@ int main(void) {
         cmocka_unit_test(test_two_dashes_end_the_options),
         cmocka_unit_test(test_mistakes_are_named),
         cmocka_unit_test(test_rows_say_the_defaults),
+        cmocka_unit_test(test_shared_rows),
         cmocka_unit_test(test_what_goes_with_what),
         cmocka_unit_test(test_help_needs_nothing_else),
         cmocka_unit_test(test_table_that_does_not_fit_is_refused),
