@@ -88,7 +88,7 @@ static cf_status name_folder(const AdaptArguments *a, const char *from, char **f
     return memory_print(folder, "%s-%s", trimmed, method_words[a->method]);
 }
 
-static cf_status run_command(const Arguments *given, const void *parsed) {
+static cf_status adapt_command(const Arguments *given, const void *parsed) {
     const AdaptArguments *a = parsed;
     FigureOptions figures = {.umap = true};
     AUTO(run_config_free) RunConfig config = {0};
@@ -134,5 +134,5 @@ const Command command_adapt = {
         "    cifra adapt runs/mnist-paper-s1 --to real_32x32.mat --split at:5000 --epochs 50 --augment \"shift 2 | invert p 0.5\"",
     .positional = {1, 1},
     COMMAND_OPTIONS(options, AdaptArguments),
-    .run = run_command,
+    .run = adapt_command,
 };

@@ -10,7 +10,7 @@
 
 enum { USAGE = 120 };
 
-static void append(char text[USAGE], const char *format, const char *what) {
+static void append_text(char text[USAGE], const char *format, const char *what) {
     const size_t used = strlen(text);
     snprintf(text + used, USAGE - used, format, what);
 }
@@ -25,11 +25,11 @@ static void describe_operation(const Operation *operation, char text[USAGE]) {
         snprintf(what, sizeof what, "%s%s", name, argument->is_range ? "|A:B" : "");
         for (p = what; *p && *p != '|'; p++)
             *p = (char)(*p == ' ' ? '_' : *p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p);
-        append(text, isnan(argument->usual) ? " %s" : " [%s]", what);
+        append_text(text, isnan(argument->usual) ? " %s" : " [%s]", what);
     }
     for (int i = 0; i < OPERATION_SETTINGS && operation->settings[i]; i++)
-        append(text, i ? "|%s" : " [%s", operation->settings[i]);
-    if (operation->settings[0]) append(text, "%s", "]");
+        append_text(text, i ? "|%s" : " [%s", operation->settings[i]);
+    if (operation->settings[0]) append_text(text, "%s", "]");
 }
 
 static void print_lists(void) {

@@ -151,7 +151,7 @@ static cf_status compare_all(char *const *folders, size_t count, json_t *pairs, 
     return CF_OK;
 }
 
-static cf_status compare(char *const *folders, size_t count, bool as_json) {
+static cf_status print_comparisons(char *const *folders, size_t count, bool as_json) {
     json_auto_t *differences = NULL, *pairs = as_json ? json_array() : NULL;
     AUTO(text_draft_abandon) TextDraft draft = {0};
     FORWARD(text_draft(&draft));
@@ -167,7 +167,7 @@ static cf_status run_compare(const Arguments *given, const void *parsed) {
     cf_status status = CF_OK;
     (void)parsed;
     for (int i = 0; i < count && !status; i++) status = tune_run_folder(given->positional[i], &folders[i]);
-    if (!status) status = compare(folders, (size_t)count, given->json);
+    if (!status) status = print_comparisons(folders, (size_t)count, given->json);
     for (int i = 0; i < count; i++) free(folders[i]);
     return status;
 }

@@ -194,7 +194,7 @@ static cf_status read_views(const char *line, Augmentation **views) {
     return CF_OK;
 }
 
-static cf_status run_command(const Arguments *given, const void *parsed) {
+static cf_status eval_command(const Arguments *given, const void *parsed) {
     const EvalArguments *a = parsed;
     AUTO(augmentation_free_at) Augmentation *views = NULL;
     const char *part = options_given(given, "split") ? part_words[a->split] : NULL;
@@ -252,5 +252,5 @@ const Command command_eval = {
         "    cifra eval runs/street-paper-s1 --shift blur=2:4",
     .positional = {1, ANY_NUMBER},
     COMMAND_OPTIONS(options, EvalArguments),
-    .run = run_command,
+    .run = eval_command,
 };

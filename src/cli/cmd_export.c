@@ -112,7 +112,7 @@ static cf_status record_export(const ExportRequest *request, const ExportFormat 
     return CF_OK;
 }
 
-static cf_status run_command(const Arguments *given, const void *parsed) {
+static cf_status export_command(const Arguments *given, const void *parsed) {
     const ExportArguments *a = parsed;
     const ExportFormat *format = &formats[a->format];
     const char *source = given->positional[0], *out = given->positional[1], *part;
@@ -147,5 +147,5 @@ const Command command_export = {
         "    cifra export runs/mnist-paper-s1 digits --to c",
     .positional = {2, 2},
     COMMAND_OPTIONS(options, ExportArguments),
-    .run = run_command,
+    .run = export_command,
 };

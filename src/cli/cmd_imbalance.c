@@ -59,7 +59,7 @@ static const Option options[] = {
 
 /* ---- What is asked for ---- */
 
-static cf_status refuse(const Arguments *given) {
+static cf_status refuse_decided(const Arguments *given) {
     static const char *const decided[] = {"epochs", "patience", "stop-on"};
     for (size_t i = 0; i < COUNT_OF(decided); i++)
         FAIL_IF(options_given(given, decided[i]), CF_BAD_USE,
@@ -130,14 +130,14 @@ static cf_status run_lab(const Arguments *given, const ImbalanceArguments *a, co
     return given->json ? print_json(memory_take(&results)) : print_results(results, folder);
 }
 
-static cf_status run_command(const Arguments *given, const void *parsed) {
+static cf_status imbalance_command(const Arguments *given, const void *parsed) {
     const ImbalanceArguments *a = parsed;
     AUTO(run_config_free) RunConfig config = {0};
     AUTO(shelf_clear) SetShelf shelf = {0};
     AUTO(lab_free) Lab lab = {.base = &config};
     AUTO_FREE char *folder = NULL;
     const cf_set *set;
-    FORWARD(refuse(given));
+    FORWARD(refuse_decided(given));
     FAIL_IF(!a->cases, CF_BAD_USE, "--cases is needed: training images per class, for instance 50:1000,500:1000");
     FORWARD(make_config(given, a, &config));
     FORWARD(name_folder(a, &config, &folder));
@@ -188,5 +188,5 @@ const Command command_imbalance = {
         "    cifra imbalance --data mnist --cases \"ratio 100\" --remedies augment,balanced,augment+balanced\n"
         "    cifra imbalance --data photos --cases 20:200 --from runs/street --remedies pretrained,pretrained+augment+head",
     COMMAND_OPTIONS(options, ImbalanceArguments),
-    .run = run_command,
+    .run = imbalance_command,
 };

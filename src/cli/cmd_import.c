@@ -43,7 +43,7 @@ static cf_status print_run(const Run *run, bool as_json) {
     return CF_OK;
 }
 
-static cf_status run_command(const Arguments *given, const void *parsed) {
+static cf_status import_command(const Arguments *given, const void *parsed) {
     const ImportArguments *a = parsed;
     AUTO(cf_model_free_at) cf_model *model = NULL;
     AUTO(run_config_free) RunConfig config = {0};
@@ -77,5 +77,5 @@ const Command command_import = {
         "    cifra import resnet18.onnx --out runs/resnet18 --normalize \"0.485 0.456 0.406 0.229 0.224 0.225\"",
     .positional = {1, 1},
     COMMAND_OPTIONS(options, ImportArguments),
-    .run = run_command,
+    .run = import_command,
 };

@@ -192,7 +192,7 @@ static cf_status choose_reading(const char *run, const char *asked, PictureReadi
     return CF_OK;
 }
 
-static cf_status run_command(const Arguments *given, const void *parsed) {
+static cf_status predict_command(const Arguments *given, const void *parsed) {
     const PredictArguments *a = parsed;
     PictureReading reading = {.invert = a->invert};
     AUTO(picture_list_free) PictureList list = {0};
@@ -222,5 +222,5 @@ const Command command_predict = {
         "    cifra predict runs/mnist-paper-s1 scans/ --top 3 --csv scans.csv",
     .positional = {2, ANY_NUMBER},
     COMMAND_OPTIONS(options, PredictArguments),
-    .run = run_command,
+    .run = predict_command,
 };

@@ -49,7 +49,7 @@ static cf_status print_run(const Run *run, const cf_model *before, bool as_json)
     return CF_OK;
 }
 
-static cf_status run_command(const Arguments *given, const void *parsed) {
+static cf_status prune_command(const Arguments *given, const void *parsed) {
     const PruneArguments *a = parsed;
     AUTO(cf_model_free_at) cf_model *pruned = NULL;
     AUTO(run_free_at) Run *from = NULL, *run = NULL;
@@ -76,5 +76,5 @@ const Command command_prune = {
         "or more than one output.",
     .positional = {1, 1},
     COMMAND_OPTIONS(options, PruneArguments),
-    .run = run_command,
+    .run = prune_command,
 };

@@ -102,7 +102,7 @@ static cf_status write_page(const char *folder, const ReportArguments *a) {
                                      : report_run(folder, a);
 }
 
-static cf_status run_command(const Arguments *given, const void *parsed) {
+static cf_status report_command(const Arguments *given, const void *parsed) {
     const ReportArguments *a = parsed;
     AUTO_FREE char *folder = NULL, *path = NULL;
     bool there;
@@ -139,5 +139,5 @@ const Command command_report = {
         "    cifra report tune/mnist-paper",
     .positional = {1, 1},
     COMMAND_OPTIONS(options, ReportArguments),
-    .run = run_command,
+    .run = report_command,
 };

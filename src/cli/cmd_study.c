@@ -124,7 +124,7 @@ static cf_status run_recipe(const Arguments *given, const StudyArguments *a, con
     return print_outcome(given, &outcome);
 }
 
-static cf_status run_command(const Arguments *given, const void *parsed) {
+static cf_status study_command(const Arguments *given, const void *parsed) {
     const StudyArguments *a = parsed;
     AUTO(recipe_free) Recipe recipe = {0};
     AUTO_FREE char *folder = NULL;
@@ -173,5 +173,5 @@ const Command command_study = {
         "    cifra study my.yaml --out studies/mine",
     .positional = {0, 1},
     COMMAND_OPTIONS(options, StudyArguments),
-    .run = run_command,
+    .run = study_command,
 };

@@ -406,7 +406,7 @@ static cf_status train_single(const Arguments *given, const TrainArguments *a, c
     return train_run(run, folder, given, a->resume, figures, live);
 }
 
-static cf_status run_command(const Arguments *given, const void *parsed) {
+static cf_status train_command(const Arguments *given, const void *parsed) {
     const TrainArguments *a = parsed;
     AUTO(run_config_free) RunConfig config = {0};
     AUTO_FREE char *folder = NULL;
@@ -500,5 +500,5 @@ const Command command_train = {
         "    cifra train --data svhn --split pooled --splits 10 --out runs/svhn-folds\n"
         "    cifra train --data street --shift blur=2:4,polarity=0.5",
     COMMAND_OPTIONS(options, TrainArguments),
-    .run = run_command,
+    .run = train_command,
 };

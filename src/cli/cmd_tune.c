@@ -107,7 +107,7 @@ static cf_status name_folder(const TuneArguments *a, Session *s) {
     return memory_print(&s->out, "tune/%s-%s", data, s->space.name);
 }
 
-static cf_status prepare(const Arguments *given, const TuneArguments *a, Session *s) {
+static cf_status prepare_search(const Arguments *given, const TuneArguments *a, Session *s) {
     FORWARD(data_needed(a->set.data));
     FAIL_IF(a->tune.sampler == SAMPLER_GRID && options_given(given, "trials"), CF_BAD_USE,
             "a grid has as many trials as points; --trials goes with --sampler random or tpe");
@@ -166,7 +166,7 @@ static cf_status find_known_best(const Session *s, TrialList *list, const Trial 
     return CF_OK;
 }
 
-static cf_status search(Session *s) {
+static cf_status run_search(Session *s) {
     AUTO(trial_list_free) TrialList list = {0};
     AUTO(tune_display_free_at) TuneDisplay *display = NULL;
     const Trial *best = NULL;
@@ -276,16 +276,16 @@ static cf_status describe_source(RunConfig common, Session *s) {
     return ranks_size() > 1 ? ranks_describe_data(&common, s->set, &s->tune.source) : CF_OK;
 }
 
-static cf_status run_command(const Arguments *given, const void *parsed) {
+static cf_status tune_command(const Arguments *given, const void *parsed) {
     const TuneArguments *a = parsed;
     AUTO(session_free) Session s = {0};
     unsigned formats;
     FORWARD(figure_dials_read(&a->figures, &formats));
-    FORWARD(prepare(given, a, &s));
+    FORWARD(prepare_search(given, a, &s));
     const RunConfig common = common_config(given, a, &s);
     FORWARD(describe_source(common, &s));
     if (!given->json && !given->quiet) print_opening(&s);
-    FORWARD(resumable(search(&s)));
+    FORWARD(resumable(run_search(&s)));
     return finish_search(given, &s, &common, formats);
 }
 
@@ -326,5 +326,5 @@ const Command command_tune = {
         "    cifra tune --data street -n 10000 --pruner asha --seeds 5\n"
         "    cifra tune --data mnist --grid space.yaml --sampler tpe --trials 40",
     COMMAND_OPTIONS(options, TuneArguments),
-    .run = run_command,
+    .run = tune_command,
 };

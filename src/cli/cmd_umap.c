@@ -200,7 +200,7 @@ static cf_status embed_pca(const UmapArguments *a, Embedding *embedding) {
     return pca_fit(&input->points, embedding->components, a->threads, embedding->coordinates, embedding->explained);
 }
 
-static cf_status embed(const UmapArguments *a, const Umap *fitted, Embedding *embedding) {
+static cf_status embed_points(const UmapArguments *a, const Umap *fitted, Embedding *embedding) {
     const EmbedInput *input = embedding->input;
     UmapOptions fit = a->fit;
     QualityOptions judge = {fitted ? fitted->options.metric : a->fit.metric, (uint64_t)a->seed, a->threads};
@@ -285,7 +285,7 @@ static cf_status embed_and_write(const UmapJob *job, const char *folder, const c
                            .metric = metric_names[a->fit.metric],
                            .seconds.features = job->seconds};
     AUTO(figure_list_free) FigureList files = {0};
-    FORWARD(embed(a, job->fitted, &embedding));
+    FORWARD(embed_points(a, job->fitted, &embedding));
     if (job->features) FORWARD(npy_write_rows(a->save_features, job->features, input->points.n, input->points.dim));
     FORWARD(embedding_write(&embedding, &place, &files));
     if (!input->images) FORWARD(write_page(a, &embedding, place.folder, &files));
@@ -348,7 +348,7 @@ static cf_status embed_images(UmapJob *job, const Arguments *given) {
     return embed_and_write(job, run->folder, suffix);
 }
 
-static cf_status run_command(const Arguments *given, const void *parsed) {
+static cf_status umap_command(const Arguments *given, const void *parsed) {
     const UmapArguments *a = parsed;
     AUTO(job_free) UmapJob job = {.a = a, .as_json = given->json};
     FORWARD(figure_dials_read(&a->figures, &job.formats));
@@ -402,5 +402,5 @@ const Command command_umap = {
     .positional = {0, 1},
     COMMAND_OPTIONS(options, UmapArguments),
     .set_defaults = set_defaults,
-    .run = run_command,
+    .run = umap_command,
 };

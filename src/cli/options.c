@@ -341,7 +341,7 @@ static cf_status store_defaults(const Parser *parser) {
 /* ---- What goes together ---- */
 
 /* Whether the option of "--densmap" was given, or that of "--sampler tpe" has this word. */
-static bool is_so(const Parser *parser, const char *wanted) {
+static bool is_met(const Parser *parser, const char *wanted) {
     const char *name = wanted + 2, *word = strchr(wanted, ' ');
     const Option *option = find_option(parser->all, parser->count, name, word ? (size_t)(word - name) : strlen(name));
     int chosen;
@@ -355,7 +355,7 @@ static cf_status check_together(const Parser *parser) {
         const Option *option = &parser->all[i];
         bool works = !option->with[0] || !parser->arguments->given[i];
         char list[128];
-        for (int w = 0; option->with[w] && !works; w++) works = is_so(parser, option->with[w]);
+        for (int w = 0; option->with[w] && !works; w++) works = is_met(parser, option->with[w]);
         text_list(option->with, list, sizeof list);
         FAIL_IF(!works, CF_BAD_USE, "%s goes with %s", title_of(option), list);
     }
