@@ -101,13 +101,6 @@ static cf_status make_lab(const Arguments *given, const ImbalanceArguments *a, c
 
 /* ---- The command ---- */
 
-static cf_status name_folder(const ImbalanceArguments *a, const RunConfig *config, char **folder) {
-    char data[64];
-    if (a->out) return file_trim(a->out, folder);
-    FORWARD(data_short_name(config->data, data));
-    return memory_print(folder, "runs/%s-imbalance", data);
-}
-
 static cf_status print_results(const json_t *results, const char *folder) {
     AUTO(text_draft_abandon) TextDraft draft = {0};
     FORWARD(text_draft(&draft));
@@ -140,7 +133,7 @@ static cf_status imbalance_command(const Arguments *given, const void *parsed) {
     FORWARD(refuse_decided(given));
     FAIL_IF(!a->cases, CF_BAD_USE, "--cases is needed: training images per class, for instance 50:1000,500:1000");
     FORWARD(make_config(given, a, &config));
-    FORWARD(name_folder(a, &config, &folder));
+    FORWARD(folder_asked(a->out, "runs", config.data, "imbalance", &folder));
     FORWARD(shelf_take(&shelf, config.data, config.data_dir, &set));
     FORWARD(make_lab(given, a, set, &lab));
     return run_lab(given, a, &lab, &shelf, folder);

@@ -100,20 +100,13 @@ static cf_status load_data(const Arguments *given, const TuneArguments *a, Sessi
     return cf_split_new(s->set, &s->parts, &s->split);
 }
 
-static cf_status name_folder(const TuneArguments *a, Session *s) {
-    char data[64];
-    if (a->out) return file_trim(a->out, &s->out);
-    FORWARD(data_short_name(s->data, data));
-    return memory_print(&s->out, "tune/%s-%s", data, s->space.name);
-}
-
 static cf_status prepare_search(const Arguments *given, const TuneArguments *a, Session *s) {
     FORWARD(data_needed(a->set.data));
     FAIL_IF(a->tune.sampler == SAMPLER_GRID && options_given(given, "trials"), CF_BAD_USE,
             "a grid has as many trials as points; --trials goes with --sampler random or tpe");
     FORWARD(space_read(a->grid, &s->space));
     FORWARD(data_dials_lay(a->set.data, &a->set.dials, &s->data));
-    FORWARD(name_folder(a, s));
+    FORWARD(folder_asked(a->out, "tune", s->data, s->space.name, &s->out));
     FORWARD(file_check_folder(s->out));
     FORWARD(load_data(given, a, s));
     s->tune = a->tune;

@@ -154,6 +154,13 @@ cf_status data_needed(const char *data) {
     return CF_OK;
 }
 
+cf_status folder_asked(const char *out, const char *parent, const char *data, const char *what, char **folder) {
+    char name[64];
+    if (out) return file_trim(out, folder);
+    FORWARD(data_short_name(data, name));
+    return memory_print(folder, "%s/%s-%s", parent, name, what);
+}
+
 /* ---- A configuration ---- */
 
 /* Another set than the one that was recorded is asked for: what is known of that is forgotten. */

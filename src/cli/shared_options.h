@@ -40,6 +40,8 @@ cf_status data_dials_lay(const char *set, const DataDials *dials, char **text);
 cf_status data_chosen(const char *given, const char *own, const DataDials *dials, char **text);
 /* CF_BAD_USE where no set is named. */
 cf_status data_needed(const char *data);
+/* The folder to work in: `out`, or where that is NULL PARENT/SET-WHAT. Release with free(). */
+cf_status folder_asked(const char *out, const char *parent, const char *data, const char *what, char **folder);
 
 /* ---- A configuration ---- */
 

@@ -119,13 +119,14 @@ static const char *objective_text(TuneObjective objective, const Trial *t, char 
     return text;
 }
 
+static void print_cell(const TuneDisplay *d, int parameter, const char *text, FILE *out) {
+    fprintf(out, "  %s%*s", text, d->widths[parameter] - text_columns(text), "");
+}
+
 static void print_running(const TuneDisplay *d, const RunningTrial *t, FILE *out) {
     char number[SPACE_NUMBER], loss[32];
     fprintf(out, "%5d", t->trial);
-    for (int i = 0; i < d->space->count; i++) {
-        const char *text = space_label(d->space, &t->point, i, number);
-        fprintf(out, "  %s%*s", text, d->widths[i] - text_columns(text), "");
-    }
+    for (int i = 0; i < d->space->count; i++) print_cell(d, i, space_label(d->space, &t->point, i, number), out);
     if (t->epoch) fprintf(out, "  %3d/%-3d  %8s", t->epoch, t->epochs, text_loss(t->loss, loss));
     if (t->best.best_epoch)
         fprintf(out, "  %8s in epoch %d", objective_text(d->objective, &t->best, loss), t->best.best_epoch);
@@ -152,10 +153,7 @@ cf_status tune_display_table(const TuneDisplay *d, char **text) {
     FILE *out = draft.stream;
     if (d->count) {
         fputs("trial", out);
-        for (int i = 0; i < d->space->count; i++) {
-            const char *name = d->space->parameters[i].name;
-            fprintf(out, "  %s%*s", name, d->widths[i] - text_columns(name), "");
-        }
+        for (int i = 0; i < d->space->count; i++) print_cell(d, i, d->space->parameters[i].name, out);
         fputs("   epoch      loss  best on validation\n", out);
     }
     for (size_t i = 0; i < d->count; i++) print_running(d, &d->running[i], out);
