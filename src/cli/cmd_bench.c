@@ -22,10 +22,10 @@ typedef struct BenchArguments {
 
 /* The steps that are measured. */
 static const Option shape_options[] = {
-    {.rows = &shared_rows.network, MEMBER(model)},
+    {ROW(network), MEMBER(model)},
     {"batch", "N", OPTION_INTEGER, 1, MOST_BATCH, .help = "images per step", .usual = "128", MEMBER(batch)},
-    {.rows = &shared_rows.threads, .help = "0: all processors", MEMBER(threads)},
-    {.rows = &shared_rows.precision, MEMBER(precision)},
+    {ROW(threads), .help = "0: all processors", MEMBER(threads)},
+    {ROW(precision), MEMBER(precision)},
 };
 
 /* The one that was asked for, or each that the processor has. */
@@ -168,8 +168,8 @@ const Command command_bench_epoch = {
 static const Option ops_options[] = {
     {"case", "TEXT", OPTION_TEXT, .help = "only this problem, in the pass that it ends with or in all of them",
      .default_text = "a table of problems", MEMBER(text)},
-    {.rows = &shared_rows.threads, .help = "each with its own arrays; 0: all processors", MEMBER(threads)},
-    {.rows = &shared_rows.precision, MEMBER(precision)},
+    {ROW(threads), .help = "each with its own arrays; 0: all processors", MEMBER(threads)},
+    {ROW(precision), MEMBER(precision)},
     {"seconds", "X", OPTION_NUMBER, 0.001, 600, .help = "time for each figure", .usual = "0.15", MEMBER(seconds)},
     {"lines", NULL, OPTION_FLAG, .help = "under each case, the line that repeats it", MEMBER(lines)},
 };

@@ -18,13 +18,11 @@ typedef struct RanksArguments {
 #define MEMBER(name) OPTION_MEMBER(RanksArguments, name)
 
 static const Option options[] = {
-    {.rows = &shared_rows.network, MEMBER(model)},
+    {ROW(network), MEMBER(model)},
     {"batch", "N", OPTION_INTEGER, 64, MOST_BATCH, .help = "images per step, of all ranks together", .usual = "512",
      MEMBER(batch)},
-    {.rows = &shared_rows.threads,
-     .help = "of each rank; 0: all processors, shared among the ranks of a machine",
-     MEMBER(threads)},
-    {.rows = &shared_rows.precision, .help = "of activations", .default_text = "f32", MEMBER(precision)},
+    {ROW(threads), .help = "of each rank; 0: all processors, shared among the ranks of a machine", MEMBER(threads)},
+    {ROW(precision), .help = "of activations", .default_text = "f32", MEMBER(precision)},
     {"steps", "N", OPTION_INTEGER, 5, 10000, .help = "for each figure, three times", .usual = "60", MEMBER(steps)},
 };
 

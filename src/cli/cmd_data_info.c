@@ -106,13 +106,13 @@ typedef struct InfoArguments {
 #define MEMBER(name) OPTION_MEMBER(InfoArguments, name)
 
 static const Option options[] = {
-    {.rows = &shared_rows.data_dir, MEMBER(set.data_dir)},
+    {ROW(data_dir), MEMBER(set.data_dir)},
     {ROWS(dial_options), MEMBER(set.dials)},
     {"factors", NULL, OPTION_FLAG, .help = "generated data: only the factors and their ranges, without making images",
      MEMBER(factors)},
-    {.rows = &shared_rows.split, .help = "official, pooled or at:N", MEMBER(set.split)},
+    {ROW(split), .help = "official, pooled or at:N", MEMBER(set.split)},
     {ROWS(part_options), MEMBER(set)},
-    {.rows = &shared_rows.limit, MEMBER(set.parts.train_limit)},
+    {ROW(limit), MEMBER(set.parts.train_limit)},
     {"files", "FILE", OPTION_TEXT,
      .help =
          "pictures in folders: what was done with each file, as a page (.html) or a table (.csv), also where some cannot be "

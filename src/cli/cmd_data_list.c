@@ -14,7 +14,7 @@ typedef struct ListArguments {
 } ListArguments;
 
 static const Option options[] = {
-    {.rows = &shared_rows.data_dir, OPTION_MEMBER(ListArguments, data_dir)},
+    {ROW(data_dir), OPTION_MEMBER(ListArguments, data_dir)},
 };
 
 static cf_status print_folders(const char *data_dir) {

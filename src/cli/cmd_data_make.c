@@ -30,14 +30,14 @@ static const Option options[] = {
     {"out", "DIR", OPTION_TEXT, .help = "the folder to write, which must not hold a set yet", MEMBER(out)},
     {"format", NULL, OPTION_CHOICE, .choices = format_words, .help = "MNIST's IDX files, or SVHN's .mat files",
      .default_text = "mat for RGB images of at most 10 classes, else idx", MEMBER(format)},
-    {.rows = &shared_rows.count, MEMBER(dials.count)},
+    {ROW(count), MEMBER(dials.count)},
     {"test", "M", OPTION_INTEGER, 0, UINT32_MAX, .help = "generated data: so many test images",
      .default_text = "in the real set's ratio to the training images", .unset = -1, MEMBER(test)},
-    {"seed", .rows = &shared_rows.data_seed, MEMBER(dials.seed)},
-    {.rows = &shared_rows.shift, MEMBER(dials.shift)},
+    {"seed", ROW(data_seed), MEMBER(dials.seed)},
+    {ROW(shift), MEMBER(dials.shift)},
     {ROWS(reading_options), MEMBER(dials)},
     {"plain", NULL, OPTION_FLAG, .help = "IDX files without gzip", MEMBER(plain)},
-    {.rows = &shared_rows.data_dir, MEMBER(data_dir)},
+    {ROW(data_dir), MEMBER(data_dir)},
 };
 
 /* ---- The files ---- */

@@ -41,7 +41,7 @@ static const Option options[] = {
      .help = "which images of the training part are shown, and which variants", .usual = "1", MEMBER(seed)},
     {ROWS(dial_options), MEMBER(dials)},
     {ROWS(figure_look_options), MEMBER(figures)},
-    {.rows = &shared_rows.data_dir, MEMBER(data_dir)},
+    {ROW(data_dir), MEMBER(data_dir)},
 };
 
 /* ---- Which images ---- */

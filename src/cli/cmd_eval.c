@@ -22,10 +22,10 @@ typedef struct EvalArguments {
 static const char *const run_precision_words[] = {"run", "int8", NULL};
 
 static const Option options[] = {
-    {.rows = &shared_rows.data, .help = "a set by name or path", .default_text = "the run's own", MEMBER(data)},
-    {.rows = &shared_rows.data_dir, MEMBER(data_dir)},
+    {ROW(data), .help = "a set by name or path", .default_text = "the run's own", MEMBER(data)},
+    {ROW(data_dir), MEMBER(data_dir)},
     {ROWS(dial_options), MEMBER(dials)},
-    {.rows = &shared_rows.part, MEMBER(split)},
+    {ROW(part), MEMBER(split)},
     {"tta", "LINE", OPTION_TEXT,
      .help =
          "test-time augmentation: the mean over fixed views of each image, such as \"flip | shift 1\" (cifra augment)",
@@ -37,7 +37,7 @@ static const Option options[] = {
      MEMBER(figures)},
     {"out", "DIR", OPTION_TEXT, .help = "of several runs: where predictions, ensemble.json and figures go",
      .default_text = "GROUP/ensemble of a group; of runs nothing is written", MEMBER(out)},
-    {.rows = &shared_rows.threads, MEMBER(threads)},
+    {ROW(threads), MEMBER(threads)},
 };
 
 /* What follows the line's beginning, which says what was evaluated; `trained`: who it is that was trained on some images. */

@@ -21,7 +21,7 @@ typedef struct ImbalanceArguments {
 
 static const Option options[] = {
     {ROWS(set_options), MEMBER(set)},
-    {.rows = &shared_rows.classes, MEMBER(set.parts.classes)},
+    {ROW(classes), MEMBER(set.parts.classes)},
     {"cases", "LIST", OPTION_TEXT,
      .help =
          "training images per class, in the classes' order (50:1000), between commas; all; or ratio R [N]: exponentially "
@@ -43,15 +43,14 @@ static const Option options[] = {
      .help =
          "numbers of images of the first case's rarest class at which nothing and the best remedy are compared, or none",
      .default_text = "from half of the case's to 8 times, as far as there are so many", MEMBER(curve)},
-    {.rows = &shared_rows.model, .default_text = "paper; with --from its network", MEMBER(set.model)},
+    {ROW(model), .default_text = "paper; with --from its network", MEMBER(set.model)},
     {"from", "RUN|FILE", OPTION_TEXT, .help = "the network that the remedy pretrained begins with", MEMBER(from)},
     {.training = lab_train_defaults, MEMBER(train)},
-    {.rows = &shared_rows.threads, MEMBER(train.threads)},
-    {.rows = &shared_rows.split, .help = "official, pooled, or at:N, as of cifra train", MEMBER(set.split)},
-    {.rows = &shared_rows.validation,
-     .help = "share of the images that validate, by which the best remedy is chosen",
+    {ROW(threads), MEMBER(train.threads)},
+    {ROW(split), .help = "official, pooled, or at:N, as of cifra train", MEMBER(set.split)},
+    {ROW(validation), .help = "share of the images that validate, by which the best remedy is chosen",
      MEMBER(set.parts.validation)},
-    {.rows = &shared_rows.split_seed, .help = "of the first draw of images", MEMBER(set.parts.seed)},
+    {ROW(split_seed), .help = "of the first draw of images", MEMBER(set.parts.seed)},
     {"out", "DIR", OPTION_TEXT, .help = "the lab's folder; one that holds this lab is resumed",
      .default_text = "runs/SET-imbalance", MEMBER(out)},
     {ROWS(figure_options), .help = "formats of the figures: svg, png, pdf between commas, or none", MEMBER(figures)},

@@ -15,11 +15,9 @@ typedef struct ImportArguments {
 
 static const Option options[] = {
     {"out", "RUN", OPTION_TEXT, .help = "the run folder", MEMBER(out)},
-    {.rows = &shared_rows.data,
-     .help = "the set it was trained for, whose test part it is evaluated on",
-     .default_text = "none",
+    {ROW(data), .help = "the set it was trained for, whose test part it is evaluated on", .default_text = "none",
      MEMBER(data)},
-    {.rows = &shared_rows.data_dir, .help = "where the set is looked for by name", MEMBER(data_dir)},
+    {ROW(data_dir), .help = "where the set is looked for by name", MEMBER(data_dir)},
     {"normalize", "NUMBERS", OPTION_TEXT,
      .help =
          "means, then deviations, one each or one of each channel: what pixels / 255 are to be made of in front of the "

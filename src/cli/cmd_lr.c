@@ -29,13 +29,13 @@ static const Option options[] = {
     {"out", "FIG", OPTION_TEXT, .help = "the curve, a .svg, .png or .pdf file; its data lie beside it as .csv",
      .default_text = "none", MEMBER(out)},
     {ROWS(figure_look_options), MEMBER(figures)},
-    {.rows = &shared_rows.data_dir, MEMBER(set.data_dir)},
+    {ROW(data_dir), MEMBER(set.data_dir)},
     {ROWS(dial_options), MEMBER(set.dials)},
-    {.rows = &shared_rows.classes, MEMBER(set.parts.classes)},
-    {.rows = &shared_rows.limit, MEMBER(set.parts.train_limit)},
-    {.rows = &shared_rows.model, MEMBER(set.model)},
+    {ROW(classes), MEMBER(set.parts.classes)},
+    {ROW(limit), MEMBER(set.parts.train_limit)},
+    {ROW(model), MEMBER(set.model)},
     {.training = cf_train_defaults, MEMBER(train)},
-    {.rows = &shared_rows.threads, MEMBER(train.threads)},
+    {ROW(threads), MEMBER(train.threads)},
 };
 
 /* ---- Results ---- */

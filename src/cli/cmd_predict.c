@@ -30,7 +30,7 @@ static const Option options[] = {
      .default_text = "0: the first, and those of 1 % and more", MEMBER(top)},
     {"csv", "FILE", OPTION_TEXT,
      .help = "writes file, class, confidence and the probability of each class (p_CLASS) as a table", MEMBER(csv)},
-    {.rows = &shared_rows.threads, MEMBER(threads)},
+    {ROW(threads), MEMBER(threads)},
 };
 
 typedef struct Ranked {

@@ -21,14 +21,14 @@ typedef struct ShiftArguments {
 static const Option options[] = {
     {"to", "SET", OPTION_TEXT, .help = "the images of another kind, with labels, by name or path",
      .default_text = "must be given", MEMBER(to)},
-    {.rows = &shared_rows.data_dir, MEMBER(data_dir)},
+    {ROW(data_dir), MEMBER(data_dir)},
     {ROWS(dial_options), MEMBER(dials)},
     {"split", "PART", OPTION_TEXT, .help = "which of them: official-test, all, or at:N, those from number N on",
      .default_text = "official-test, or all where there is none", MEMBER(part)},
     {ROWS(figure_options), .help = "formats of the figures: svg, png, pdf between commas, or none", MEMBER(figures)},
     {"out", "DIR", OPTION_TEXT, .help = "where shift-SET.json and the figures go",
      .default_text = "the run's folder and its figures/, which its report shows", MEMBER(out)},
-    {.rows = &shared_rows.threads, MEMBER(threads)},
+    {ROW(threads), MEMBER(threads)},
 };
 
 static bool show_factor(const char *factor, void *context) {

@@ -28,11 +28,9 @@ static const Option options[] = {
      MEMBER(seeds)},
     {"one", "S", OPTION_INTEGER, 0, LARGEST_SEED, .help = "a single run with this seed, in this process", MEMBER(one)},
     {"data", "SET", OPTION_TEXT, .help = "where the images are", MEMBER(data)},
-    {.rows = &shared_rows.data_dir, .help = "where mnist is looked for first", MEMBER(data_dir)},
-    {.rows = &shared_rows.threads, .help = "0: all processors", MEMBER(threads)},
-    {.rows = &shared_rows.precision,
-     .help = "of activations and weight copies",
-     .default_text = "bf16 where the processor has it",
+    {ROW(data_dir), .help = "where mnist is looked for first", MEMBER(data_dir)},
+    {ROW(threads), .help = "0: all processors", MEMBER(threads)},
+    {ROW(precision), .help = "of activations and weight copies", .default_text = "bf16 where the processor has it",
      MEMBER(precision)},
 };
 

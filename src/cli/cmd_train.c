@@ -30,7 +30,7 @@ typedef struct TrainArguments {
 
 static const Option options[] = {
     {ROWS(set_options), MEMBER(set)},
-    {.rows = &shared_rows.model, MEMBER(set.model)},
+    {ROW(model), MEMBER(set.model)},
     {"from", "RUN|FILE", OPTION_TEXT,
      .help = "begin with the weights of another network wherever they fit; without --model with that network",
      MEMBER(from)},
@@ -39,15 +39,15 @@ static const Option options[] = {
     {"target-split", "MODE", OPTION_TEXT, .help = "of the target: what is not its test part is learnt from",
      .default_text = "official; pooled for a set without a test part", MEMBER(target_split)},
     {.training = cf_train_defaults, MEMBER(train)},
-    {.rows = &shared_rows.threads, MEMBER(train.threads)},
-    {.rows = &shared_rows.split,
+    {ROW(threads), MEMBER(train.threads)},
+    {ROW(split),
      .help =
          "official (with its own validation part where there is one), pooled (70/10/20), or at:N (the first N images train and "
          "validate, the rest test)",
      MEMBER(set.split)},
-    {.rows = &shared_rows.validation, MEMBER(set.parts.validation)},
+    {ROW(validation), MEMBER(set.parts.validation)},
     {ROWS(part_options), .help = "which images go where; apart from --seed, so that runs compare", MEMBER(set)},
-    {.rows = &shared_rows.limit,
+    {ROW(limit),
      .help =
          "at most so many training images of a class, the same with all seeds (by --split-seed; cifra imbalance draws anew)",
      MEMBER(set.parts.train_limit)},

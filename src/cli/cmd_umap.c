@@ -32,13 +32,10 @@ static const char *const init_words[] = {"spectral", "pca", "random", NULL};
 #define MEMBER(name) OPTION_MEMBER(UmapArguments, name)
 
 static const Option options[] = {
-    {.rows = &shared_rows.data,
-     .help = "of a run: a set by name or path",
-     .default_text = "the run's own",
-     MEMBER(data)},
-    {.rows = &shared_rows.data_dir, MEMBER(data_dir)},
+    {ROW(data), .help = "of a run: a set by name or path", .default_text = "the run's own", MEMBER(data)},
+    {ROW(data_dir), MEMBER(data_dir)},
     {ROWS(dial_options), MEMBER(dials)},
-    {.rows = &shared_rows.part, .help = "of a run: which images", MEMBER(split)},
+    {ROW(part), .help = "of a run: which images", MEMBER(split)},
     {"layer", "NAME", OPTION_TEXT, .help = "of a run: the layer whose values are taken, as in the table of layers",
      .default_text = "what goes into the last dense layer", MEMBER(layer)},
     {"features", "FILE", OPTION_TEXT,
@@ -97,7 +94,7 @@ static const Option options[] = {
      MEMBER(model)},
     {"out", "DIR", OPTION_TEXT, .help = "where files go", .default_text = "RUN; for X.npy X-umap", MEMBER(out)},
     {ROWS(figure_options), .help = "formats of the figure: svg, png, pdf between commas, or none", MEMBER(figures)},
-    {.rows = &shared_rows.threads, MEMBER(threads)},
+    {ROW(threads), MEMBER(threads)},
 };
 
 static void set_defaults(void *parsed) {

@@ -34,8 +34,8 @@ typedef struct Option {
     char letter;  /* 'n' for -n; 0: none */
     const char *also;    /* another name, as a library's users know it; NULL: none */
     size_t offset, size; /* the member of the command's own struct: OPTION_MEMBER(Struct, member) */
-    /* Here stand these rows (shared_options.h) in place of one: ROWS(table) of the struct that the member is, or a row alone of its
-     * value. What this row says besides, name, help and default_text, is the first one's. NULL: this row itself. */
+    /* Here stand these rows (shared_options.h) in place of one: ROWS(table) of the struct that the member is, or ROW(name), one row, of
+     * its value. What this row says besides, name, help and default_text, is the first one's. NULL: this row itself. */
     const struct Option *rows;
     size_t row_count; /* 0: one */
     /* Here stand all options of train/train_options.h, of a cf_train_options that begins with these defaults; the member is all that

@@ -55,22 +55,22 @@ const Option reading_options[3] = {
      OPTION_MEMBER(DataDials, skip_broken)},
 };
 const Option dial_options[4] = {
-    {.rows = &shared_rows.shift, OPTION_MEMBER(DataDials, shift)},
-    {.rows = &shared_rows.count, OPTION_MEMBER(DataDials, count)},
-    {.rows = &shared_rows.data_seed, OPTION_MEMBER(DataDials, seed)},
+    {ROW(shift), OPTION_MEMBER(DataDials, shift)},
+    {ROW(count), OPTION_MEMBER(DataDials, count)},
+    {ROW(data_seed), OPTION_MEMBER(DataDials, seed)},
     {ROWS(reading_options)},
 };
 
 const Option set_options[3] = {
-    {.rows = &shared_rows.data, OPTION_MEMBER(ConfigArguments, data)},
-    {.rows = &shared_rows.data_dir, OPTION_MEMBER(ConfigArguments, data_dir)},
+    {ROW(data), OPTION_MEMBER(ConfigArguments, data)},
+    {ROW(data_dir), OPTION_MEMBER(ConfigArguments, data_dir)},
     {ROWS(dial_options), OPTION_MEMBER(ConfigArguments, dials)},
 };
 const Option part_options[3] = {
-    {.rows = &shared_rows.split_seed, OPTION_MEMBER(ConfigArguments, parts.seed)},
+    {ROW(split_seed), OPTION_MEMBER(ConfigArguments, parts.seed)},
     {"unstratified", NULL, OPTION_FLAG, .help = "do not keep the classes' shares equal over the parts",
      OPTION_MEMBER(ConfigArguments, unstratified)},
-    {.rows = &shared_rows.classes, OPTION_MEMBER(ConfigArguments, parts.classes)},
+    {ROW(classes), OPTION_MEMBER(ConfigArguments, parts.classes)},
 };
 
 const Option figure_look_options[2] = {

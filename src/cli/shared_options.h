@@ -14,6 +14,7 @@ typedef struct SharedRows {
     Option shift, count, data_seed;
 } SharedRows;
 extern const SharedRows shared_rows;
+#define ROW(name) .rows = &shared_rows.name /* in a table: {ROW(threads), MEMBER(threads)} */
 extern const char *const part_words[];
 
 /* ---- The dials of generated data, and how images are read ----
