@@ -110,6 +110,7 @@ static cf_status lay_arguments(const Arguments *given, const TrainArguments *a, 
     FORWARD(lay_source(a, c));
     FORWARD(config_lay(given, &a->set, c));
     if (a->target) FORWARD(run_config_text(&c->target, a->target));
+    FAIL_IF(a->target_split && !c->target, CF_BAD_USE, "--target-split goes with --target");
     if (a->target_split) FORWARD(split_from_text(a->target_split, &c->target_split));
     c->target_split_given = c->target_split_given || a->target_split;
     config_lay_training(given, &a->train, c);

@@ -141,6 +141,7 @@ refuses 2 "a grid needs lists" "$CIFRA" tune "${data[@]}" --grid ranges.yaml --o
 refuses 2 "a grid has as many trials as points" "$CIFRA" tune "${data[@]}" --trials 3 --out never
 # An option whose help names a sampler or a pruner is refused with another one, and not ignored.
 refuses 2 "--startup goes with --sampler tpe" "$CIFRA" tune "${data[@]}" --sampler random --startup 3 --out never
+refuses 2 "--leading goes with --seeds" "$CIFRA" tune "${data[@]}" --leading 2 --out never
 refuses 2 "--eta goes with --pruner asha" "$CIFRA" tune "${data[@]}" --eta 2 --out never
 refuses 2 "--first-rung goes with --pruner asha" "$CIFRA" tune "${data[@]}" --first-rung 2 --out never
 refuses 2 "--lookback goes with --sampler tpe or --pruner asha" "$CIFRA" tune "${data[@]}" --lookback 2 --out never
