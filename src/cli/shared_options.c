@@ -209,7 +209,7 @@ void config_lay_training(const Arguments *given, const cf_train_options *argumen
 cf_status split_asked(const ConfigArguments *a, const cf_set *set, cf_split_options *split) {
     *split = a->parts;
     split->stratified = !a->unstratified;
-    if (!split->validation) split->validation = cf_split_defaults().validation; /* the command has no such option */
+    if (split->validation == 0) split->validation = cf_split_defaults().validation; /* the command has no such option */
     if (a->split) return split_from_text(a->split, split);
     split->mode = split_usual_mode(set);
     return CF_OK;
