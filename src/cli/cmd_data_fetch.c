@@ -119,31 +119,7 @@ static json_t *result_json(const FetchFile *file, const FetchResult *r) {
     return json;
 }
 
-static cf_status print_file_by_hand(FILE *out, const FetchSet *set, const FetchFile *file, const char *mirror) {
-    const bool packed = fetch_is_packed(file->name);
-    const char *of = packed ? " of the unpacked content" : "";
-    char bytes[32];
-    json_auto_t *urls = json_array();
-    json_t *url;
-    size_t i;
-    fprintf(out, "  %s: %s bytes%s\n", file->name, text_thousands((long long)file->size, bytes),
-            packed ? " unpacked" : "");
-    if (file->sha256[0]) fprintf(out, "    SHA-256 %s%s\n", file->sha256, of);
-    if (file->md5[0]) fprintf(out, "    MD5 %s%s%s\n", file->md5, of, file->sha256[0] ? "" : " (no SHA-256 is known)");
-    const cf_status status = list_urls(set, file, mirror, urls);
-    json_array_foreach(urls, i, url) fprintf(out, "    %s\n", json_string_value(url));
-    return status;
-}
-
-static cf_status print_by_hand(FILE *out, const FetchSet *set, const char *folder, const char *mirror) {
-    AUTO_FREE char *place = NULL;
-    FORWARD(file_join(folder, set->folder, &place));
-    fprintf(out, "%s by hand: bring these files into %s, then `cifra data fetch %s` verifies them\n", set->name, place,
-            set->name);
-    for (size_t f = 0; f < set->file_count; f++) FORWARD(print_file_by_hand(out, set, &set->files[f], mirror));
-    return CF_OK;
-}
-
+/* Of each file its description, with all addresses. */
 static cf_status by_hand_json(const FetchSet *set, const char *mirror, json_t *files) {
     for (size_t f = 0; f < set->file_count; f++) {
         json_t *file = file_json(&set->files[f]), *urls = json_array();
@@ -151,6 +127,31 @@ static cf_status by_hand_json(const FetchSet *set, const char *mirror, json_t *f
         json_array_append_new(files, file);
         FORWARD(list_urls(set, &set->files[f], mirror, urls));
     }
+    return CF_OK;
+}
+
+static void print_file_by_hand(FILE *out, const FetchFile *file, const json_t *urls) {
+    const bool packed = fetch_is_packed(file->name);
+    const char *of = packed ? " of the unpacked content" : "";
+    char bytes[32];
+    json_t *url;
+    size_t i;
+    fprintf(out, "  %s: %s bytes%s\n", file->name, text_thousands((long long)file->size, bytes),
+            packed ? " unpacked" : "");
+    if (file->sha256[0]) fprintf(out, "    SHA-256 %s%s\n", file->sha256, of);
+    if (file->md5[0]) fprintf(out, "    MD5 %s%s%s\n", file->md5, of, file->sha256[0] ? "" : " (no SHA-256 is known)");
+    json_array_foreach(urls, i, url) fprintf(out, "    %s\n", json_string_value(url));
+}
+
+static cf_status print_by_hand(FILE *out, const FetchSet *set, const char *folder, const char *mirror) {
+    AUTO_FREE char *place = NULL;
+    json_auto_t *files = json_array();
+    FORWARD(file_join(folder, set->folder, &place));
+    FORWARD(by_hand_json(set, mirror, files));
+    fprintf(out, "%s by hand: bring these files into %s, then `cifra data fetch %s` verifies them\n", set->name, place,
+            set->name);
+    for (size_t f = 0; f < set->file_count; f++)
+        print_file_by_hand(out, &set->files[f], json_object_get(json_array_get(files, f), "urls"));
     return CF_OK;
 }
 

@@ -280,26 +280,36 @@ static cf_status finish_run(const Run *run, const FigureOptions *figures, bool a
     return make_report(run, as_json);
 }
 
-/* Without its address, which is neither progress nor a notice, the page would be of no use. */
-static cf_status begin_live(Live *live, Run *run, const char *place, bool told) {
-    if (!live) return CF_OK;
-    FORWARD(live_begin(live, run, place));
-    if (!told) fprintf(stderr, "live    %s\n", live_url(live));
+/* ---- While it trains ---- */
+
+typedef struct TrainDisplay {
+    GroupPlan plan; /* of a group */
+    bool opened, silent;
+    Live *live; /* NULL: no page looks on */
+} TrainDisplay;
+
+/* A page without its address, which is neither progress nor a notice, would be of no use. */
+static cf_status begin_run(TrainDisplay *d, Run *run, const char *place) {
+    if (!d->opened && !d->silent) FORWARD(print_opening(run));
+    if (d->live) FORWARD(live_begin(d->live, run, place));
+    if (d->live && !d->opened) fprintf(stderr, "live    %s\n", live_url(d->live));
+    d->opened = true;
     return CF_OK;
 }
 
-static bool show_progress(const cf_progress *progress, void *live) {
-    if (live) live_progress(live, progress);
+static bool show_progress(const cf_progress *progress, void *context) {
+    const TrainDisplay *d = context;
+    if (d->live) live_progress(d->live, progress);
     return terminal_progress(progress, NULL);
 }
 
 cf_status train_run(Run *run, const char *folder, const Arguments *given, bool resume, const FigureOptions *figures,
                     Live *live) {
+    TrainDisplay display = {.silent = given->json || given->quiet, .live = live};
     FORWARD(run_start(run, folder, resume));
-    if (!given->json && !given->quiet) FORWARD(print_opening(run));
-    FORWARD(begin_live(live, run, "", false));
+    FORWARD(begin_run(&display, run, ""));
     terminal_catch_interrupt();
-    const cf_status status = run_train(run, resume, show_progress, live);
+    const cf_status status = run_train(run, resume, show_progress, &display);
     FAIL_IF(status == CF_INTERRUPTED, status,
             "stopped; the checkpoint holds everything. Resume with:\n    cifra train --resume --out %s", folder);
     FORWARD(status);
@@ -309,29 +319,17 @@ cf_status train_run(Run *run, const char *folder, const Arguments *given, bool r
 
 /* ---- A group ---- */
 
-typedef struct GroupDisplay {
-    GroupPlan plan;
-    bool opened, silent;
-    Live *live;
-} GroupDisplay;
-
 static cf_status announce_run(Run *run, int place, void *context) {
-    GroupDisplay *d = context;
+    TrainDisplay *d = context;
     char text[64];
     if (d->plan.kind == GROUP_SEEDS)
         snprintf(text, sizeof text, "seed %llu, %d of %d", (unsigned long long)d->plan.first_seed + (unsigned)place,
                  place + 1, d->plan.count);
     else
         snprintf(text, sizeof text, "fold %d of %d", place + 1, d->plan.count);
-    if (run && !d->opened && !d->silent) FORWARD(print_opening(run));
-    if (run) FORWARD(begin_live(d->live, run, text, d->opened));
-    d->opened = d->opened || run;
+    if (run) FORWARD(begin_run(d, run, text));
     terminal_line("%s%s", text, run ? "" : ": done already");
     return CF_OK;
-}
-
-static bool show_group_progress(const cf_progress *progress, void *context) {
-    return show_progress(progress, ((const GroupDisplay *)context)->live);
 }
 
 static cf_status print_group_json(const char *folder, const Group *group) {
@@ -379,7 +377,7 @@ static cf_status make_plan(const Arguments *given, const TrainArguments *a, cons
 
 static cf_status train_group(const Arguments *given, const TrainArguments *a, const char *folder, RunConfig *config,
                              const FigureOptions *figures, Live *live) {
-    GroupDisplay display = {.silent = given->json || given->quiet, .live = live};
+    TrainDisplay display = {.silent = given->json || given->quiet, .live = live};
     FORWARD(make_plan(given, a, folder, config, &display.plan));
     if (display.plan.kind == GROUP_FOLDS) { /* of the first, to be checked and kept */
         config->split.folds = display.plan.count;
@@ -387,8 +385,7 @@ static cf_status train_group(const Arguments *given, const TrainArguments *a, co
     }
     config->train.seed = display.plan.first_seed;
     terminal_catch_interrupt();
-    const GroupWork work = {folder,       display.plan,        config,  a->resume, *figures,
-                            announce_run, show_group_progress, &display};
+    const GroupWork work = {folder, display.plan, config, a->resume, *figures, announce_run, show_progress, &display};
     const cf_status status = group_train(&work);
     FAIL_IF(status == CF_INTERRUPTED, status,
             "stopped; what is done is kept. Resume with:\n    cifra train --resume --out %s", folder);
