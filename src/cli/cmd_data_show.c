@@ -1,5 +1,5 @@
-/* cifra data show: a figure of images of every class, generated ones beside real ones, or each beside what an augmentation line makes
- * of it. */
+/* cifra data show: a figure of images of every class, generated ones beside real ones, or each beside variants of an augmentation
+ * line. */
 #include "cli/commands.h"
 
 #include "base/json_text.h"

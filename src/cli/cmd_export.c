@@ -41,8 +41,8 @@ typedef struct ExportFormat {
     const char *word, *help;
     bool folder, int8;
     const char *images; /* what it needs images from the run's own data for; NULL: it needs none */
-    cf_status (*write)(const ExportRequest *request,
-                       bool int8); /* aside and renamed: a failure leaves what was at `out` */
+    /* Aside and renamed: a failure leaves what was at `out`. */
+    cf_status (*write)(const ExportRequest *request, bool int8);
 } ExportFormat;
 
 #define EXPORT_FORMATS(ROW)                                                                                            \

@@ -1,4 +1,4 @@
-/* All commands; command_NAME lives in cmd_NAME.c, or with its neighbours (cmd_bench.c, cmd_runs.c). And what they have of one another. */
+/* All commands: command_NAME lies in cmd_NAME.c, or with its neighbours (cmd_bench.c, cmd_runs.c). And what some have of others. */
 #pragma once
 
 #include "cli/options.h"

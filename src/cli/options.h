@@ -26,20 +26,20 @@ typedef struct Option {
     double lowest, highest;     /* numbers: the bounds, which belong to the range; both 0: any; INFINITY: open */
     const char *const *choices; /* OPTION_CHOICE: the words, ending with NULL */
     const char *help;           /* one sentence without a full stop */
-    const char *usual; /* the default, as it would be typed: what the member begins with, and help shows; NULL: none */
-    const char *default_text; /* what help shows in place of `usual`, in words; NULL: nothing */
-    int unset;                /* what a number begins with that has no usual value and may be 0 */
-    const char
-        *with[3]; /* is refused without one of these: "--densmap" given, "--sampler tpe" chosen; none: works alone */
-    char letter;  /* 'n' for -n; 0: none */
+    const char *usual;          /* the default, as it would be typed: the member begins with it; NULL: none */
+    const char *default_text;   /* what help shows in place of `usual`, in words; NULL: nothing */
+    int unset;                  /* what a number begins with that has no usual value and may be 0 */
+    /* It is refused without one of these, "--densmap" given or "--sampler tpe" chosen; none: it works alone. */
+    const char *with[3];
+    char letter;         /* 'n' for -n; 0: none */
     const char *also;    /* another name, as a library's users know it; NULL: none */
     size_t offset, size; /* the member of the command's own struct: OPTION_MEMBER(Struct, member) */
-    /* Here stand these rows (shared_options.h) in place of one: ROWS(table) of the struct that the member is, or ROW(name), one row, of
+    /* Here stand these rows (shared_options.h) in place of one: ROWS(table), of the struct that the member is, or ROW(name), of
      * its value. What this row says besides, name, help and default_text, is the first one's. NULL: this row itself. */
     const struct Option *rows;
     size_t row_count; /* 0: one */
-    /* Here stand all options of train/train_options.h, of a cf_train_options that begins with these defaults; the member is all that
-     * counts besides. NULL: one option. */
+    /* Here stand all options of train/train_options.h, of a cf_train_options that begins with these defaults; the member is
+     * all that counts besides. NULL: one option. */
     cf_train_options (*training)(void);
     const TrainOption *row; /* OPTION_LINE: the training option's */
 } Option;
@@ -64,13 +64,13 @@ struct Command {
     const char *usage;       /* what follows the name: "--data SET [options]" */
     const char *description; /* paragraphs between blank lines; lines that begin with a space (examples) stay
                                 as they are */
-    const Option *options;   /* command_options has them with those of the training */
-    size_t option_count,
-        options_size; /* the size of the struct that they fill; it begins zeroed: COMMAND_OPTIONS(options, Struct) */
+    const Option *options;   /* COMMAND_OPTIONS(table, Struct); command_options has all that they stand for */
+    size_t option_count;
+    size_t options_size; /* of the struct that they fill, which begins zeroed */
     struct {
         int least, most; /* ANY_NUMBER */
     } positional;
-    void (*set_defaults)(void *options); /* what the rows do not say: a library's own defaults, say; NULL: nothing */
+    void (*set_defaults)(void *options); /* what the rows do not say; NULL: nothing */
     cf_status (*run)(const Arguments *arguments, const void *options);
     bool ranks; /* mpirun may start it in several processes, which share its work */
 };
@@ -90,11 +90,11 @@ cf_status command_find(const Command *const *commands, int argc, char **argv, co
 /* "data list" is of group "data". */
 bool command_is_in_group(const Command *command, const char *group);
 
-/* The options of a command, shared rows and those of the training in their places, and the common ones at the end. Of this thread, until the next call
- * for another command. */
+/* The options of a command, shared rows and those of the training in their places, and the common ones at the end. Of this
+ * thread, until the next call for another command. */
 const Option *command_options(const Command *command, size_t *count);
 
-/* Lays the defaults and what follows the command's name into the command's struct, which begins zeroed, and into `arguments`. Moves
- * the positional arguments to the front of argv; they stay there. With --help nothing else is checked. */
+/* Lays the defaults and what follows the command's name into the command's struct, which begins zeroed, and into `arguments`.
+ * Moves the positional arguments to the front of argv; they stay there. With --help nothing else is checked. */
 cf_status options_parse(const Command *command, int argc, char **argv, void *options, Arguments *arguments);
 bool options_given(const Arguments *arguments, const char *name);

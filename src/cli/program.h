@@ -18,8 +18,8 @@ typedef struct Program {
     const HelpSection *sections;    /* after the commands; ends with a NULL title; NULL: none */
 } Program;
 
-/* Finds the command, parses, runs, reports. Returns the exit status: 0 done, 1 failed at run time, 2 wrong use. Reorders argv. Messages
- * go to stderr. */
+/* Finds the command, parses, runs, reports. Returns the exit status: 0 done, 1 failed at run time, 2 wrong use. Reorders argv.
+ * Messages go to stderr. */
 int program_run(const Program *program, int argc, char **argv);
 
 /* ---- help.c, help_man.c ---- */
