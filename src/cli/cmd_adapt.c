@@ -1,19 +1,10 @@
 /* cifra adapt: a trained run goes on learning from images of another set, without their labels. */
 #include "cli/commands.h"
 
-#include "cli/figure_options.h"
-
-#include "base/memory.h"
-#include "base/slices.h"
-#include "cli/cmd_train.h"
-#include "cli/terminal.h"
+#include "cli/shared_options.h"
 #include "nn/models.h"
 #include "study/run/tune_run.h"
-#include "train/train_options.h"
 
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct AdaptArguments {
@@ -29,24 +20,17 @@ static const char *const method_words[] = {"adabn", "coral", "dann", "mean-teach
 
 static const Option options[] = {
     {"to", "SET", OPTION_TEXT, .help = "the target: a set by name or path", MEMBER(to)},
-    {"method", NULL, OPTION_CHOICE, .choices = method_words, .help = "how", .default_text = "mean-teacher",
-     MEMBER(method)},
-    {"split", "MODE", OPTION_TEXT,
+    {"method", NULL, OPTION_CHOICE, .choices = method_words, .help = "how", .usual = "mean-teacher", MEMBER(method)},
+    {ROW(split),
      .help = "of the target: official, pooled or at:N; what is not its test part is learnt from, without labels",
-     .default_text = "official; pooled for a set without a test part", MEMBER(split)},
-    {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
-     MEMBER(data_dir)},
+     MEMBER(split)},
+    {ROW(data_dir), MEMBER(data_dir)},
     {.training = cf_train_defaults, MEMBER(train)},
-    {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors; changes speed, never numbers",
-     .default_text = "0", MEMBER(train.threads)},
+    {ROW(threads), MEMBER(train.threads)},
     {"out", "RUN2", OPTION_TEXT, .help = "the folder of the adapted run", .default_text = "RUN-METHOD", MEMBER(out)},
-    FIGURE_OPTIONS(AdaptArguments, figures, "formats of the figures in RUN2/figures", "svg"),
+    {ROWS(figure_options), .help = "formats of the figures in RUN2/figures: svg, png, pdf between commas, or none",
+     MEMBER(figures)},
 };
-
-static void set_defaults(void *parsed) {
-    *(AdaptArguments *)parsed =
-        (AdaptArguments){.train = cf_train_defaults(), .method = CF_MEAN_TEACHER - CF_ADABN};
-}
 
 /* Where the layer begins that gives the classes: behind the last | of the line that stands in no group. */
 static size_t last_layer(const char *line) {
@@ -63,35 +47,28 @@ static size_t last_layer(const char *line) {
 static cf_status add_domain_head(const char *from, RunConfig *c) {
     const char *named = model_named_line(c->model), *line = named ? named : c->model;
     const size_t at = last_layer(line);
-    cf_model *model;
-    char *text;
+    AUTO(cf_model_free_at) cf_model *model = NULL;
+    AUTO_FREE char *text = NULL;
     if (strstr(line, "head domain")) return CF_OK;
     FORWARD(model_open(from, &model));
     const LayerList *layers = &model->layers;
     const bool keeps = strstr(line + at, " as ") || strchr(line + at, '(');
-    const cf_status status = memory_print(
+    FORWARD(memory_print(
         &text, "%.*s head domain( reverse | dense 100 as domain1 | relu as domain2 | dense 2 as domain3 ) |%s%s%s%s",
         (int)at, line, line[at] == ' ' ? "" : " ", line + at, keeps ? "" : " as ",
-        keeps ? "" : layers->layers[layers->heads[0]].name);
-    cf_model_free(model);
-    FORWARD(status);
-    free(c->model);
-    c->model = text;
-    return CF_OK;
+        keeps ? "" : layers->layers[layers->heads[0]].name));
+    return run_config_text(&c->model, text);
 }
 
 /* The run's own configuration, with what was given laid over it. */
-static cf_status make_config(const Arguments *given, const AdaptArguments *a, const char *from, RunConfig *c) {
-    char *path;
+static cf_status make_config(const Arguments *given, const AdaptArguments *a, RunConfig *c) {
+    AUTO_FREE char *from = NULL, *path = NULL;
+    FORWARD(tune_run_folder(given->positional[0], &from));
     FORWARD(file_join(from, "config.json", &path));
-    const cf_status status = run_config_read(path, c);
-    free(path);
-    FORWARD(status);
-    for (const TrainOption *option = train_options; option->name; option++)
-        if (options_given(given, option->flag)) train_option_copy(option, &a->train, &c->train);
+    FORWARD(run_config_read(path, c));
     FAIL_IF(options_given(given, "adapt"), CF_BAD_USE, "cifra adapt has --method in place of --adapt");
+    config_lay_training(given, &a->train, c);
     c->train.adapt = (cf_adapt)(CF_ADABN + a->method);
-    c->train.threads = a->train.threads;
     if (c->train.adapt == CF_ADABN && !options_given(given, "epochs")) c->train.epochs = 1;
     if (c->train.adapt == CF_ADABN && !options_given(given, "ema")) c->train.ema = 0;
     FORWARD(run_config_text(&c->target, a->to));
@@ -104,42 +81,26 @@ static cf_status make_config(const Arguments *given, const AdaptArguments *a, co
     return c->train.adapt == CF_DANN ? add_domain_head(from, c) : CF_OK;
 }
 
-static cf_status choose_folder(const AdaptArguments *a, const char *from, char **folder) {
-    char *trimmed;
+static cf_status name_folder(const AdaptArguments *a, const char *from, char **folder) {
+    AUTO_FREE char *trimmed = NULL;
     if (a->out) return file_trim(a->out, folder);
     FORWARD(file_trim(from, &trimmed));
-    const cf_status status = memory_print(folder, "%s-%s", trimmed, method_words[a->method]);
-    free(trimmed);
-    return status;
+    return memory_print(folder, "%s-%s", trimmed, method_words[a->method]);
 }
 
-static cf_status adapt(const Arguments *given, const AdaptArguments *a, const char *folder,
-                       const FigureOptions *figures) {
-    RunConfig config = {0};
-    Run *run = NULL;
-    char *from;
-    FORWARD(tune_run_folder(given->positional[0], &from));
-    cf_status status = make_config(given, a, from, &config);
-    free(from);
-    if (!status) status = file_check_folder(folder); /* before the data are loaded */
-    if (!status) status = run_prepare(&config, NULL, &run);
-    if (!status) status = train_run(run, folder, given, false, figures, NULL);
-    run_free(run);
-    run_config_free(&config);
-    return status;
-}
-
-static cf_status run_command(const Arguments *given, const void *parsed) {
+static cf_status adapt_command(const Arguments *given, const void *parsed) {
     const AdaptArguments *a = parsed;
     FigureOptions figures = {.umap = true};
-    char *folder;
-    terminal_set_quiet(given->quiet);
+    AUTO(run_config_free) RunConfig config = {0};
+    AUTO(run_free_at) Run *run = NULL;
+    AUTO_FREE char *folder = NULL;
     FAIL_IF(!a->to, CF_BAD_USE, "--to SET is needed: the target, whose images it adapts to");
     FORWARD(figure_dials_read(&a->figures, &figures.formats));
-    FORWARD(choose_folder(a, given->positional[0], &folder));
-    const cf_status status = adapt(given, a, folder, &figures);
-    free(folder);
-    return status;
+    FORWARD(name_folder(a, given->positional[0], &folder));
+    FORWARD(make_config(given, a, &config));
+    FORWARD(file_check_folder(folder)); /* before the data are loaded */
+    FORWARD(run_prepare(&config, NULL, &run));
+    return train_run(run, folder, given, false, &figures, NULL);
 }
 
 const Command command_adapt = {
@@ -147,51 +108,31 @@ const Command command_adapt = {
     .summary = "adapt a run to another set's images, without their labels",
     .usage = "RUN --to SET [--method adabn|coral|dann|mean-teacher|self-train] [--split MODE] [--out RUN2]",
     .description =
-        "Makes a new run that begins with the weights of RUN and learns from its data, with their labels, and from "
-        "images of the "
-        "target, without: all that is not the target's test part (--split at:5000: the first 5,000). Settings are "
-        "those of RUN unless "
-        "others are given. cifra train --target SET --adapt METHOD does the same from the beginning.\n"
-        "\n"
+        "Makes a new run that begins with the weights of RUN and learns from its data, with their labels, and from images of "
+        "the target, without: all that is not the target's test part (--split at:5000: the first 5,000). Settings are those of "
+        "RUN unless others are given. cifra train --target SET --adapt METHOD does the same from the beginning.\n\n"
         "    adabn         no training: batch norm's statistics are measured on the target (Li et al. 2016)\n"
         "    coral         covariances of what the last layer reads are drawn together (Sun, Saenko 2016)\n"
         "    dann          an output that tells the sets apart, behind a reversed gradient (Ganin et al. 2016);\n"
         "                  it is added to the network where it has none\n"
         "    mean-teacher  self-ensembling: the average of the weights (--ema, here 0.99) teaches, by another\n"
         "                  augmented view, where it is sure (French et al. 2018)\n"
-        "    self-train    its own predictions as labels, of each class the surest (Zou et al. 2018)\n"
-        "\n"
-        "Both sets are augmented by --augment. A step has --batch images of each; an epoch is one of the target. "
-        "Statistics of batch norm "
-        "are apart in training, and the target's in the result.\n"
-        "\n"
-        "No label of the target reaches training, stopping or choosing: what is read is a copy of the set without any. "
-        "The best epoch "
-        "is the one with the lowest score, which stands for the validation loss: log K less the mutual information of "
-        "image and predicted "
-        "class (Krause et al. 2010), over the validation part of the target's images. 0: every prediction is sure, and "
-        "all K classes are "
-        "equally frequent; a network that calls everything one class has log K. --stop-on last takes the last epoch. "
-        "For choosing between "
-        "methods or settings it serves as well: the lowest score. In place of the accuracy stands the mean "
-        "confidence.\n"
-        "\n"
-        "Where the target's test part has labels of the network's classes, they give a score: `target` in metrics.json "
-        "and --json, which "
-        "says so. config.json and cifra runs list tell what of other data a run has used: none, images, or labels "
-        "(--from with other "
-        "data). A run that was stopped goes on with cifra train --resume --out RUN2.\n"
-        "\n"
-        "Examples:\n"
-        "\n"
+        "    self-train    its own predictions as labels, of each class the surest (Zou et al. 2018)\n\n"
+        "Both sets are augmented by --augment. A step has --batch images of each; an epoch is one of the target. Statistics of "
+        "batch norm are apart in training, and the target's in the result.\n\n"
+        "No label of the target reaches training, stopping or choosing: what is read is a copy of the set without any. The best "
+        "epoch is the one with the lowest score, which stands for the validation loss: log K less the mutual information of "
+        "image and predicted class (Krause et al. 2010), over the validation part of the target's images. 0: every prediction "
+        "is sure, and all K classes are equally frequent; a network that calls everything one class has log K. --stop-on last "
+        "takes the last epoch. For choosing between methods or settings it serves as well: the lowest score. In place of the "
+        "accuracy stands the mean confidence.\n\n"
+        "Where the target's test part has labels of the network's classes, they give a score: `target` in metrics.json and "
+        "--json, which says so. config.json and cifra runs list tell what of other data a run has used: none, images, or labels "
+        "(--from with other data). A run that was stopped goes on with cifra train --resume --out RUN2.\n\n"
+        "Examples:\n\n"
         "    cifra adapt runs/mnist-paper-s1 --to svhn --method adabn\n"
-        "    cifra adapt runs/mnist-paper-s1 --to real_32x32.mat --split at:5000 --epochs 50 --augment \"shift 2 | "
-        "invert p 0.5\"",
-    .options = options,
-    .option_count = COUNT_OF(options),
-    .min_positional = 1,
-    .max_positional = 1,
-    .options_size = sizeof(AdaptArguments),
-    .set_defaults = set_defaults,
-    .run = run_command,
+        "    cifra adapt runs/mnist-paper-s1 --to real_32x32.mat --split at:5000 --epochs 50 --augment \"shift 2 | invert p 0.5\"",
+    .positional = {1, 1},
+    COMMAND_OPTIONS(options, AdaptArguments),
+    .run = adapt_command,
 };

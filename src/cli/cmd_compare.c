@@ -2,7 +2,6 @@
 #include "cli/commands.h"
 
 #include "base/json_text.h"
-#include "base/memory.h"
 #include "base/text.h"
 #include "base/text_draft.h"
 #include "cli/terminal.h"
@@ -14,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOST_COMPARED = 26 }; /* each has a letter */
+
 static const char *p_text(double p, char text[32]) {
     if (p < 0.0001)
         snprintf(text, 32, "p < 0.0001");
@@ -23,7 +24,7 @@ static const char *p_text(double p, char text[32]) {
 }
 
 /* What to call it, in words. */
-static void verdict(const RunComparison *c, const char *a, const char *b, FILE *out) {
+static void print_verdict(const RunComparison *c, const char *a, const char *b, FILE *out) {
     if (!run_comparison_is_noise(c))
         fprintf(out, "%s is better than %s by %.2f points", c->difference > 0 ? b : a, c->difference > 0 ? a : b,
                 100 * fabs(c->difference));
@@ -58,12 +59,12 @@ static void print_pair(const RunComparison *c, const char *a, const char *b, cha
     fprintf(out, "%c - A  %+8.2f points, 95 %% interval %+.2f to %+.2f (%s)\n", letter, 100 * c->difference,
             100 * c->low, 100 * c->high, run_comparison_interval(c));
     print_counts(c, letter, out);
-    verdict(c, "A", (const char[]){letter, '\0'}, out);
+    print_verdict(c, "A", (const char[]){letter, '\0'}, out);
     fputs(".\n", out);
     if (c->test == COMPARE_MCNEMAR && !run_comparison_is_noise(c))
-        fputs("It is about these two networks: whether other seeds would do the same, groups tell (cifra train "
-              "--seeds).\n",
-              out);
+        fputs(
+            "It is about these two networks: whether other seeds would do the same, groups tell (cifra train --seeds).\n",
+            out);
     fputc('\n', out);
 }
 
@@ -110,17 +111,16 @@ static void print_differences(const json_t *list, FILE *out) {
 }
 
 static json_t *pair_json(const RunComparison *c, const char *a, const char *b) {
-    TextDraft draft;
-    char *words;
+    AUTO(text_draft_abandon) TextDraft draft = {0};
+    AUTO_FREE char *verdict = NULL;
     if (text_draft(&draft)) return NULL;
-    verdict(c, "A", "B", draft.stream);
-    if (text_draft_finish(&draft, &words, NULL)) return NULL;
+    print_verdict(c, "A", "B", draft.stream);
+    if (text_draft_finish(&draft, &verdict, NULL)) return NULL;
     json_t *json =
         json_pack("{s:o s:o s:I s:{s:f s:f} s:f s:[f f] s:s s:s s:f s:b s:s}", "a", json_text(a), "b", json_text(b),
                   "images", (json_int_t)c->images, "accuracy", "a", c->a, "b", c->b, "difference", c->difference,
                   "interval", c->low, c->high, "interval_method", run_comparison_interval(c), "test",
-                  run_comparison_test(c), "p", c->p, "noise", run_comparison_is_noise(c), "verdict", words);
-    free(words);
+                  run_comparison_test(c), "p", c->p, "noise", run_comparison_is_noise(c), "verdict", verdict);
     if (c->test == COMPARE_MCNEMAR) {
         json_object_set_new(json, "only_a", json_integer((json_int_t)c->only_a));
         json_object_set_new(json, "only_b", json_integer((json_int_t)c->only_b));
@@ -151,34 +151,24 @@ static cf_status compare_all(char *const *folders, size_t count, json_t *pairs, 
     return CF_OK;
 }
 
-static cf_status compare(char *const *folders, size_t count, bool as_json) {
-    json_t *differences = NULL, *pairs = as_json ? json_array() : NULL;
-    TextDraft draft;
+static cf_status print_comparisons(char *const *folders, size_t count, bool as_json) {
+    json_auto_t *differences = NULL, *pairs = as_json ? json_array() : NULL;
+    AUTO(text_draft_abandon) TextDraft draft = {0};
     FORWARD(text_draft(&draft));
-    cf_status status = runs_differences((const char *const *)folders, count, &differences);
-    if (!status) status = compare_all(folders, count, pairs, differences, draft.stream);
-    if (!status && !as_json) {
-        json_decref(differences);
-        return print_draft(&draft);
-    }
-    text_draft_abandon(&draft);
-    if (!status) return print_json(json_pack("{s:o s:o}", "comparisons", pairs, "differs", differences));
-    json_decref(differences);
-    json_decref(pairs);
-    return status;
+    FORWARD(runs_differences((const char *const *)folders, count, &differences));
+    FORWARD(compare_all(folders, count, pairs, differences, draft.stream));
+    if (as_json) return print_json(json_pack("{s:O s:O}", "comparisons", pairs, "differs", differences));
+    return print_draft(&draft);
 }
 
 static cf_status run_compare(const Arguments *given, const void *parsed) {
-    const size_t count = (size_t)given->positional_count;
-    char **folders;
+    char *folders[MOST_COMPARED] = {NULL};
+    const int count = given->positional_count;
     cf_status status = CF_OK;
     (void)parsed;
-    terminal_set_quiet(given->quiet);
-    FORWARD(memory_new(count, sizeof(char *), &folders));
-    for (size_t i = 0; i < count && !status; i++) status = tune_run_folder(given->positional[i], &folders[i]);
-    if (!status) status = compare(folders, count, given->json);
-    for (size_t i = 0; i < count; i++) free(folders[i]);
-    free(folders);
+    for (int i = 0; i < count && !status; i++) status = tune_run_folder(given->positional[i], &folders[i]);
+    if (!status) status = print_comparisons(folders, (size_t)count, given->json);
+    for (int i = 0; i < count; i++) free(folders[i]);
     return status;
 }
 
@@ -187,31 +177,21 @@ const Command command_runs_compare = {
     .summary = "whether runs or groups differ by more than noise",
     .usage = "A B [C ..]",
     .description =
-        "Compares two runs, or two groups of runs (cifra train --seeds), on the test images that both were tested on: "
-        "the "
-        "difference of their accuracies with its 95 % interval, a test, a verdict, and the keys of their "
-        "configurations that "
-        "differ. Of more than two, each is compared with the first.\n"
-        "\n"
+        "Compares two runs, or two groups of runs (cifra train --seeds), on the test images that both were tested on: the "
+        "difference of their accuracies with its 95 % interval, a test, a verdict, and the keys of their configurations that "
+        "differ. Of more than two, each is compared with the first.\n\n"
         "    two runs     McNemar's test, exact, over the images that only one of them gets right; the interval is\n"
         "                 Tango's (1998) score interval of a difference of paired proportions. What another seed\n"
         "                 would bring is in neither.\n"
         "    two groups   a t test over the accuracies of their runs: paired where both have the same seeds, or the\n"
-        "                 same folds, else Welch's\n"
-        "\n"
-        "A difference is noise where its interval contains 0 or the test's p is 5 % or more. Runs that were tested on "
-        "different images, by "
-        "the checksum of their data or by their split, are refused.\n"
-        "\n"
-        "--json: comparisons [{a, b, images, accuracy {a, b}, difference (b less a), interval, interval_method, test, "
-        "p, noise, "
-        "verdict; only_a, only_b of runs; runs {a, b}, t, degrees of groups}], differs [{key, values}].\n"
-        "\n"
-        "Examples:\n"
-        "\n"
+        "                 same folds, else Welch's\n\n"
+        "A difference is noise where its interval contains 0 or the test's p is 5 % or more. Runs that were tested on different "
+        "images, by the checksum of their data or by their split, are refused.\n\n"
+        "--json: comparisons [{a, b, images, accuracy {a, b}, difference (b less a), interval, interval_method, test, p, noise, "
+        "verdict; only_a, only_b of runs; runs {a, b}, t, degrees of groups}], differs [{key, values}].\n\n"
+        "Examples:\n\n"
         "    cifra runs compare runs/mnist-paper-s1 runs/mnist-paper-s2\n"
         "    cifra runs compare runs/plain runs/with-augmentation",
-    .min_positional = 2,
-    .max_positional = 26,
+    .positional = {2, MOST_COMPARED},
     .run = run_compare,
 };

@@ -2,13 +2,11 @@
 #include "cli/commands.h"
 
 #include "base/json_text.h"
-#include "base/memory.h"
 #include "base/numbers.h"
 #include "base/text.h"
 #include "cli/terminal.h"
 #include "data/fetch/fetch.h"
 
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,30 +17,26 @@ typedef struct FetchArguments {
     bool verify, by_hand;
 } FetchArguments;
 
+#define MEMBER(name) OPTION_MEMBER(FetchArguments, name)
+
 static const Option options[] = {
     {"data-dir", "DIR", OPTION_TEXT, .help = "the folder to fetch into, a sub-folder for each set",
-     .default_text = "$CIFRA_DATA, else ~/.cache/cifra", OPTION_MEMBER(FetchArguments, data_dir)},
+     .default_text = "$CIFRA_DATA, else ~/.cache/cifra", MEMBER(data_dir)},
     {"mirror", "URL", OPTION_TEXT,
-     .help = "ask URL/FILE first; \"{set}\" in it stands for the set's name: http://files.lab/{set}/",
-     OPTION_MEMBER(FetchArguments, mirror)},
+     .help = "ask URL/FILE first; \"{set}\" in it stands for the set's name: http://files.lab/{set}/", MEMBER(mirror)},
     {"mirrors", "FILE", OPTION_TEXT, .help = "more mirrors, and sets of your own, in YAML (see above)",
-     OPTION_MEMBER(FetchArguments, mirrors)},
-    {"verify", NULL, OPTION_FLAG, .help = "read again what was verified before", OPTION_MEMBER(FetchArguments, verify)},
+     MEMBER(mirrors)},
+    {"verify", NULL, OPTION_FLAG, .help = "read again what was verified before", MEMBER(verify)},
     {"stall", "SECONDS", OPTION_INTEGER, 1, 86400,
-     .help = "give up a transfer that is below 1000 bytes a second for so long, and a connection that takes so long "
-             "(15 at most)",
-     .default_text = "30", OPTION_MEMBER(FetchArguments, stall)},
+     .help =
+         "give up a transfer that is below 1000 bytes a second for so long, and a connection that takes so long (15 at most)",
+     .usual = "30", MEMBER(stall)},
     {"tries", "N", OPTION_INTEGER, 1, 1000,
      .help = "how often a mirror is asked whose transfers break off; one that brought a megabyte is not counted",
-     .default_text = "3", OPTION_MEMBER(FetchArguments, tries)},
+     .usual = "3", MEMBER(tries)},
     {"by-hand", NULL, OPTION_FLAG, .help = "fetch nothing; tell addresses, sizes, checksums and the folder",
-     OPTION_MEMBER(FetchArguments, by_hand)},
+     MEMBER(by_hand)},
 };
-
-static void set_defaults(void *parsed) {
-    const FetchOptions defaults = fetch_defaults();
-    *(FetchArguments *)parsed = (FetchArguments){.stall = defaults.stall, .tries = defaults.tries};
-}
 
 /* ---- Progress ---- */
 
@@ -57,18 +51,17 @@ static void megabytes(uint64_t bytes, char text[32]) {
 }
 
 static void show_transfer(const FetchProgress *p, const Rate *rate, double now) {
-    char text[320], done[32], total[32], left[32] = "";
+    char done[32], total[32], left[32] = "";
     const double seconds = now - rate->begin;
     const double speed = seconds > 0.5 ? (double)(p->done - rate->from) / seconds : 0;
     megabytes(p->done, done);
     megabytes(p->total, total);
     if (p->total > p->done && speed > 0) terminal_time_left((double)(p->total - p->done) / speed, left);
     if (p->total)
-        snprintf(text, sizeof text, "%s/%s  %3.0f %%  %s of %s MB  %.2f MB/s  %s", p->set->name, p->file->name,
-                 100 * (double)p->done / (double)p->total, done, total, speed / 1e6, left);
+        terminal_live_line("%s/%s  %3.0f %%  %s of %s MB  %.2f MB/s  %s", p->set->name, p->file->name,
+                           100 * (double)p->done / (double)p->total, done, total, speed / 1e6, left);
     else
-        snprintf(text, sizeof text, "%s/%s  %s MB  %.2f MB/s", p->set->name, p->file->name, done, speed / 1e6);
-    terminal_live(text);
+        terminal_live_line("%s/%s  %s MB  %.2f MB/s", p->set->name, p->file->name, done, speed / 1e6);
 }
 
 static bool show_progress(const FetchProgress *p, void *context) {
@@ -76,20 +69,14 @@ static bool show_progress(const FetchProgress *p, void *context) {
     const double now = clock_seconds();
     if (rate->file != p->file || p->stage != FETCH_TRANSFERS || p->done < rate->from)
         *rate = (Rate){p->file, now, p->done};
-    if (terminal_interrupted()) {
+    if (terminal_interrupted())
         terminal_live_end();
-        return false;
-    }
-    if (!terminal_live_is_due()) return true;
-    if (p->stage == FETCH_TRANSFERS) {
+    else if (p->stage == FETCH_TRANSFERS)
         show_transfer(p, rate, now);
-    } else {
-        char text[200];
-        snprintf(text, sizeof text, "%s/%s  %s", p->set->name, p->file->name,
-                 p->stage == FETCH_VERIFIES ? "being verified" : "waiting");
-        terminal_live(text);
-    }
-    return true;
+    else
+        terminal_live_line("%s/%s  %s", p->set->name, p->file->name,
+                           p->stage == FETCH_VERIFIES ? "being verified" : "waiting");
+    return !terminal_interrupted();
 }
 
 /* ---- What is told ---- */
@@ -104,16 +91,14 @@ static void print_result(const FetchSet *set, const FetchResult *r) {
     fflush(stdout);
 }
 
-static cf_status mirror_urls(const FetchSet *set, const FetchFile *file, const char *mirror, json_t *urls) {
+/* Those of a file, in the order in which they are asked, as they may be shown. */
+static cf_status list_urls(const FetchSet *set, const FetchFile *file, const char *mirror, json_t *urls) {
     for (size_t m = 0; m < set->mirror_count + (mirror ? 1 : 0); m++) {
-        char *url, *shown;
+        AUTO_FREE char *url = NULL, *shown = NULL;
         const char *base = !mirror ? set->mirrors[m] : m ? set->mirrors[m - 1] : mirror;
         FORWARD(fetch_url(base, set, file, &url));
-        cf_status status = fetch_shown_url(url, &shown);
-        free(url);
-        FORWARD(status);
+        FORWARD(fetch_shown_url(url, &shown));
         json_array_append_new(urls, json_text(shown));
-        free(shown);
     }
     return CF_OK;
 }
@@ -125,59 +110,48 @@ static json_t *file_json(const FetchFile *file) {
 
 static json_t *result_json(const FetchFile *file, const FetchResult *r) {
     static const char *const words[] = {"missing", "there", "fetched"};
-    json_t *json = file_json(file), *faults = json_array();
-    for (size_t i = 0; i < r->fault_count; i++) json_array_append_new(faults, json_text(r->faults[i]));
+    json_t *json = file_json(file);
     json_object_set_new(json, "state", json_string(words[r->state]));
     if (r->path) json_object_set_new(json, "path", json_text(r->path));
     if (r->state != FETCH_MISSING) json_object_set_new(json, "bytes", json_integer((json_int_t)r->bytes));
     if (r->url) json_object_set_new(json, "url", json_text(r->url));
-    json_object_set_new(json, "faults", faults);
+    json_object_set_new(json, "faults", json_text_list(r->faults, r->fault_count));
     return json;
 }
 
-static cf_status print_file_by_hand(FILE *out, const FetchSet *set, const FetchFile *file, const char *mirror) {
-    char bytes[32];
-    json_t *urls = json_array(), *url;
-    size_t i;
-    cf_status status = mirror_urls(set, file, mirror, urls);
-    fprintf(out, "  %s: %s bytes%s\n", file->name, text_thousands((long long)file->size, bytes),
-            fetch_is_packed(file->name) ? " unpacked" : "");
-    const char *of = fetch_is_packed(file->name) ? " of the unpacked content" : "";
-    if (file->sha256[0]) fprintf(out, "    SHA-256 %s%s\n", file->sha256, of);
-    if (file->md5[0]) fprintf(out, "    MD5 %s%s%s\n", file->md5, of, file->sha256[0] ? "" : " (no SHA-256 is known)");
-    json_array_foreach(urls, i, url) fprintf(out, "    %s\n", json_string_value(url));
-    json_decref(urls);
-    return status;
-}
-
-static cf_status print_by_hand(FILE *out, const FetchSet *set, const char *folder, const char *mirror) {
-    char *place;
-    FORWARD(file_join(folder, set->folder, &place));
-    fprintf(out, "%s by hand: bring these files into %s, then `cifra data fetch %s` verifies them\n", set->name, place,
-            set->name);
-    free(place);
-    for (size_t f = 0; f < set->file_count; f++) FORWARD(print_file_by_hand(out, set, &set->files[f], mirror));
+/* Of each file its description, with all addresses. */
+static cf_status by_hand_json(const FetchSet *set, const char *mirror, json_t *files) {
+    for (size_t f = 0; f < set->file_count; f++) {
+        json_t *file = file_json(&set->files[f]), *urls = json_array();
+        json_object_set_new(file, "urls", urls);
+        json_array_append_new(files, file);
+        FORWARD(list_urls(set, &set->files[f], mirror, urls));
+    }
     return CF_OK;
 }
 
-static cf_status by_hand_json(const FetchSet *set, const char *folder, const char *mirror, json_t *sets) {
-    char *place;
-    json_t *files = json_array();
-    cf_status status = CF_OK;
-    for (size_t f = 0; f < set->file_count && !status; f++) {
-        json_t *file = file_json(&set->files[f]), *urls = json_array();
-        status = mirror_urls(set, &set->files[f], mirror, urls);
-        json_object_set_new(file, "urls", urls);
-        json_array_append_new(files, file);
-    }
-    if (!status) status = file_join(folder, set->folder, &place);
-    if (status) {
-        json_decref(files);
-        return status;
-    }
-    json_array_append_new(sets,
-                          json_pack("{s:s s:o s:o}", "name", set->name, "folder", json_text(place), "files", files));
-    free(place);
+static void print_file_by_hand(FILE *out, const FetchFile *file, const json_t *urls) {
+    const bool packed = fetch_is_packed(file->name);
+    const char *of = packed ? " of the unpacked content" : "";
+    char bytes[32];
+    json_t *url;
+    size_t i;
+    fprintf(out, "  %s: %s bytes%s\n", file->name, text_thousands((long long)file->size, bytes),
+            packed ? " unpacked" : "");
+    if (file->sha256[0]) fprintf(out, "    SHA-256 %s%s\n", file->sha256, of);
+    if (file->md5[0]) fprintf(out, "    MD5 %s%s%s\n", file->md5, of, file->sha256[0] ? "" : " (no SHA-256 is known)");
+    json_array_foreach(urls, i, url) fprintf(out, "    %s\n", json_string_value(url));
+}
+
+static cf_status print_by_hand(FILE *out, const FetchSet *set, const char *folder, const char *mirror) {
+    AUTO_FREE char *place = NULL;
+    json_auto_t *files = json_array();
+    FORWARD(file_join(folder, set->folder, &place));
+    FORWARD(by_hand_json(set, mirror, files));
+    fprintf(out, "%s by hand: bring these files into %s, then `cifra data fetch %s` verifies them\n", set->name, place,
+            set->name);
+    for (size_t f = 0; f < set->file_count; f++)
+        print_file_by_hand(out, &set->files[f], json_object_get(json_array_get(files, f), "urls"));
     return CF_OK;
 }
 
@@ -192,7 +166,12 @@ typedef struct Session {
     char missing[256]; /* the names of the sets that could not be had */
 } Session;
 
-static void tell_missing(const Session *s, const FetchSet *set, const FetchFile *file, const FetchResult *r) {
+static void session_free(Session *s) {
+    json_decref(s->sets);
+    free(s->folder);
+}
+
+static void print_missing(const Session *s, const FetchSet *set, const FetchFile *file, const FetchResult *r) {
     terminal_live_end();
     fprintf(stderr, "%s/%s could not be fetched:\n", set->name, file->name);
     for (size_t i = 0; i < r->fault_count; i++) fprintf(stderr, "  %s\n", r->faults[i]);
@@ -201,79 +180,65 @@ static void tell_missing(const Session *s, const FetchSet *set, const FetchFile 
 }
 
 /* CF_BAD_INPUT: a file of it is not to be had, which has been told. */
-static cf_status fetch_set(Session *s, const FetchSet *set, json_t *files) {
+static cf_status fetch_files(const Session *s, const FetchSet *set, json_t *files) {
     for (size_t f = 0; f < set->file_count; f++) {
-        FetchResult r;
-        cf_status status = fetch_file(set, &set->files[f], s->folder, &s->fetch, &r);
+        AUTO(fetch_result_free) FetchResult r = {0};
+        const cf_status status = fetch_file(set, &set->files[f], s->folder, &s->fetch, &r);
         terminal_live_end();
         if (files) json_array_append_new(files, result_json(&set->files[f], &r));
         if (!status && !files) print_result(set, &r);
-        if (status == CF_BAD_INPUT) tell_missing(s, set, &set->files[f], &r);
-        fetch_result_free(&r);
+        if (status == CF_BAD_INPUT) print_missing(s, set, &set->files[f], &r);
         FORWARD(status);
     }
     return CF_OK;
 }
 
-static cf_status one_set(Session *s, const FetchSet *set) {
-    json_t *files = NULL;
-    char *place;
-    if (s->a->by_hand)
-        return s->sets ? by_hand_json(set, s->folder, s->a->mirror, s->sets)
-                       : print_by_hand(stdout, set, s->folder, s->a->mirror);
+static cf_status fetch_set(Session *s, const FetchSet *set) {
+    AUTO_FREE char *place = NULL;
     FORWARD(file_join(s->folder, set->folder, &place));
-    if (s->sets) {
-        files = json_array();
+    json_t *files = s->sets ? json_array() : NULL;
+    if (files)
         json_array_append_new(
             s->sets, json_pack("{s:s s:o s:o}", "name", set->name, "folder", json_text(place), "files", files));
-    }
-    cf_status status = fetch_set(s, set, files);
+    if (s->a->by_hand)
+        return files ? by_hand_json(set, s->a->mirror, files) : print_by_hand(stdout, set, s->folder, s->a->mirror);
+    const cf_status status = fetch_files(s, set, files);
     if (!status && !files) print_printable("%s is in %s\n", set->name, place);
-    free(place);
     if (status != CF_BAD_INPUT) return status;
     const size_t used = strlen(s->missing);
     snprintf(s->missing + used, sizeof s->missing - used, "%s%s", used ? ", " : "", set->name);
     return CF_OK;
 }
 
-static cf_status all_sets(Session *s, const FetchCatalog *catalog) {
+static cf_status fetch_sets(Session *s, const FetchCatalog *catalog) {
     const FetchSet *sets[64];
     const int count = s->given->positional_count;
     FAIL_IF(count > (int)COUNT_OF(sets), CF_BAD_USE, "more than %zu sets at once", COUNT_OF(sets));
     /* A wrong name is told before anything is fetched. */
     for (int i = 0; i < count; i++) FORWARD(fetch_catalog_find(catalog, s->given->positional[i], &sets[i]));
-    for (int i = 0; i < count; i++) FORWARD(one_set(s, sets[i]));
-    return CF_OK;
-}
-
-static cf_status finish(const Session *s, cf_status status) {
-    if (status == CF_INTERRUPTED)
-        return FAIL(status, "stopped; what has come is kept. The same command goes on from there");
-    FORWARD(status);
-    if (s->sets) FORWARD(print_json(json_pack("{s:o s:O}", "data_dir", json_text(s->folder), "sets", s->sets)));
-    FAIL_IF(s->missing[0], CF_IO, "could not be fetched: %s; what was wrong, and what to do by hand, stands above",
-            s->missing);
+    for (int i = 0; i < count; i++) FORWARD(fetch_set(s, sets[i]));
     return CF_OK;
 }
 
 static cf_status run_fetch(const Arguments *given, const void *parsed) {
     const FetchArguments *a = parsed;
     Rate rate = {.file = NULL};
-    FetchCatalog catalog;
-    Session s = {.given = given, .a = a};
-    terminal_set_quiet(given->quiet);
+    AUTO(fetch_catalog_free) FetchCatalog catalog = {0};
+    AUTO(session_free) Session s = {.given = given, .a = a};
     s.fetch = (FetchOptions){a->mirror, a->stall, a->tries, a->verify, show_progress, &rate};
     if (a->mirror) FORWARD(fetch_check_mirror(a->mirror));
     FORWARD(fetch_catalog_new(&catalog));
-    cf_status status = a->mirrors ? fetch_catalog_read(a->mirrors, &catalog) : CF_OK;
-    if (!status) status = fetch_folder(a->data_dir, &s.folder);
+    if (a->mirrors) FORWARD(fetch_catalog_read(a->mirrors, &catalog));
+    FORWARD(fetch_folder(a->data_dir, &s.folder));
     if (given->json) s.sets = json_array();
     terminal_catch_interrupt();
-    if (!status) status = finish(&s, all_sets(&s, &catalog));
-    json_decref(s.sets);
-    free(s.folder);
-    fetch_catalog_free(&catalog);
-    return status;
+    const cf_status status = fetch_sets(&s, &catalog);
+    FAIL_IF(status == CF_INTERRUPTED, status, "stopped; what has come is kept. The same command goes on from there");
+    FORWARD(status);
+    if (s.sets) FORWARD(print_json(json_pack("{s:o s:O}", "data_dir", json_text(s.folder), "sets", s.sets)));
+    FAIL_IF(s.missing[0], CF_IO, "could not be fetched: %s; what was wrong, and what to do by hand, stands above",
+            s.missing);
+    return CF_OK;
 }
 
 const Command command_data_fetch = {
@@ -281,28 +246,17 @@ const Command command_data_fetch = {
     .summary = "download sets, verified",
     .usage = "SET... [--data-dir DIR] [--mirror URL] [--mirrors FILE]",
     .description =
-        "Downloads mnist, fashion-mnist, svhn or svhn-extra (extra_32x32.mat, 1.3 GB, into svhn's folder; name it by "
-        "its "
-        "path), each file from the first mirror that has it, into the folder where it is found by name afterwards.\n"
-        "\n"
-        "A file gets its name only after its content was verified: size and SHA-256, or MD5 where nothing else is "
-        "known. "
-        "What counts is the unpacked content, so a .gz may be packed by anyone; one that a server sends unpacked is "
-        "kept "
-        "without the .gz. Until then it is FILE.part. Interrupted anywhere, the same command goes on; two at once wait "
-        "for "
-        "each other. What is there and verified is left alone; what is there and damaged is told, and replaced once "
-        "the "
-        "new one is verified.\n"
-        "\n"
-        "Where no mirror has a file, it is told what each one said, and what to bring by hand: --by-hand tells it at "
-        "once. "
-        "Files brought by hand are verified by the same command. Proxies are those of http_proxy, https_proxy, "
-        "all_proxy and no_proxy.\n"
-        "\n"
-        "A mirrors file names mirrors to ask before those that are built in (or, with only: true, in their place), and "
-        "sets of your own:\n"
-        "\n"
+        "Downloads mnist, fashion-mnist, svhn or svhn-extra (extra_32x32.mat, 1.3 GB, into svhn's folder; name it by its path), "
+        "each file from the first mirror that has it, into the folder where it is found by name afterwards.\n\n"
+        "A file gets its name only after its content was verified: size and SHA-256, or MD5 where nothing else is known. What "
+        "counts is the unpacked content, so a .gz may be packed by anyone; one that a server sends unpacked is kept without the "
+        ".gz. Until then it is FILE.part. Interrupted anywhere, the same command goes on; two at once wait for each other. What "
+        "is there and verified is left alone; what is there and damaged is told, and replaced once the new one is verified.\n\n"
+        "Where no mirror has a file, it is told what each one said, and what to bring by hand: --by-hand tells it at once. "
+        "Files brought by hand are verified by the same command. Proxies are those of http_proxy, https_proxy, all_proxy and "
+        "no_proxy.\n\n"
+        "A mirrors file names mirrors to ask before those that are built in (or, with only: true, in their place), and sets of "
+        "your own:\n\n"
         "    only: true\n"
         "    sets:\n"
         "      - name: mnist\n"
@@ -312,18 +266,12 @@ const Command command_data_fetch = {
         "        files:\n"
         "          - name: train-images-idx3-ubyte.gz\n"
         "            size: 7840016       # of the unpacked content\n"
-        "            sha256: 0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7\n"
-        "\n"
-        "Examples:\n"
-        "\n"
+        "            sha256: 0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7\n\n"
+        "Examples:\n\n"
         "    cifra data fetch mnist svhn\n"
         "    cifra data fetch mnist fashion-mnist --mirror http://files.lab.example/{set}/\n"
         "    cifra data fetch svhn --by-hand",
-    .options = options,
-    .option_count = COUNT_OF(options),
-    .min_positional = 1,
-    .max_positional = -1,
-    .options_size = sizeof(FetchArguments),
-    .set_defaults = set_defaults,
+    .positional = {1, ANY_NUMBER},
+    COMMAND_OPTIONS(options, FetchArguments),
     .run = run_fetch,
 };

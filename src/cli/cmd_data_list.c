@@ -2,11 +2,10 @@
 #include "cli/commands.h"
 
 #include "base/json_text.h"
-#include "base/memory.h"
+#include "cli/shared_options.h"
 #include "cli/terminal.h"
 #include "data/set_load.h"
 
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,9 +13,8 @@ typedef struct ListArguments {
     const char *data_dir;
 } ListArguments;
 
-static const Option list_options[] = {
-    {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
-     OPTION_MEMBER(ListArguments, data_dir)},
+static const Option options[] = {
+    {ROW(data_dir), OPTION_MEMBER(ListArguments, data_dir)},
 };
 
 static cf_status print_folders(const char *data_dir) {
@@ -53,30 +51,21 @@ static json_t *list_json(const SetList *list) {
 
 static cf_status run_list(const Arguments *given, const void *parsed) {
     const ListArguments *a = parsed;
-    SetList list;
-    terminal_set_quiet(given->quiet);
+    AUTO(set_list_free) SetList list = {0};
     FORWARD(set_list(a->data_dir, &list));
-    cf_status status = CF_OK;
-    if (given->json) {
-        status = print_json(list_json(&list));
-    } else {
-        print_list(&list);
-        status = print_folders(a->data_dir);
-    }
-    set_list_free(&list);
-    return status;
+    if (given->json) return print_json(list_json(&list));
+    print_list(&list);
+    return print_folders(a->data_dir);
 }
 
 const Command command_data_list = {
     .name = "data list",
     .summary = "data sets by name, and where they are",
     .usage = "[--data-dir DIR]",
-    .description = "Lists the sets that can be named with --data: the generated ones, which are built in, the known "
-                   "ones, found or not, and every other folder of "
-                   "the data directories that holds a set. Names are looked for in --data-dir, then $CIFRA_DATA, then "
-                   "$XDG_CACHE_HOME/cifra (~/.cache/cifra).",
-    .options = list_options,
-    .option_count = COUNT_OF(list_options),
-    .options_size = sizeof(ListArguments),
+    .description =
+        "Lists the sets that can be named with --data: the generated ones, which are built in, the known ones, found or not, "
+        "and every other folder of the data directories that holds a set. Names are looked for in --data-dir, then $CIFRA_DATA, "
+        "then $XDG_CACHE_HOME/cifra (~/.cache/cifra).",
+    COMMAND_OPTIONS(options, ListArguments),
     .run = run_list,
 };

@@ -2,14 +2,12 @@
 #include "cli/commands.h"
 
 #include "base/json_text.h"
-#include "base/memory.h"
-#include "cli/data_options.h"
+#include "cli/shared_options.h"
 #include "cli/terminal.h"
 #include "data/generate/generated_set.h"
 #include "data/set_files.h"
 #include "data/set_load.h"
 
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -17,46 +15,42 @@
 typedef struct MakeArguments {
     const char *out, *data_dir;
     DataDials dials;
+    int64_t test; /* -1: not given */
     int format;
     bool plain;
 } MakeArguments;
 
-enum { FORMAT_IDX, FORMAT_MAT, MOST_FILES = 2 * SET_PARTS + 1 };
+enum { FORMAT_IDX, FORMAT_MAT, CLASS_LIST = SET_PARTS, MOST_FILES = 2 * SET_PARTS + 1 };
 static const char *const format_words[] = {"idx", "mat", NULL};
 
-static const Option options[] = {
-    {"out", "DIR", OPTION_TEXT, .help = "the folder to write, which must not hold a set yet",
-     OPTION_MEMBER(MakeArguments, out)},
-    {"format", NULL, OPTION_CHOICE, .choices = format_words, .help = "MNIST's IDX files, or SVHN's .mat files",
-     .default_text = "mat for RGB images of at most 10 classes, else idx", OPTION_MEMBER(MakeArguments, format)},
-    DATA_OPTION_COUNT(MakeArguments, dials),
-    {"test", "M", OPTION_INTEGER, 0, UINT32_MAX, .help = "generated data: so many test images",
-     .default_text = "in the real set's ratio to the training images", OPTION_MEMBER(MakeArguments, dials.test)},
-    DATA_OPTION_SEED(MakeArguments, dials, "seed"),
-    DATA_OPTION_SHIFT(MakeArguments, dials),
-    DATA_OPTION_READING(MakeArguments, dials),
-    {"plain", NULL, OPTION_FLAG, .help = "IDX files without gzip", OPTION_MEMBER(MakeArguments, plain)},
-    {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
-     OPTION_MEMBER(MakeArguments, data_dir)},
-};
+#define MEMBER(name) OPTION_MEMBER(MakeArguments, name)
 
-static void set_defaults(void *parsed) {
-    ((MakeArguments *)parsed)->dials = DATA_DIALS_NONE;
-}
+static const Option options[] = {
+    {"out", "DIR", OPTION_TEXT, .help = "the folder to write, which must not hold a set yet", MEMBER(out)},
+    {"format", NULL, OPTION_CHOICE, .choices = format_words, .help = "MNIST's IDX files, or SVHN's .mat files",
+     .default_text = "mat for RGB images of at most 10 classes, else idx", MEMBER(format)},
+    {ROW(count), MEMBER(dials.count)},
+    {"test", "M", OPTION_INTEGER, 0, UINT32_MAX, .help = "generated data: so many test images",
+     .default_text = "in the real set's ratio to the training images", .unset = -1, MEMBER(test)},
+    {"seed", ROW(data_seed), MEMBER(dials.seed)},
+    {ROW(shift), MEMBER(dials.shift)},
+    {ROWS(reading_options), MEMBER(dials)},
+    {"plain", NULL, OPTION_FLAG, .help = "IDX files without gzip", MEMBER(plain)},
+    {ROW(data_dir), MEMBER(data_dir)},
+};
 
 /* ---- The files ---- */
 
 typedef struct MadeFiles {
     char *path[MOST_FILES];
-    int part[MOST_FILES]; /* 0 training, 1 validation, 2 test */
-    int count, per_part;  /* IDX: images and labels; .mat: one */
-    char *class_list;     /* NULL: a reader knows the classes without one */
-    uint16_t *values;     /* [classes] */
+    int part
+        [MOST_FILES]; /* 0 training, 1 validation, 2 test; CLASS_LIST: the names of the classes, where a reader needs them */
+    int count, per_part; /* IDX: images and labels; .mat: one */
+    uint16_t *values;    /* [classes] */
 } MadeFiles;
 
 static void free_files(MadeFiles *files) {
     for (int i = 0; i < files->count; i++) free(files->path[i]);
-    free(files->class_list);
     free(files->values);
 }
 
@@ -88,19 +82,19 @@ static cf_status name_files(const MakeArguments *a, int format, int channels, co
     return CF_OK;
 }
 
+static cf_status check_file(const char *path) {
+    FAIL_IF(file_exists(path), CF_BAD_USE, "%s is there already; remove it, or choose another --out", path);
+    return CF_OK;
+}
+
 /* Nothing is overwritten, and nothing is put beside a set whose files would be read in place of the new ones. */
 static cf_status check_folder(const char *folder, const MadeFiles *files) {
-    SetForm form;
-    for (int i = 0; i < files->count; i++)
-        FAIL_IF(file_exists(files->path[i]), CF_BAD_USE, "%s is there already; remove it, or choose another --out",
-                files->path[i]);
+    AUTO(set_form_free) SetForm form = {0};
+    for (int i = 0; i < files->count; i++) FORWARD(check_file(files->path[i]));
     if (!file_is_folder(folder)) return CF_OK;
     FORWARD(set_form_find(folder, &form));
-    cf_status status = CF_OK;
-    if (form.kind)
-        status = FAIL(CF_BAD_USE, "%s holds a data set already (%s); choose another --out", folder, form.images[0]);
-    set_form_free(&form);
-    return status;
+    FAIL_IF(form.kind, CF_BAD_USE, "%s holds a data set already (%s); choose another --out", folder, form.images[0]);
+    return CF_OK;
 }
 
 static void part_range(const cf_set *set, int part, size_t *first, size_t *end) {
@@ -113,13 +107,16 @@ static void part_range(const cf_set *set, int part, size_t *first, size_t *end) 
 static cf_status write_files(const cf_set *set, const MadeFiles *files) {
     cf_status status = CF_OK;
     for (int i = 0; i < files->count && !status; i += files->per_part) {
+        char *const *path = &files->path[i];
         size_t first, end;
+        if (files->part[i] == CLASS_LIST) {
+            status = class_list_write(*path, set, files->values);
+            continue;
+        }
         part_range(set, files->part[i], &first, &end);
-        status = files->per_part == 2
-                     ? idx_write(set, files->values, first, end - first, files->path[i], files->path[i + 1])
-                     : mat_write(set, files->values, first, end - first, files->path[i]);
+        status = files->per_part == 2 ? idx_write(set, files->values, first, end - first, path[0], path[1])
+                                      : mat_write(set, files->values, first, end - first, path[0]);
     }
-    if (!status && files->class_list) status = class_list_write(files->class_list, set, files->values);
     for (int i = 0; i < files->count && status; i++) unlink(files->path[i]);
     return status;
 }
@@ -138,48 +135,49 @@ static json_t *counts_json(const cf_set *set, int part) {
     return list;
 }
 
-static cf_status print_made(const Arguments *given, const MakeArguments *a, int format, const cf_set *set,
-                            const MadeFiles *files) {
-    if (!given->json) {
-        char validation[48] = "";
-        if (set->official_validation)
-            snprintf(validation, sizeof validation, ", %zu validation", set->official_validation);
-        print_printable("%s, %s: %zu training%s and %zu test images of %dx%dx%d (channels, height, width)\nsha256 %s\n",
+static void print_made(const cf_set *set, const MadeFiles *files) {
+    char validation[48] = "";
+    if (set->official_validation) snprintf(validation, sizeof validation, ", %zu validation", set->official_validation);
+    print_printable("%s, %s: %zu training%s and %zu test images of %dx%dx%d (channels, height, width)\nsha256 %s\n",
                     set->name, set->source, set->official_train, validation, set->count - set_test_begin(set),
                     set->channels, set->height, set->width, set->sha256);
-        for (int i = 0; i < files->count; i++) print_printable("%s\n", files->path[i]);
-        if (files->class_list) print_printable("%s\n", files->class_list);
-        return CF_OK;
-    }
-    json_t *paths = json_array();
-    for (int i = 0; i < files->count; i++) json_array_append_new(paths, json_text(files->path[i]));
-    if (files->class_list) json_array_append_new(paths, json_text(files->class_list));
+    for (int i = 0; i < files->count; i++) print_printable("%s\n", files->path[i]);
+}
+
+static json_t *made_json(const MakeArguments *a, int format, const cf_set *set, const MadeFiles *files) {
+    json_t *paths = json_text_list(files->path, (size_t)files->count);
     json_t *counts = json_pack("{s:o s:o s:o}", "train", counts_json(set, 0), "validation", counts_json(set, 1), "test",
                                counts_json(set, 2));
-    return print_json(json_pack("{s:o s:o s:o s:s s:o s:[i i i] s:o s:s}", "name", json_text(set->name), "source",
-                                json_text(set->source), "out", json_text(a->out), "format", format_words[format],
-                                "files", paths, "shape", set->channels, set->height, set->width, "counts", counts,
-                                "sha256", set->sha256));
+    return json_pack("{s:o s:o s:o s:s s:o s:[i i i] s:o s:s}", "name", json_text(set->name), "source",
+                     json_text(set->source), "out", json_text(a->out), "format", format_words[format], "files", paths,
+                     "shape", set->channels, set->height, set->width, "counts", counts, "sha256", set->sha256);
 }
 
 /* Labels are numbers in these files: what the classes are called stands beside them, unless the numbers say it. */
 static cf_status name_class_list(const MakeArguments *a, const cf_set *set, MadeFiles *files) {
     FORWARD(memory_new((size_t)set->classes, sizeof *files->values, &files->values));
     if (!class_list_values(set, files->values)) return CF_OK;
-    FORWARD(file_join(a->out, CLASS_LIST_NAME, &files->class_list));
-    FAIL_IF(file_exists(files->class_list), CF_BAD_USE, "%s is there already; remove it, or choose another --out",
-            files->class_list);
-    notice("the names of the %d classes are in %s; keep it beside the files", set->classes, files->class_list);
+    FORWARD(add_file(files, a->out, CLASS_LIST_NAME, CLASS_LIST));
+    const char *path = files->path[files->count - 1];
+    FORWARD(check_file(path));
+    notice("the names of the %d classes are in %s; keep it beside the files", set->classes, path);
     return CF_OK;
 }
 
+/* A folder that is made for them goes again where they cannot be written. */
+static cf_status write_into(const char *folder, const cf_set *set, const MadeFiles *files) {
+    AUTO_FREE char *made = NULL;
+    FORWARD(file_make_folders(folder, &made));
+    const cf_status status = write_files(set, files);
+    if (status) file_unmake_folders(folder, made);
+    return status;
+}
+
 static cf_status make_files(const Arguments *given, const MakeArguments *a, const char *name) {
-    cf_set *set = NULL;
-    MadeFiles files = {0};
-    cf_status status;
-    char *made = NULL;
+    AUTO(cf_set_free_at) cf_set *set = NULL;
+    AUTO(free_files) MadeFiles files = {0};
     GeneratedSpec spec;
-    int format = a->format, channels = 0, classes = 0;
+    int format = a->format, channels, classes = 0;
     bool parts[SET_PARTS] = {true};
     /* A folder that cannot be made or is in use is told before the images are made. */
     FORWARD(file_check_folder(a->out));
@@ -195,35 +193,25 @@ static cf_status make_files(const Arguments *given, const MakeArguments *a, cons
         parts[2] = set_test_begin(set) < set->count;
     }
     if (!options_given(given, "format")) format = channels == 3 && classes <= 10 ? FORMAT_MAT : FORMAT_IDX;
-    if (a->plain && format != FORMAT_IDX) {
-        status = FAIL(CF_BAD_USE, "--plain is for IDX files; .mat files are packed inside");
-        goto done;
-    }
-    FORWARD_TO(done, name_files(a, format, channels, parts, &files));
-    FORWARD_TO(done, check_folder(a->out, &files));
-    if (!set) FORWARD_TO(done, cf_set_load(name, a->data_dir, &set));
-    FORWARD_TO(done, name_class_list(a, set, &files));
-    FORWARD_TO(done, file_make_folders(a->out, &made));
-    status = write_files(set, &files);
-    if (status) file_unmake_folders(a->out, made);
-    FORWARD_TO(done, status);
-    status = print_made(given, a, format, set, &files);
-done:
-    free(made);
-    free_files(&files);
-    cf_set_free(set);
-    return status;
+    FAIL_IF(a->plain && format != FORMAT_IDX, CF_BAD_USE, "--plain is for IDX files; .mat files are packed inside");
+    FORWARD(name_files(a, format, channels, parts, &files));
+    FORWARD(check_folder(a->out, &files));
+    if (!set) FORWARD(cf_set_load(name, a->data_dir, &set));
+    FORWARD(name_class_list(a, set, &files));
+    FORWARD(write_into(a->out, set, &files));
+    if (given->json) return print_json(made_json(a, format, set, &files));
+    print_made(set, &files);
+    return CF_OK;
 }
 
 static cf_status run_make(const Arguments *given, const void *parsed) {
     const MakeArguments *a = parsed;
-    char *name;
-    terminal_set_quiet(given->quiet);
+    DataDials dials = a->dials;
+    AUTO_FREE char *name = NULL;
     FAIL_IF(!a->out, CF_BAD_USE, "--out DIR is needed: the folder to write");
-    FORWARD(data_dials_lay(given->positional[0], &a->dials, &name));
-    cf_status status = make_files(given, a, name);
-    free(name);
-    return status;
+    if (a->test >= 0) dials.test = &a->test;
+    FORWARD(data_dials_lay(given->positional[0], &dials, &name));
+    return make_files(given, a, name);
 }
 
 const Command command_data_make = {
@@ -231,28 +219,19 @@ const Command command_data_make = {
     .summary = "write a set as files that other tools read",
     .usage = "SET --out DIR [-n N] [--size N|WxH] [--format idx|mat]",
     .description =
-        "Writes a generated set, or any other, as files that other tools read too: MNIST's IDX files (colour images "
-        "with a fourth dimension, the channels), or SVHN's train_32x32.mat and test_32x32.mat (MATLAB v5 with X, "
-        "uint8, "
-        "height x width x channels x images, and y, in which 10 is digit 0; the names are the same for images of other "
-        "sizes, since they are what tools look for). Classes that are not called 0, 1, 2 .. have their names in "
-        "classes.txt "
-        "beside them, a line each of the number in the files and the name.\n"
-        "\n"
-        "The same set gives the same files, byte for byte, wherever zlib is the same. `cifra data info DIR` tells the "
-        "same sha256 as the set itself.\n"
-        "\n"
-        "Examples:\n"
-        "\n"
+        "Writes a generated set, or any other, as files that other tools read too: MNIST's IDX files (colour images with a "
+        "fourth dimension, the channels), or SVHN's train_32x32.mat and test_32x32.mat (MATLAB v5 with X, uint8, height x width "
+        "x channels x images, and y, in which 10 is digit 0; the names are the same for images of other sizes, since they are "
+        "what tools look for). Classes that are not called 0, 1, 2 .. have their names in classes.txt beside them, a line each "
+        "of the number in the files and the name.\n\n"
+        "The same set gives the same files, byte for byte, wherever zlib is the same. `cifra data info DIR` tells the same "
+        "sha256 as the set itself.\n\n"
+        "Examples:\n\n"
         "    cifra data make hand -n 10000 --out hand-small\n"
         "    cifra data make street -n 5000 --test 1000 --seed 7 --shift blur=2:4 --out blurred\n"
         "    cifra data make mnist --format mat --out mnist-mat\n"
         "    cifra data make photos --size 64 --fit crop --skip-broken --out photos-64",
-    .options = options,
-    .option_count = COUNT_OF(options),
-    .min_positional = 1,
-    .max_positional = 1,
-    .options_size = sizeof(MakeArguments),
-    .set_defaults = set_defaults,
+    .positional = {1, 1},
+    COMMAND_OPTIONS(options, MakeArguments),
     .run = run_make,
 };

@@ -1,13 +1,10 @@
-/* cifra data show: a figure of images of every class, generated ones beside real ones, or each beside what an augmentation line makes
- * of it. */
+/* cifra data show: a figure of images of every class, generated ones beside real ones, or each beside variants of an augmentation
+ * line. */
 #include "cli/commands.h"
 
 #include "base/json_text.h"
-#include "base/limits.h"
-#include "base/memory.h"
 #include "base/rng.h"
-#include "cli/data_options.h"
-#include "cli/figure_options.h"
+#include "cli/shared_options.h"
 #include "cli/terminal.h"
 #include "data/generate/generated_set.h"
 #include "data/set_load.h"
@@ -15,7 +12,6 @@
 #include "study/figures/figures.h"
 #include "study/run/run.h"
 
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,10 +19,10 @@
 typedef struct ShowArguments {
     const char *out, *beside, *data_dir, *augment;
     DataDials dials;
-    int per_class, variants, theme, dpi;
+    int per_class, variants;
+    FigureDials figures; /* but for the list */
     int64_t seed;
 } ShowArguments;
-
 
 #define MEMBER(name) OPTION_MEMBER(ShowArguments, name)
 
@@ -42,30 +38,25 @@ static const Option options[] = {
     {"beside", "SET", OPTION_TEXT, .help = "a second set to compare with, matched by class name; none: no second one",
      .default_text = "mnist for hand, svhn for street, where they are found", MEMBER(beside)},
     {"seed", "S", OPTION_INTEGER, 0, LARGEST_SEED,
-     .help = "which images of the training part are shown, and which variants", .default_text = "1", MEMBER(seed)},
-    DATA_OPTIONS(ShowArguments, dials),
-    FIGURE_OPTION_LOOK(ShowArguments, theme, dpi),
-    {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
-     MEMBER(data_dir)},
+     .help = "which images of the training part are shown, and which variants", .usual = "1", MEMBER(seed)},
+    {ROWS(dial_options), MEMBER(dials)},
+    {ROWS(figure_look_options), MEMBER(figures)},
+    {ROW(data_dir), MEMBER(data_dir)},
 };
-
-static void set_defaults(void *parsed) {
-    *(ShowArguments *)parsed = (ShowArguments){.dials = DATA_DIALS_NONE, .seed = 1};
-}
 
 /* ---- Which images ---- */
 
 enum { GROUPS = 2 };
 
 /* The images of a set that are shown: row by row, one row for each class of the first set. */
-typedef struct DrawnImage {
+typedef struct ShownSet {
     cf_set *set;
     char *name, *about;
     CanvasImage *images; /* [rows][columns]; pixels NULL where the class has no more */
     uint32_t *indices;   /* [rows][columns] in the set */
-} DrawnImage;
+} ShownSet;
 
-static void sample_free(DrawnImage *sample) {
+static void sample_free(ShownSet *sample) {
     cf_set_free(sample->set);
     free(sample->name);
     free(sample->about);
@@ -75,19 +66,18 @@ static void sample_free(DrawnImage *sample) {
 
 /* Of a generated set only as many images are made as the figure needs, the rarest digit included; they do not depend on
  * how many there are. */
-static cf_status load(const char *name, const ShowArguments *a, cf_set **set) {
-    char items[48], *text;
+static cf_status load_few(const char *name, const ShowArguments *a, cf_set **set) {
+    AUTO_FREE char *text = NULL;
+    char items[48];
     if (!generator_named(name) || generated_text_has(name, "n")) return cf_set_load(name, a->data_dir, set);
     snprintf(items, sizeof items, "n=%d,test=0", a->per_class > 20 ? 100 * a->per_class : 2000);
     FORWARD(generated_text_with(name, items, &text));
-    cf_status status = cf_set_load(text, a->data_dir, set);
-    free(text);
-    return status;
+    return cf_set_load(text, a->data_dir, set);
 }
 
 /* The first images of the class as a training limit would choose them (data/split.c). */
-static void choose(const cf_set *set, int label, const ShowArguments *a, uint32_t *list, CanvasImage *images,
-                   uint32_t *indices) {
+static void choose_images(const cf_set *set, int label, const ShowArguments *a, uint32_t *list, CanvasImage *images,
+                          uint32_t *indices) {
     size_t count = 0, wanted = (size_t)a->per_class;
     if (label < 0) return;
     for (size_t i = 0; i < set->official_train; i++)
@@ -110,9 +100,9 @@ static int row_count(const cf_set *rows) {
 }
 
 /* `rows` is the set whose classes are the rows; NULL: the sample's own. */
-static cf_status sample_make(const char *name, const cf_set *rows, const ShowArguments *a, DrawnImage *sample) {
-    uint32_t *list = NULL;
-    FORWARD(load(name, a, &sample->set));
+static cf_status sample_make(const char *name, const cf_set *rows, const ShowArguments *a, ShownSet *sample) {
+    AUTO_FREE uint32_t *list = NULL;
+    FORWARD(load_few(name, a, &sample->set));
     const cf_set *set = sample->set;
     if (!rows) rows = set;
     const size_t columns = (size_t)a->per_class, places = (size_t)row_count(rows) * columns;
@@ -125,9 +115,8 @@ static cf_status sample_make(const char *name, const cf_set *rows, const ShowArg
     FORWARD(memory_new(set->official_train, sizeof *list, &list));
     for (int r = 0; r < row_count(rows); r++) {
         int label = rows == set ? r : set_find_class(set, rows->class_names[r]);
-        choose(set, label, a, list, sample->images + (size_t)r * columns, sample->indices + (size_t)r * columns);
+        choose_images(set, label, a, list, sample->images + (size_t)r * columns, sample->indices + (size_t)r * columns);
     }
-    free(list);
     return CF_OK;
 }
 
@@ -139,18 +128,13 @@ static const char *counterpart(const char *name) {
 
 /* *beside is NULL where there is none. */
 static cf_status choose_beside(const char *name, const ShowArguments *a, const char **beside) {
-    *beside = a->beside;
-    if (a->beside || a->augment) {
-        if (a->beside && strcmp(a->beside, "none") == 0) *beside = NULL;
-        return CF_OK;
-    }
     const char *real = counterpart(name);
-    SetList list;
-    if (!real) return CF_OK;
+    AUTO(set_list_free) SetList list = {0};
+    *beside = a->beside && strcmp(a->beside, "none") != 0 ? a->beside : NULL;
+    if (a->beside || a->augment || !real) return CF_OK;
     FORWARD(set_list(a->data_dir, &list));
     for (size_t i = 0; i < list.count; i++)
         if (list.entries[i].found && strcmp(list.entries[i].name, real) == 0) *beside = real;
-    set_list_free(&list);
     if (!*beside)
         notice("%s is not found in the data folders, so no real images stand beside these; --beside takes a name or a "
                "path, and --data-dir the folder above %s",
@@ -160,7 +144,7 @@ static cf_status choose_beside(const char *name, const ShowArguments *a, const c
 
 /* ---- The figure ---- */
 
-static cf_status draw_samples(const DrawnImage *samples, int count, const ShowArguments *a) {
+static cf_status draw_samples(const ShownSet *samples, int count, const ShowArguments *a) {
     GridGroup groups[GROUPS];
     char note[160];
     const cf_set *rows = samples[0].set;
@@ -176,10 +160,10 @@ static cf_status draw_samples(const DrawnImage *samples, int count, const ShowAr
                             .row_labels = (const char *const *)rows->class_names,
                             .group_count = count,
                             .groups = groups};
-    return image_grid_draw(&grid, themes[a->theme], a->dpi, a->out);
+    return image_grid_draw(&grid, themes[a->figures.theme], a->figures.dpi, a->out);
 }
 
-static json_t *sample_json(const DrawnImage *sample, const cf_set *rows, const ShowArguments *a) {
+static json_t *sample_json(const ShownSet *sample, const cf_set *rows, const ShowArguments *a) {
     json_t *images = json_object();
     for (int r = 0; r < row_count(rows); r++) {
         json_t *list = json_array();
@@ -193,7 +177,7 @@ static json_t *sample_json(const DrawnImage *sample, const cf_set *rows, const S
                      "images", images);
 }
 
-static cf_status print_shown(const Arguments *given, const ShowArguments *a, const DrawnImage *samples, int count) {
+static cf_status print_shown(const Arguments *given, const ShowArguments *a, const ShownSet *samples, int count) {
     if (!given->json) {
         print_printable("%s\n", a->out);
         return CF_OK;
@@ -220,7 +204,7 @@ typedef struct VariantRows {
 } VariantRows;
 
 /* The images of the sample one below the other, without the places that a class has too few for. */
-static void list_rows(const DrawnImage *sample, const ShowArguments *a, VariantRows *rows) {
+static void list_rows(const ShownSet *sample, const ShowArguments *a, VariantRows *rows) {
     const int places = row_count(sample->set) * a->per_class;
     int wanted = 0;
     rows->count = 0;
@@ -232,15 +216,15 @@ static void list_rows(const DrawnImage *sample, const ShowArguments *a, VariantR
     if (wanted > rows->count) notice("the first %d of %d images are drawn", rows->count, wanted);
 }
 
-static cf_status draw_variants(const DrawnImage *sample, const ShowArguments *a) {
+static cf_status draw_variants(const ShownSet *sample, const ShowArguments *a) {
     char note[160];
     VariantRows rows;
-    VariantSheet sheet = {0};
+    AUTO(variant_sheet_free) VariantSheet sheet = {0};
     list_rows(sample, a, &rows);
     FAIL_IF(rows.count == 0, CF_BAD_INPUT, "%s has no training images", sample->name);
     const VariantOptions chosen = {
         .images = rows.images, .rows = rows.count, .variants = a->variants, .seed = (uint64_t)a->seed};
-    cf_status status = variant_sheet_new(sample->set, a->augment, &chosen, &sheet);
+    FORWARD(variant_sheet_new(sample->set, a->augment, &chosen, &sheet));
     snprintf(note, sizeof note, "Training images and variants chosen by seed %lld", (long long)a->seed);
     const ImageGrid grid = {.title = sample->name,
                             .note = note,
@@ -248,24 +232,7 @@ static cf_status draw_variants(const DrawnImage *sample, const ShowArguments *a)
                             .row_labels = rows.labels,
                             .group_count = 2,
                             .groups = sheet.groups};
-    if (!status) status = image_grid_draw(&grid, themes[a->theme], a->dpi, a->out);
-    variant_sheet_free(&sheet);
-    return status;
-}
-
-static cf_status show(const Arguments *given, const ShowArguments *a, const char *name) {
-    DrawnImage samples[GROUPS] = {0};
-    const char *beside;
-    int count = 1;
-    cf_status status;
-    FORWARD(choose_beside(name, a, &beside));
-    FORWARD_TO(done, sample_make(name, NULL, a, &samples[0]));
-    if (beside) FORWARD_TO(done, sample_make(beside, samples[0].set, a, &samples[count++]));
-    FORWARD_TO(done, a->augment ? draw_variants(&samples[0], a) : draw_samples(samples, count, a));
-    status = print_shown(given, a, samples, count);
-done:
-    for (int g = 0; g < GROUPS; g++) sample_free(&samples[g]);
-    return status;
+    return image_grid_draw(&grid, themes[a->figures.theme], a->figures.dpi, a->out);
 }
 
 static cf_status check_variants(const ShowArguments *a) {
@@ -279,8 +246,10 @@ static cf_status check_variants(const ShowArguments *a) {
 
 static cf_status run_show(const Arguments *given, const void *parsed) {
     ShowArguments settled = *(const ShowArguments *)parsed, *a = &settled;
-    char *name;
-    terminal_set_quiet(given->quiet);
+    AUTO_FREE char *name = NULL;
+    AUTO(sample_free) ShownSet first = {0};
+    AUTO(sample_free) ShownSet second = {0};
+    const char *beside;
     FAIL_IF(!a->out, CF_BAD_USE, "--out FIG is needed: the figure to draw, a .svg, .png or .pdf file");
     FORWARD(check_variants(a));
     if (!a->per_class) a->per_class = a->augment ? 1 : 10;
@@ -288,9 +257,13 @@ static cf_status run_show(const Arguments *given, const void *parsed) {
     FORWARD(canvas_check_path(a->out));
     FORWARD(file_check_output(a->out));
     FORWARD(data_dials_lay(given->positional[0], &a->dials, &name));
-    cf_status status = show(given, a, name);
-    free(name);
-    return status;
+    FORWARD(choose_beside(name, a, &beside));
+    FORWARD(sample_make(name, NULL, a, &first));
+    if (beside) FORWARD(sample_make(beside, first.set, a, &second));
+    const ShownSet samples[GROUPS] = {first, second};
+    const int count = beside ? 2 : 1;
+    FORWARD(a->augment ? draw_variants(&first, a) : draw_samples(samples, count, a));
+    return print_shown(given, a, samples, count);
 }
 
 const Command command_data_show = {
@@ -298,27 +271,18 @@ const Command command_data_show = {
     .summary = "a figure of images of every class",
     .usage = "SET --out FIG [--per-class N] [--beside SET|none] [--augment LINE]",
     .description =
-        "Draws images of every class of a set, one class a row, chosen by a seed from the training part. A "
-        "generated set "
-        "is shown beside the real one that it is like, where that is found, so that both can be compared by "
-        "eye; any two "
-        "sets can be put side by side with --beside.\n"
-        "\n"
-        "With --augment each image has a row of its own: beside it stand variants as a training with that line would "
-        "see them.\n"
-        "\n"
-        "Examples:\n"
-        "\n"
+        "Draws images of every class of a set, one class a row, chosen by a seed from the training part. A generated set is "
+        "shown beside the real one that it is like, where that is found, so that both can be compared by eye; any two sets can "
+        "be put side by side with --beside.\n\n"
+        "With --augment each image has a row of its own: beside it stand variants as a training with that line would see "
+        "them.\n\n"
+        "Examples:\n\n"
         "    cifra data show hand --out hand.svg\n"
         "    cifra data show street --shift blur=2:4 --beside none --out blurred.png\n"
         "    cifra data show street --shift 0 --beside street --out clean-and-not.pdf\n"
         "    cifra data show svhn --augment \"rotate 10 | brightness 0.3\" --out variants.png\n"
         "    cifra data show mnist --per-class 20 --theme dark --out mnist.png",
-    .options = options,
-    .option_count = COUNT_OF(options),
-    .min_positional = 1,
-    .max_positional = 1,
-    .options_size = sizeof(ShowArguments),
-    .set_defaults = set_defaults,
+    .positional = {1, 1},
+    COMMAND_OPTIONS(options, ShowArguments),
     .run = run_show,
 };

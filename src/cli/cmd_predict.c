@@ -2,14 +2,12 @@
 #include "cli/commands.h"
 
 #include "base/json_text.h"
-#include "base/memory.h"
-#include "base/slices.h"
 #include "base/text.h"
+#include "cli/shared_options.h"
 #include "cli/terminal.h"
 #include "eval/predict.h"
 #include "study/run/tune_run.h"
 
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,20 +18,19 @@ typedef struct PredictArguments {
     const char *fit;
 } PredictArguments;
 
+#define MEMBER(name) OPTION_MEMBER(PredictArguments, name)
+
 static const Option options[] = {
     {"invert", NULL, OPTION_FLAG, .help = "take light for dark: for dark strokes on paper and a model trained on MNIST",
-     OPTION_MEMBER(PredictArguments, invert)},
+     MEMBER(invert)},
     {"fit", "HOW", OPTION_TEXT,
-     .help = "pictures of another shape: squash (sides stretched), crop (the middle), pad "
-             "(black beside it)",
-     .default_text = "as the run's own pictures", OPTION_MEMBER(PredictArguments, fit)},
+     .help = "pictures of another shape: squash (sides stretched), crop (the middle), pad (black beside it)",
+     .default_text = "as the run's own pictures", MEMBER(fit)},
     {"top", "K", OPTION_INTEGER, 0, MAX_CLASSES, .help = "how many classes are told of each image, the likeliest first",
-     .default_text = "0: the first, and those of 1 % and more", OPTION_MEMBER(PredictArguments, top)},
+     .default_text = "0: the first, and those of 1 % and more", MEMBER(top)},
     {"csv", "FILE", OPTION_TEXT,
-     .help = "writes file, class, confidence and the probability of each class (p_CLASS) as a table",
-     OPTION_MEMBER(PredictArguments, csv)},
-    {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors; changes speed, never numbers",
-     .default_text = "0", OPTION_MEMBER(PredictArguments, threads)},
+     .help = "writes file, class, confidence and the probability of each class (p_CLASS) as a table", MEMBER(csv)},
+    {ROW(threads), MEMBER(threads)},
 };
 
 typedef struct Ranked {
@@ -45,7 +42,8 @@ typedef struct Ranked {
 typedef struct Answers {
     const cf_model *model;
     int top;
-    Ranked *ranked;  /* [classes] of the picture at hand: the likeliest first */
+    Ranked *ranked;  /* [classes] of the picture at hand: the likeliest first, .. */
+    int told;        /* .. of which so many are told */
     json_t *list;    /* with --json */
     FileDraft table; /* with --csv */
     size_t failed;
@@ -59,16 +57,15 @@ static int by_probability(const void *left, const void *right) {
     return a->p != b->p ? (a->p < b->p) - (a->p > b->p) : a->class - b->class;
 }
 
-/* Ranks all classes; returns how many are told. */
-static int rank(const Answers *answers, const float *p) {
+static void rank_classes(Answers *answers, const float *p) {
     Ranked *ranked = answers->ranked;
     const int classes = answers->model->classes;
-    int told = 1;
     for (int c = 0; c < classes; c++) ranked[c] = (Ranked){p[c], c};
     qsort(ranked, (size_t)classes, sizeof *ranked, by_probability);
-    if (answers->top) return answers->top < classes ? answers->top : classes;
-    while (told < classes && ranked[told].p >= 0.01f) told++;
-    return told;
+    answers->told = answers->top < classes ? answers->top : classes;
+    if (answers->top) return;
+    answers->told = 1;
+    while (answers->told < classes && ranked[answers->told].p >= 0.01f) answers->told++;
 }
 
 /* ---- Answers ---- */
@@ -80,23 +77,20 @@ static void print_line(const Answers *answers, const PredictedPicture *picture) 
         fprintf(stderr, "cifra: %s\n", picture->error);
         return;
     }
-    const int told = rank(answers, picture->probabilities);
     print_printable("%s: %s (%.2f %%)", picture->path, names[ranked[0].class], 100 * (double)ranked[0].p);
-    for (int i = 1; i < told; i++) printf("  %s %.2f %%", names[ranked[i].class], 100 * (double)ranked[i].p);
+    for (int i = 1; i < answers->told; i++) printf("  %s %.2f %%", names[ranked[i].class], 100 * (double)ranked[i].p);
     putchar('\n');
 }
 
-static json_t *to_json(const Answers *answers, const PredictedPicture *picture) {
+static json_t *answer_json(const Answers *answers, const PredictedPicture *picture) {
     char *const *names = answers->model->class_names;
-    json_t *all, *top;
     const Ranked *ranked = answers->ranked;
     if (picture->error)
         return json_pack("{s:o s:o}", "file", json_text(picture->path), "error", json_text(picture->error));
-    all = json_array(), top = json_array();
-    const int told = rank(answers, picture->probabilities);
+    json_t *all = json_array(), *top = json_array();
     for (int c = 0; c < answers->model->classes; c++)
         json_array_append_new(all, json_real((double)picture->probabilities[c]));
-    for (int i = 0; i < told; i++)
+    for (int i = 0; i < answers->told; i++)
         json_array_append_new(top, json_pack("{s:o s:f}", "class", json_text(names[ranked[i].class]), "probability",
                                              (double)ranked[i].p));
     return json_pack("{s:o s:o s:f s:o s:o}", "file", json_text(picture->path), "class",
@@ -108,11 +102,10 @@ static cf_status begin_table(const char *path, Answers *answers) {
     FORWARD(file_draft(path, &answers->table));
     fputs("file,class,confidence", answers->table.stream);
     for (int c = 0; c < answers->model->classes; c++) {
-        char *name;
+        AUTO_FREE char *name = NULL;
         FORWARD(memory_print(&name, "p_%s", answers->model->class_names[c]));
         fputc(',', answers->table.stream);
         csv_text(answers->table.stream, name);
-        free(name);
     }
     fputc('\n', answers->table.stream);
     return CF_OK;
@@ -122,14 +115,12 @@ static cf_status begin_table(const char *path, Answers *answers) {
 static cf_status add_row(const Answers *answers, const PredictedPicture *picture) {
     FILE *out = answers->table.stream;
     const Ranked *ranked = answers->ranked;
-    json_t *path = json_text(picture->path); /* the table is UTF-8, as the document is */
+    json_auto_t *path = json_text(picture->path); /* the table is UTF-8, as the document is */
     FAIL_IF(!path, CF_NO_MEMORY, "out of memory for a row of the table");
     csv_text(out, json_string_value(path));
-    json_decref(path);
     if (picture->error) {
         for (int c = 0; c < answers->model->classes + 2; c++) fputc(',', out);
     } else {
-        rank(answers, picture->probabilities);
         fputc(',', out);
         csv_text(out, answers->model->class_names[ranked[0].class]);
         fprintf(out, ",%.9g", (double)ranked[0].p); /* nine digits give the float back */
@@ -139,12 +130,13 @@ static cf_status add_row(const Answers *answers, const PredictedPicture *picture
     return CF_OK;
 }
 
-static cf_status take_answer(const PredictedPicture *picture, void *context) {
+static cf_status add_answer(const PredictedPicture *picture, void *context) {
     Answers *answers = context;
     answers->failed += picture->error != NULL;
+    if (!picture->error) rank_classes(answers, picture->probabilities);
     if (answers->table.stream) FORWARD(add_row(answers, picture));
     if (answers->list)
-        json_array_append_new(answers->list, to_json(answers, picture));
+        json_array_append_new(answers->list, answer_json(answers, picture));
     else
         print_line(answers, picture);
     return CF_OK;
@@ -160,76 +152,58 @@ static cf_status list_pictures(const Arguments *given, PictureList *list) {
     return CF_OK;
 }
 
-static cf_status print_document(const Answers *answers) {
-    json_t *classes = json_array();
-    for (int c = 0; c < answers->model->classes; c++)
-        json_array_append_new(classes, json_text(answers->model->class_names[c]));
-    return print_json(json_pack("{s:o s:O}", "classes", classes, "predictions", answers->list));
-}
-
-static cf_status answer_all(const PredictArguments *a, const PictureReading *reading, const PictureList *list,
-                            Answers *answers) {
-    const ClassifyOptions how = {.engine = cpu_engine(), .threads = a->threads};
-    if (a->csv) FORWARD(begin_table(a->csv, answers));
-    FORWARD(predict_pictures(answers->model, list, reading, &how, take_answer, answers));
-    if (answers->list) FORWARD(print_document(answers));
-    return a->csv ? file_commit(&answers->table) : CF_OK;
+static void answers_free(Answers *answers) {
+    free(answers->ranked);
+    file_abandon(&answers->table);
+    json_decref(answers->list);
 }
 
 /* What could be read is told, in whatever form, before it is said that something could not. */
 static cf_status predict(const Arguments *given, const PredictArguments *a, const PictureReading *reading,
                          const PictureList *list, const cf_model *model) {
-    Answers answers = {.model = model, .top = a->top, .list = given->json ? json_array() : NULL};
-    cf_status status = memory_new((size_t)model->classes, sizeof *answers.ranked, &answers.ranked);
-    if (!status) status = answer_all(a, reading, list, &answers);
-    free(answers.ranked);
-    file_abandon(&answers.table);
-    json_decref(answers.list);
-    FORWARD(status);
+    const size_t classes = (size_t)model->classes;
+    const ClassifyOptions how = {.engine = cpu_engine(), .threads = a->threads};
+    AUTO(answers_free) Answers answers = {.model = model, .top = a->top, .list = given->json ? json_array() : NULL};
+    FORWARD(memory_new(classes, sizeof *answers.ranked, &answers.ranked));
+    if (a->csv) FORWARD(begin_table(a->csv, &answers));
+    FORWARD(predict_pictures(model, list, reading, &how, add_answer, &answers));
+    if (given->json)
+        FORWARD(print_json(json_pack("{s:o s:O}", "classes", json_text_list(model->class_names, classes), "predictions",
+                                     answers.list)));
+    if (a->csv) FORWARD(file_commit(&answers.table));
     FAIL_IF(answers.failed, CF_BAD_INPUT, "%zu of %zu files could not be read", answers.failed, list->count);
     return CF_OK;
 }
 
 /* At the size of the run's own pictures and, unless --fit says another way, fitted as they were; a model file alone does not tell. */
 static cf_status choose_reading(const char *run, const char *asked, PictureReading *reading) {
-    char *path, *plain;
-    RunConfig config = {0};
+    AUTO_FREE char *path = NULL, *plain = NULL;
+    AUTO(run_config_free) RunConfig config = {0};
     ReadOptions as_run = {0};
     if (asked) FORWARD(fit_read(asked, &reading->fit));
-    if (!file_is_folder(run)) return CF_OK;
     FORWARD(file_join(run, "config.json", &path));
-    cf_status status = file_exists(path) ? run_config_read(path, &config) : CF_OK;
-    if (!status && config.data) {
-        status = set_text_read(config.data, &plain, &as_run);
-        if (!status) free(plain);
-        if (!asked) reading->fit = as_run.fit;
-        reading->height = config.record.height;
-        reading->width = config.record.width;
-    }
-    run_config_free(&config);
-    free(path);
-    return status;
+    if (!file_exists(path)) return CF_OK;
+    FORWARD(run_config_read(path, &config));
+    if (!config.data) return CF_OK;
+    FORWARD(set_text_read(config.data, &plain, &as_run));
+    if (!asked) reading->fit = as_run.fit;
+    reading->height = config.record.height;
+    reading->width = config.record.width;
+    return CF_OK;
 }
 
-static cf_status run_command(const Arguments *given, const void *parsed) {
+static cf_status predict_command(const Arguments *given, const void *parsed) {
     const PredictArguments *a = parsed;
     PictureReading reading = {.invert = a->invert};
-    PictureList list = {0};
-    cf_model *model = NULL;
-    char *run;
-    cf_status status;
-    terminal_set_quiet(given->quiet);
+    AUTO(picture_list_free) PictureList list = {0};
+    AUTO(cf_model_free_at) cf_model *model = NULL;
+    AUTO_FREE char *run = NULL;
     if (a->csv) FORWARD(file_check_output(a->csv));
     FORWARD(tune_run_folder(given->positional[0], &run));
-    FORWARD_TO(done, choose_reading(run, a->fit, &reading));
-    FORWARD_TO(done, model_open(run, &model));
-    FORWARD_TO(done, list_pictures(given, &list));
-    status = predict(given, a, &reading, &list, model);
-done:
-    picture_list_free(&list);
-    cf_model_free(model);
-    free(run);
-    return status;
+    FORWARD(choose_reading(run, a->fit, &reading));
+    FORWARD(model_open(run, &model));
+    FORWARD(list_pictures(given, &list));
+    return predict(given, a, &reading, &list, model);
 }
 
 const Command command_predict = {
@@ -237,24 +211,16 @@ const Command command_predict = {
     .summary = "classify image files",
     .usage = "RUN FILE|FOLDER... [--top K] [--csv FILE]",
     .description =
-        "Classifies pictures (PNG, JPEG, BMP, GIF, TIFF, WebP) with a run's best weights (or those of a "
-        "model.safetensors). A picture is read at the size of the run's own data, as they were, and "
-        "converted to the model's channels and size. Of a folder, the pictures in it and in its folders are taken in "
-        "the order of their "
-        "paths; hidden files are passed over, and so is what is no picture, which is told by count.\n"
-        "\n"
-        "A picture that cannot be read does not end the work: it is told on stderr, has an \"error\" instead of a "
-        "class "
-        "with --json and a row without a class in the table, and the exit status is 1 at the end.\n"
-        "\n"
-        "Examples:\n"
-        "\n"
+        "Classifies pictures (PNG, JPEG, BMP, GIF, TIFF, WebP) with a run's best weights (or those of a model.safetensors). A "
+        "picture is read at the size of the run's own data, as they were, and converted to the model's channels and size. Of a "
+        "folder, the pictures in it and in its folders are taken in the order of their paths; hidden files are passed over, and "
+        "so is what is no picture, which is told by count.\n\n"
+        "A picture that cannot be read does not end the work: it is told on stderr, has an \"error\" instead of a class with "
+        "--json and a row without a class in the table, and the exit status is 1 at the end.\n\n"
+        "Examples:\n\n"
         "    cifra predict runs/mnist-paper-s1 scan.png --invert\n"
         "    cifra predict runs/mnist-paper-s1 scans/ --top 3 --csv scans.csv",
-    .options = options,
-    .option_count = COUNT_OF(options),
-    .min_positional = 2,
-    .max_positional = -1,
-    .options_size = sizeof(PredictArguments),
-    .run = run_command,
+    .positional = {2, ANY_NUMBER},
+    COMMAND_OPTIONS(options, PredictArguments),
+    .run = predict_command,
 };

@@ -1,13 +1,10 @@
 /* cifra prune: a run's network with fewer channels, as a run. */
 #include "cli/commands.h"
 
-#include "base/json_text.h"
-#include "base/memory.h"
 #include "cli/terminal.h"
 #include "nn/prune.h"
 #include "study/run/run.h"
 
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,30 +13,22 @@ typedef struct PruneArguments {
     double keep;
 } PruneArguments;
 
+#define MEMBER(name) OPTION_MEMBER(PruneArguments, name)
+
 static const Option options[] = {
     {"keep", "SHARE", OPTION_NUMBER, 0.001, 1, .help = "of the channels of each layer: those with the largest filters",
-     .default_text = "0.5", OPTION_MEMBER(PruneArguments, keep)},
-    {"out", "RUN", OPTION_TEXT, .help = "the run folder of the smaller network", OPTION_MEMBER(PruneArguments, out)},
+     .usual = "0.5", MEMBER(keep)},
+    {"out", "RUN", OPTION_TEXT, .help = "the run folder of the smaller network", MEMBER(out)},
 };
 
-static void set_defaults(void *parsed) {
-    *(PruneArguments *)parsed = (PruneArguments){.keep = 0.5};
-}
-
-/* The run's own configuration, but for the network. */
-static cf_status make_run(const Run *from, cf_model *model, const char *folder, Run **run) {
-    RunConfig config;
-    cf_status status = run_config_copy(&from->config, &config);
-    if (status) {
-        cf_model_free(model);
-        return status;
-    }
-    run_config_text(&config.from, NULL);
+/* The run's own configuration, but for the network, which it takes over. */
+static cf_status make_run(const Run *from, cf_model **model, const char *folder, Run **run) {
+    AUTO(run_config_free) RunConfig config = {0};
+    FORWARD(run_config_copy(&from->config, &config));
+    FORWARD(run_config_text(&config.from, NULL));
     config.source = (SourceRecord){0};
-    if (strcmp(config.data, RUN_WITHOUT_DATA) == 0) run_config_text(&config.data, NULL);
-    status = run_import(&config, model, folder, run);
-    run_config_free(&config);
-    return status;
+    if (strcmp(config.data, RUN_WITHOUT_DATA) == 0) FORWARD(run_config_text(&config.data, NULL));
+    return run_import(&config, memory_take(model), folder, run);
 }
 
 static cf_status print_run(const Run *run, const cf_model *before, bool as_json) {
@@ -60,45 +49,32 @@ static cf_status print_run(const Run *run, const cf_model *before, bool as_json)
     return CF_OK;
 }
 
-static cf_status run_command(const Arguments *given, const void *parsed) {
+static cf_status prune_command(const Arguments *given, const void *parsed) {
     const PruneArguments *a = parsed;
-    cf_model *pruned;
-    Run *from, *run = NULL;
-    terminal_set_quiet(given->quiet);
+    AUTO(cf_model_free_at) cf_model *pruned = NULL;
+    AUTO(run_free_at) Run *from = NULL, *run = NULL;
     FAIL_IF(!a->out, CF_BAD_USE, "--out RUN expected: the folder that is to be made");
     FORWARD(run_open(given->positional[0], &from));
-    cf_status status = model_prune(from->model, a->keep, &pruned);
-    if (!status) status = make_run(from, pruned, a->out, &run);
-    if (!status && run->set) status = run_test(run);
-    if (!status) status = print_run(run, from->model, given->json);
-    run_free(run);
-    run_free(from);
-    return status;
+    FORWARD(model_prune(from->model, a->keep, &pruned));
+    FORWARD(make_run(from, &pruned, a->out, &run));
+    if (run->set) FORWARD(run_test(run));
+    return print_run(run, from->model, given->json);
 }
 
 const Command command_prune = {
     .name = "prune",
     .summary = "a run's network with fewer channels",
     .usage = "RUN --out RUN2 [--keep SHARE]",
-    .description = "Takes whole channels out of a trained network, those with the smallest filters (Li et al. 2017): "
-                   "by the norm of their weights, "
-                   "times the factor of the batch norm behind. What depends on a channel goes with it, and what a "
-                   "residual group adds stays or "
-                   "goes together. The result is a run of its own, on the same data, smaller and faster at once, "
-                   "without zeros; it is tested, and "
-                   "then wants to learn again:\n"
-                   "\n"
-                   "    cifra prune runs/mnist-paper-s1 --keep 0.5 --out runs/half\n"
-                   "    cifra train --data mnist --from runs/half --epochs 3 --lr 0.001 --out runs/half-tuned\n"
-                   "\n"
-                   "Not pruned, and named, are networks with grouped convolutions (dwconv is), se, attention, "
-                   "position, concat, groupnorm or more "
-                   "than one output.",
-    .options = options,
-    .option_count = COUNT_OF(options),
-    .min_positional = 1,
-    .max_positional = 1,
-    .options_size = sizeof(PruneArguments),
-    .set_defaults = set_defaults,
-    .run = run_command,
+    .description =
+        "Takes whole channels out of a trained network, those with the smallest filters (Li et al. 2017): by the norm of their "
+        "weights, times the factor of the batch norm behind. What depends on a channel goes with it, and what a residual group "
+        "adds stays or goes together. The result is a run of its own, on the same data, smaller and faster at once, without "
+        "zeros; it is tested, and then wants to learn again:\n\n"
+        "    cifra prune runs/mnist-paper-s1 --keep 0.5 --out runs/half\n"
+        "    cifra train --data mnist --from runs/half --epochs 3 --lr 0.001 --out runs/half-tuned\n\n"
+        "Not pruned, and named, are networks with grouped convolutions (dwconv is), se, attention, position, concat, groupnorm "
+        "or more than one output.",
+    .positional = {1, 1},
+    COMMAND_OPTIONS(options, PruneArguments),
+    .run = prune_command,
 };

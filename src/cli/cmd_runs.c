@@ -2,7 +2,6 @@
 #include "cli/commands.h"
 
 #include "base/json_text.h"
-#include "base/memory.h"
 #include "base/text_draft.h"
 #include "cli/terminal.h"
 #include "study/group/group.h"
@@ -10,7 +9,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +20,10 @@ static const char *text_of(const json_t *object, const char *key) {
 
 static double number_of(const json_t *object, const char *group, const char *key) {
     return json_number_value(json_object_get(json_object_get(object, group), key));
+}
+
+static long long whole_of(const json_t *object, const char *key) {
+    return json_integer_value(json_object_get(object, key));
 }
 
 static bool is_state(const RunFiles *files, const char *state) {
@@ -36,8 +38,7 @@ static json_t *summary_json(const char *folder, const RunFiles *files) {
 
 /* "epoch 4 of 10" while it trains, "stopped after epoch 3 of 10; resume with: ..". */
 static void print_progress(FILE *out, const char *folder, const RunFiles *files) {
-    const long long most =
-        (long long)json_integer_value(json_object_get(json_object_get(files->config, "train"), "epochs"));
+    const long long most = whole_of(json_object_get(files->config, "train"), "epochs");
     if (is_state(files, "training") && files->epochs < most)
         fprintf(out, "in epoch %d of %lld", files->epochs + 1, most);
     else if (is_state(files, "training"))
@@ -52,16 +53,16 @@ static void print_progress(FILE *out, const char *folder, const RunFiles *files)
 
 /* ---- list ---- */
 
+/* Folder, state, data, model, target: of a run and of a group. */
+#define ROW_BEGIN "%-32s %-8s %-14s %-14.14s %-6s "
+
 static cf_status print_row(FILE *out, const char *folder, const RunFiles *files) {
-    char *data;
+    AUTO_FREE char *data = NULL;
     FORWARD(data_title(text_of(files->config, "data"), &data));
     const char *target = json_string_value(json_object_get(files->config, "target"));
-    fprintf(out, "%-32s %-8s %-14s %-14.14s %-6s ", folder, files->state, data, text_of(files->config, "model"),
-            target ? target : "none");
-    free(data);
+    fprintf(out, ROW_BEGIN, folder, files->state, data, text_of(files->config, "model"), target ? target : "none");
     if (is_state(files, "done"))
-        fprintf(out, "%6lld %10.2f %% %8.2f %%",
-                (long long)json_integer_value(json_object_get(files->metrics, "epochs_run")),
+        fprintf(out, "%6lld %10.2f %% %8.2f %%", whole_of(files->metrics, "epochs_run"),
                 100 * number_of(files->metrics, "validation", "accuracy"),
                 100 * number_of(files->metrics, "test", "accuracy"));
     else
@@ -72,15 +73,14 @@ static cf_status print_row(FILE *out, const char *folder, const RunFiles *files)
 
 /* "4 of 5" seeds; the mean, and half its interval. */
 static cf_status print_group_row(FILE *out, const Group *group) {
-    char *data, title[32], state[32], wide[32] = "";
+    AUTO_FREE char *data = NULL;
+    char title[32], state[32], wide[32] = "";
     FORWARD(data_title(group->config.data, &data));
     group_title(group, title);
     snprintf(state, sizeof state, "%zu of %d", group->done, group->plan.count);
     if ((size_t)group->plan.count == group->done) snprintf(state, sizeof state, "done");
     if (lock_folder_is_held(group->folder)) snprintf(state, sizeof state, "training");
-    fprintf(out, "%-32s %-8s %-14s %-14.14s %-6s ", group->folder, state, data, group->config.model,
-            run_config_target(&group->config));
-    free(data);
+    fprintf(out, ROW_BEGIN, group->folder, state, data, group->config.model, run_config_target(&group->config));
     if (group->done > 1) snprintf(wide, sizeof wide, " \xc2\xb1 %.2f", 100 * (group->test.high - group->test.low) / 2);
     if (group->done)
         fprintf(out, "%-8s%9.2f %% %8.2f %%%s\n", title, 100 * group->validation.mean, 100 * group->test.mean, wide);
@@ -89,74 +89,61 @@ static cf_status print_group_row(FILE *out, const Group *group) {
     return CF_OK;
 }
 
+/* Into `groups`, or as a row of the table. */
 static cf_status list_group(const char *folder, json_t *groups, FILE *out) {
-    Group group;
+    AUTO(group_free) Group group = {0};
     json_t *json;
-    cf_status status = group_read(folder, &group);
+    const cf_status status = group_read(folder, &group);
     if (status && status != CF_NO_MEMORY) {
         notice("%s", cf_error()); /* a damaged group must not hide the others */
         return CF_OK;
     }
     FORWARD(status);
-    if (groups) {
-        status = group_json(&group, &json);
-        if (!status) json_array_append_new(groups, json);
-    } else {
-        status = print_group_row(out, &group);
-    }
-    group_free(&group);
-    return status;
+    if (!groups) return print_group_row(out, &group);
+    FORWARD(group_json(&group, &json));
+    json_array_append_new(groups, json);
+    return CF_OK;
+}
+
+/* Into `list`, or as a row of the table. */
+static cf_status list_run(const char *folder, json_t *list, FILE *out) {
+    AUTO(run_files_free) RunFiles files = {0};
+    const cf_status status = run_files_read(folder, &files);
+    if (status && status != CF_BAD_USE) notice("%s", cf_error()); /* a damaged run must not hide the others */
+    if (status) return CF_OK;
+    if (!list) return print_row(out, folder, &files);
+    json_array_append_new(list, summary_json(folder, &files));
+    return CF_OK;
 }
 
 static int is_entry(const struct dirent *entry) {
     return entry->d_name[0] != '.';
 }
 
-/* Into `list`, or `groups`, or as a row of the table. */
-static cf_status list_one(const char *root, const char *name, json_t *list, json_t *groups, FILE *out) {
-    char *folder;
-    RunFiles files;
-    cf_status status = CF_OK;
-    FORWARD(file_join(root, name, &folder));
-    if (file_is_folder(folder) && folder_is_group(folder)) {
-        status = list_group(folder, groups, out);
-    } else if (file_is_folder(folder)) {
-        status = run_files_read(folder, &files);
-        if (!status && list) json_array_append_new(list, summary_json(folder, &files));
-        const cf_status printed = !status && !list ? print_row(out, folder, &files) : CF_OK;
-        if (status && status != CF_BAD_USE) notice("%s", cf_error()); /* a damaged run must not hide the others */
-        if (!status) run_files_free(&files);
-        status = printed;
-    }
-    free(folder);
-    return status;
-}
-
 static cf_status list_all(const char *root, struct dirent **entries, int count, bool as_json) {
-    TextDraft draft;
-    cf_status status = CF_OK;
+    AUTO(text_draft_abandon) TextDraft draft = {0};
+    json_auto_t *list = as_json ? json_array() : NULL, *groups = as_json ? json_array() : NULL;
     FORWARD(text_draft(&draft));
-    json_t *list = as_json ? json_array() : NULL, *groups = as_json ? json_array() : NULL;
     fprintf(draft.stream, "%-32s %-8s %-14s %-14s %-6s %6s %12s %10s\n", "run", "state", "data", "model", "target",
             "epochs", "validation", "test");
-    for (int i = 0; !status && i < count; i++) status = list_one(root, entries[i]->d_name, list, groups, draft.stream);
-    if (!status && !list) return print_draft(&draft);
-    text_draft_abandon(&draft);
-    if (!status) return print_json(json_pack("{s:o s:o}", "runs", list, "groups", groups));
-    json_decref(list);
-    json_decref(groups);
-    return status;
+    for (int i = 0; i < count; i++) {
+        AUTO_FREE char *folder = NULL;
+        FORWARD(file_join(root, entries[i]->d_name, &folder));
+        if (!file_is_folder(folder)) continue;
+        FORWARD(folder_is_group(folder) ? list_group(folder, groups, draft.stream)
+                                        : list_run(folder, list, draft.stream));
+    }
+    return as_json ? print_json(json_pack("{s:O s:O}", "runs", list, "groups", groups)) : print_draft(&draft);
 }
 
 static cf_status run_list(const Arguments *given, const void *parsed) {
     const char *root = given->positional_count ? given->positional[0] : "runs";
-    struct dirent **entries;
+    struct dirent **entries = NULL;
     (void)parsed;
-    terminal_set_quiet(given->quiet);
     int count = scandir(root, &entries, is_entry, alphasort);
-    if (count < 0 && errno == ENOENT && !given->positional_count) count = 0, entries = NULL;
+    if (count < 0 && errno == ENOENT && !given->positional_count) count = 0;
     FAIL_IF(count < 0, CF_IO, "cannot read the folder %s: %s", root, strerror(errno));
-    cf_status status = list_all(root, entries, count, given->json);
+    const cf_status status = list_all(root, entries, count, given->json);
     for (int i = 0; i < count; i++) free(entries[i]);
     free(entries);
     return status;
@@ -167,15 +154,12 @@ const Command command_runs_list = {
     .summary = "the runs of a folder",
     .usage = "[FOLDER]",
     .description =
-        "Lists the run folders in FOLDER (runs, unless named): state, data, model, and of a run that is done its "
-        "epochs "
-        "and its accuracy on validation and test. Other states are training (a process works in the folder), stopped "
-        "(--resume goes on), diverged, and begun (nothing is kept of it yet). A group of runs (cifra train --seeds) is "
-        "one row, with "
-        "how many of its runs are done, their mean accuracies and half the width of the 95 % interval; cifra runs list "
-        "GROUP lists "
-        "its runs.",
-    .max_positional = 1,
+        "Lists the run folders in FOLDER (runs, unless named): state, data, model, and of a run that is done its epochs and its "
+        "accuracy on validation and test. Other states are training (a process works in the folder), stopped (--resume goes "
+        "on), diverged, and begun (nothing is kept of it yet). A group of runs (cifra train --seeds) is one row, with how many "
+        "of its runs are done, their mean accuracies and half the width of the 95 % interval; cifra runs list GROUP lists its "
+        "runs.",
+    .positional = {0, 1},
     .run = run_list,
 };
 
@@ -196,14 +180,14 @@ static void print_scores(FILE *out, const json_t *test) {
     static const char *const keys[] = {"precision", "recall", "f1"};
     json_t *row;
     size_t i;
-    fprintf(out, "test: %lld images, loss %.4f, accuracy %.4f\n  %-16s %9s %9s %9s %9s\n",
-            (long long)json_integer_value(json_object_get(test, "n")), json_number_value(json_object_get(test, "loss")),
-            json_number_value(json_object_get(test, "accuracy")), "class", keys[0], keys[1], keys[2], "support");
+    fprintf(out, "test: %lld images, loss %.4f, accuracy %.4f\n  %-16s %9s %9s %9s %9s\n", whole_of(test, "n"),
+            json_number_value(json_object_get(test, "loss")), json_number_value(json_object_get(test, "accuracy")),
+            "class", keys[0], keys[1], keys[2], "support");
     json_array_foreach(json_object_get(test, "per_class"), i, row) {
         fprintf(out, "  %-16s", text_of(row, "class"));
         for (size_t k = 0; k < COUNT_OF(keys); k++)
             fprintf(out, " %9.4f", json_number_value(json_object_get(row, keys[k])));
-        fprintf(out, " %9lld\n", (long long)json_integer_value(json_object_get(row, "support")));
+        fprintf(out, " %9lld\n", whole_of(row, "support"));
     }
 }
 
@@ -220,56 +204,45 @@ static void print_run(FILE *out, const char *folder, const RunFiles *files) {
     print_object(out, "machine", json_object_get(files->config, "machine"));
     if (files->metrics) {
         fprintf(out, "best epoch %lld: validation loss %.4f, accuracy %.4f\nweights_sha256 %s\n",
-                (long long)json_integer_value(json_object_get(files->metrics, "best_epoch")),
-                number_of(files->metrics, "validation", "loss"), number_of(files->metrics, "validation", "accuracy"),
-                text_of(files->metrics, "weights_sha256"));
+                whole_of(files->metrics, "best_epoch"), number_of(files->metrics, "validation", "loss"),
+                number_of(files->metrics, "validation", "accuracy"), text_of(files->metrics, "weights_sha256"));
         print_scores(out, json_object_get(files->metrics, "test"));
     }
 }
 
-static cf_status show(const char *folder, const RunFiles *files) {
+static cf_status show_run(const char *folder, bool as_json) {
+    AUTO(run_files_free) RunFiles files = {0};
     TextDraft draft;
+    FORWARD(run_files_read(folder, &files));
+    if (as_json) return print_json(summary_json(folder, &files));
     FORWARD(text_draft(&draft));
-    print_run(draft.stream, folder, files);
+    print_run(draft.stream, folder, &files);
     return print_draft(&draft);
 }
 
-static cf_status show_run(const char *folder, bool as_json) {
-    RunFiles files;
-    FORWARD(run_files_read(folder, &files));
-    cf_status status = as_json ? print_json(summary_json(folder, &files)) : show(folder, &files);
-    run_files_free(&files);
-    return status;
-}
-
 static cf_status show_group(const char *folder, bool as_json) {
-    Group group;
+    AUTO(group_free) Group group = {0};
     TextDraft draft;
     json_t *json;
     char title[32];
     FORWARD(group_read(folder, &group));
-    cf_status status = as_json ? group_json(&group, &json) : text_draft(&draft);
-    if (!status && as_json) {
-        status = print_json(json);
-    } else if (!status) {
-        group_title(&group, title);
-        fprintf(draft.stream, "%s: %s, %zu done\ndata %s\nmodel %s\n", folder, title, group.done, group.config.data,
-                group.config.model);
-        group_print(&group, draft.stream);
-        status = print_draft(&draft);
+    if (as_json) {
+        FORWARD(group_json(&group, &json));
+        return print_json(json);
     }
-    group_free(&group);
-    return status;
+    FORWARD(text_draft(&draft));
+    group_title(&group, title);
+    fprintf(draft.stream, "%s: %s, %zu done\ndata %s\nmodel %s\n", folder, title, group.done, group.config.data,
+            group.config.model);
+    group_print(&group, draft.stream);
+    return print_draft(&draft);
 }
 
 static cf_status run_show(const Arguments *given, const void *parsed) {
-    char *folder;
+    AUTO_FREE char *folder = NULL;
     (void)parsed;
-    terminal_set_quiet(given->quiet);
     FORWARD(tune_run_folder(given->positional[0], &folder));
-    cf_status status = folder_is_group(folder) ? show_group(folder, given->json) : show_run(folder, given->json);
-    free(folder);
-    return status;
+    return folder_is_group(folder) ? show_group(folder, given->json) : show_run(folder, given->json);
 }
 
 const Command command_runs_show = {
@@ -277,9 +250,8 @@ const Command command_runs_show = {
     .summary = "configuration and results of a run",
     .usage = "RUN|GROUP",
     .description =
-        "Shows what config.json and metrics.json of a run folder say; of a group the accuracies of its runs, and their "
-        "mean with its 95 % interval.",
-    .min_positional = 1,
-    .max_positional = 1,
+        "Shows what config.json and metrics.json of a run folder say; of a group the accuracies of its runs, and their mean "
+        "with its 95 % interval.",
+    .positional = {1, 1},
     .run = run_show,
 };

@@ -2,14 +2,10 @@
 #include "cli/commands.h"
 
 #include "base/json_text.h"
-#include "base/memory.h"
-#include "base/slices.h"
-#include "cli/data_options.h"
-#include "cli/figure_options.h"
+#include "cli/shared_options.h"
 #include "cli/terminal.h"
 #include "study/figures/figures.h"
 
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,30 +16,24 @@ typedef struct ShiftArguments {
     int threads;
 } ShiftArguments;
 
+#define MEMBER(name) OPTION_MEMBER(ShiftArguments, name)
+
 static const Option options[] = {
     {"to", "SET", OPTION_TEXT, .help = "the images of another kind, with labels, by name or path",
-     .default_text = "must be given", OPTION_MEMBER(ShiftArguments, to)},
-    {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
-     OPTION_MEMBER(ShiftArguments, data_dir)},
-    DATA_OPTIONS(ShiftArguments, dials),
+     .default_text = "must be given", MEMBER(to)},
+    {ROW(data_dir), MEMBER(data_dir)},
+    {ROWS(dial_options), MEMBER(dials)},
     {"split", "PART", OPTION_TEXT, .help = "which of them: official-test, all, or at:N, those from number N on",
-     .default_text = "official-test, or all where there is none", OPTION_MEMBER(ShiftArguments, part)},
-    FIGURE_OPTIONS(ShiftArguments, figures, "formats of the figures", "svg"),
+     .default_text = "official-test, or all where there is none", MEMBER(part)},
+    {ROWS(figure_options), .help = "formats of the figures: svg, png, pdf between commas, or none", MEMBER(figures)},
     {"out", "DIR", OPTION_TEXT, .help = "where shift-SET.json and the figures go",
-     .default_text = "the run's folder and its figures/, which its report shows", OPTION_MEMBER(ShiftArguments, out)},
-    {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors; changes speed, never numbers",
-     .default_text = "0", OPTION_MEMBER(ShiftArguments, threads)},
+     .default_text = "the run's folder and its figures/, which its report shows", MEMBER(out)},
+    {ROW(threads), MEMBER(threads)},
 };
 
-static void set_defaults(void *parsed) {
-    *(ShiftArguments *)parsed = (ShiftArguments){.dials = DATA_DIALS_NONE};
-}
-
 static bool show_factor(const char *factor, void *context) {
-    char line[80];
     (void)context;
-    snprintf(line, sizeof line, "evaluating: %s", factor);
-    terminal_live(line);
+    terminal_live_line("evaluating: %s", factor);
     return !terminal_interrupted();
 }
 
@@ -65,7 +55,7 @@ static void work_free(ShiftWork *work) {
     free(work->data);
 }
 
-static cf_status measure(const char *folder, const ShiftArguments *a, ShiftWork *work) {
+static cf_status measure_shift(const char *folder, const ShiftArguments *a, ShiftWork *work) {
     const char *own_part;
     FAIL_IF(!a->to, CF_BAD_USE, "--to SET expected: the images of another kind, such as --to svhn");
     FORWARD(run_open(folder, &work->own));
@@ -90,59 +80,36 @@ static cf_status measure(const char *folder, const ShiftArguments *a, ShiftWork 
     return status;
 }
 
-static cf_status document(const ShiftWork *work, json_t **json) {
-    FORWARD(shift_json(&work->shift, json));
-    json_object_set_new(*json, "run", json_text(work->own->folder));
-    json_object_set_new(*json, "source_data", json_text(work->own->config.data));
-    json_object_set_new(*json, "data", json_text(work->data));
-    json_object_set_new(*json, "part", json_text(work->part));
-    return CF_OK;
-}
-
 /* DIR/shift-SET.json and the figures; of a run with a page, the page anew. */
 static cf_status write_files(const ShiftWork *work, const ShiftArguments *a, const json_t *json, FigureList *list) {
     FigureOptions figures = {0};
-    char *path = NULL, *suffix = NULL;
+    AUTO_FREE char *path = NULL, *suffix = NULL;
     const Run *run = work->target;
-    cf_status status;
     FORWARD(figure_dials_read(&a->figures, &figures.formats));
     if (a->out) FORWARD(file_make_folder(a->out));
-    FORWARD_TO(done, figures_suffix(run, work->data, work->part, !a->out, &suffix));
-    FORWARD_TO(done, memory_print(&path, "%s/shift%s.json", a->out ? a->out : run->folder, suffix));
-    FORWARD_TO(done, json_write(path, json));
-    FORWARD_TO(done,
-               figures_shift_make(run, a->out, &work->shift, work->images, work->data, work->part, &figures, list));
-done:
-    free(path);
-    free(suffix);
-    return status;
-}
-
-static cf_status finish(const ShiftWork *work, const ShiftArguments *a, bool as_json) {
-    FigureList list = {0};
-    json_t *json;
-    FORWARD(document(work, &json));
-    if (!as_json) {
-        print_printable("%s on %s, %s: %zu images\n\n", work->own->folder, work->data, work->part, work->shift.plain.count);
-        shift_print(&work->shift, stdout);
-    }
-    cf_status status = write_files(work, a, json, &list);
-    if (!status) terminal_figures(&list);
-    if (!status && as_json)
-        status = print_json_with_figures(json, &list);
-    else
-        json_decref(json);
-    figure_list_free(&list);
-    return status;
+    FORWARD(figures_suffix(run, work->data, work->part, !a->out, &suffix));
+    FORWARD(memory_print(&path, "%s/shift%s.json", a->out ? a->out : run->folder, suffix));
+    FORWARD(json_write(path, json));
+    return figures_shift_make(run, a->out, &work->shift, work->images, work->data, work->part, &figures, list);
 }
 
 static cf_status run_shift(const Arguments *given, const void *parsed) {
-    ShiftWork work = {0};
-    terminal_set_quiet(given->quiet);
-    cf_status status = measure(given->positional[0], parsed, &work);
-    if (!status) status = finish(&work, parsed, given->json);
-    work_free(&work);
-    return status;
+    AUTO(work_free) ShiftWork work = {0};
+    AUTO(figure_list_free) FigureList list = {0};
+    json_auto_t *json = NULL;
+    FORWARD(measure_shift(given->positional[0], parsed, &work));
+    FORWARD(shift_json(&work.shift, &json));
+    json_object_set_new(json, "run", json_text(work.own->folder));
+    json_object_set_new(json, "source_data", json_text(work.own->config.data));
+    json_object_set_new(json, "data", json_text(work.data));
+    json_object_set_new(json, "part", json_text(work.part));
+    if (!given->json) {
+        print_printable("%s on %s, %s: %zu images\n\n", work.own->folder, work.data, work.part, work.shift.plain.count);
+        shift_print(&work.shift, stdout);
+    }
+    FORWARD(write_files(&work, parsed, json, &list));
+    terminal_figures(&list);
+    return given->json ? print_json_with_figures(memory_take(&json), &list) : CF_OK;
 }
 
 const Command command_shift = {
@@ -150,52 +117,33 @@ const Command command_shift = {
     .summary = "where the drop of a run on images of another kind comes from",
     .usage = "RUN --to SET [--shift SPEC] [--split official-test|all|at:N] [--out DIR]",
     .description =
-        "Evaluates a run on another set, whose labels it needs, then moves the images of that set towards those that "
-        "the run was "
-        "trained on, in one factor at a time, and evaluates again:\n"
-        "\n"
+        "Evaluates a run on another set, whose labels it needs, then moves the images of that set towards those that the run "
+        "was trained on, in one factor at a time, and evaluates again:\n\n"
         "    polarity         images are inverted whose subject is on the other side of its ground than the source's\n"
         "    contrast         the darkest and the lightest grey (1st and 99th percentile) become the source's\n"
         "    scale and place  the subject's middle and size, by its moments, become the source's\n"
         "    background       what is no subject is flattened to the image's own ground\n"
         "    neighbours       columns at the sides, where the source has no subject, are flattened to the ground\n"
-        "    label shares     images count so that classes have the shares of the training images\n"
-        "\n"
-        "The ground is the median of the outermost pixels; what differs from it by more than Otsu's threshold stands "
-        "out, and of that the largest piece near the middle is the subject. Each row "
-        "says the accuracy with the factor moved, the gain with its 95 % interval on the same images (Tango 1998), and "
-        "which share of "
-        "the drop from the run's own test part it is; and the accuracy with all the others moved but not it. A factor "
-        "that the source gives no goal for is not measured, and it is said why: "
-        "polarity where the source has both, background where its grounds are not plain, neighbours where its subjects "
-        "reach the sides.\n"
-        "\n"
-        "Of a generated set each dial of its generator is turned as well: to the source's range where one generator "
-        "made both, else to "
-        "0. These images are the same ones, without that factor.\n"
-        "\n"
-        "Then: whether the predictions have collapsed onto few classes; the shares of the classes estimated without "
-        "labels by expectation "
-        "and maximization (Saerens et al. 2002), and the accuracy where predictions are corrected by them.\n"
-        "\n"
-        "shift-SET.json and figures go to the run's folder, and from there into its page (cifra report RUN), or to "
-        "--out DIR. --json: n, "
-        "accuracy, source {accuracy, n, look}, look, factors [{factor, kind, about, accuracy, gain, interval, "
-        "explains, without; or cannot}], "
-        "shares [{class, source, target, predicted, estimated}], collapse {effective_predicted, effective_labels, "
-        "distance, "
-        "collapsed}, corrected {rounds, accuracy, gain, interval}.\n"
-        "\n"
-        "Examples:\n"
-        "\n"
+        "    label shares     images count so that classes have the shares of the training images\n\n"
+        "The ground is the median of the outermost pixels; what differs from it by more than Otsu's threshold stands out, and "
+        "of that the largest piece near the middle is the subject. Each row says the accuracy with the factor moved, the gain "
+        "with its 95 % interval on the same images (Tango 1998), and which share of the drop from the run's own test part it "
+        "is; and the accuracy with all the others moved but not it. A factor that the source gives no goal for is not measured, "
+        "and it is said why: polarity where the source has both, background where its grounds are not plain, neighbours where "
+        "its subjects reach the sides.\n\n"
+        "Of a generated set each dial of its generator is turned as well: to the source's range where one generator made both, "
+        "else to 0. These images are the same ones, without that factor.\n\n"
+        "Then: whether the predictions have collapsed onto few classes; the shares of the classes estimated without labels by "
+        "expectation and maximization (Saerens et al. 2002), and the accuracy where predictions are corrected by them.\n\n"
+        "shift-SET.json and figures go to the run's folder, and from there into its page (cifra report RUN), or to --out DIR. "
+        "--json: n, accuracy, source {accuracy, n, look}, look, factors [{factor, kind, about, accuracy, gain, interval, "
+        "explains, without; or cannot}], shares [{class, source, target, predicted, estimated}], collapse {effective_predicted, "
+        "effective_labels, distance, collapsed}, corrected {rounds, accuracy, gain, interval}.\n\n"
+        "Examples:\n\n"
         "    cifra shift runs/mnist-paper-s1 --to svhn\n"
         "    cifra shift runs/hand-paper-s1 --to street:n=1,test=2000 --json\n"
         "    cifra shift runs/mnist-paper-s1 --to digits_32x32.mat --split at:5000 --out shift",
-    .options = options,
-    .option_count = COUNT_OF(options),
-    .min_positional = 1,
-    .max_positional = 1,
-    .options_size = sizeof(ShiftArguments),
-    .set_defaults = set_defaults,
+    .positional = {1, 1},
+    COMMAND_OPTIONS(options, ShiftArguments),
     .run = run_shift,
 };

@@ -1,18 +1,13 @@
 /* cifra study: the whole study with one command. */
 #include "cli/commands.h"
 
-#include "cli/figure_options.h"
-
 #include "base/json_text.h"
-#include "base/memory.h"
-#include "base/slices.h"
+#include "cli/shared_options.h"
 #include "cli/terminal.h"
 #include "study/pipeline/study.h"
 #include "train/train_options.h"
 
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 typedef struct StudyArguments {
     const char *data, *data_dir, *out;
@@ -26,35 +21,28 @@ static const char *const profile_words[] = {"quick", "paper", NULL};
 
 static const Option options[] = {
     {"profile", NULL, OPTION_CHOICE, .choices = profile_words,
-     .help = "a recipe that comes with cifra, instead of a file of your own", .default_text = "quick", MEMBER(profile)},
+     .help = "a recipe that comes with cifra, instead of a file of your own", .usual = "quick", MEMBER(profile)},
     {"data", "SETS", OPTION_TEXT,
      .help = "generated (hand,street), real (mnist,svhn), or sets between commas: mnist,street",
      .default_text = "the recipe's", MEMBER(data)},
-    {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
-     MEMBER(data_dir)},
+    {ROW(data_dir), MEMBER(data_dir)},
     {"seeds", "N", OPTION_INTEGER, 1, RECIPE_MOST_SEEDS,
      .help = "train everything with so many seeds; intervals are then over these", .default_text = "the recipe's",
      MEMBER(seeds)},
     {"splits", "N", OPTION_INTEGER, 1, RECIPE_MOST_SEEDS,
      .help = "move the split with the seed: the seeds take N splits in turn; without --seeds so many seeds",
      .default_text = "the recipe's", MEMBER(splits)},
-    {"precision", NULL, OPTION_CHOICE, .choices = precision_words, .help = "of all trainings",
-     .default_text = "the recipe's", MEMBER(precision)},
-    {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors; changes speed, never numbers",
-     .default_text = "0", MEMBER(threads)},
-    FIGURE_OPTIONS(StudyArguments, figures, "formats of the figures", "svg"),
+    {ROW(precision), .help = "of all trainings", .default_text = "the recipe's", MEMBER(precision)},
+    {ROW(threads), MEMBER(threads)},
+    {ROWS(figure_options), .help = "formats of the figures: svg, png, pdf between commas, or none", MEMBER(figures)},
     {"out", "DIR", OPTION_TEXT, .help = "the study's folder; one that holds this study is resumed",
      .default_text = "studies/RECIPE", MEMBER(out)},
 };
 
-static void set_defaults(void *parsed) {
-    *(StudyArguments *)parsed = (StudyArguments){0};
-}
-
 /* ---- Progress ---- */
 
 /* "2 h 05 min", "3 min", "40 s" */
-static void duration(double seconds, char text[32]) {
+static void duration_text(double seconds, char text[32]) {
     const long s = (long)(seconds + 0.5);
     if (s >= 3600)
         snprintf(text, 32, "%ld h %02ld min", s / 3600, s / 60 % 60);
@@ -64,32 +52,29 @@ static void duration(double seconds, char text[32]) {
         snprintf(text, 32, "%ld s", s);
 }
 
-static void tell_estimate(const StudyEstimate *e, void *context) {
-    char line[300], expected[32], most[32], speeds[160] = "";
+static void show_estimate(const StudyEstimate *e, void *context) {
+    char expected[32], most[32], speeds[160] = "";
     (void)context;
-    duration(e->expected, expected);
-    duration(e->most, most);
+    duration_text(e->expected, expected);
+    duration_text(e->most, most);
     for (int i = 0, used = 0; i < e->sets && used < 120; i++)
         used += snprintf(speeds + used, sizeof speeds - (size_t)used, "%s%.0f",
                          !i                ? ""
                          : i + 1 < e->sets ? ", "
                                            : " and ",
                          e->images_per_second[i]);
-    snprintf(line, sizeof line, "The trainings will take about %s, at most %s, at the %s images/s measured just now.",
-             expected, most, speeds);
-    terminal_line(line);
+    terminal_line("The trainings will take about %s, at most %s, at the %s images/s measured just now.", expected, most,
+                  speeds);
 }
 
-static bool tell_tuning(const TuneProgress *p, void *context) {
-    char line[200], left[32] = "";
+static bool show_tuning(const TuneProgress *p, void *context) {
+    char left[32] = "";
     (void)context;
     if (p->seconds_left >= 0) terminal_time_left(p->seconds_left, left);
-    if (p->step) {
-        snprintf(line, sizeof line, "        %d of %d trials  trial %d: epoch %d  step %lld/%lld  loss %.4f  %s",
-                 p->trials_ended, p->trials_wanted, p->trial, p->step->epoch, (long long)p->step->step,
-                 (long long)p->step->steps, p->step->loss, left);
-        terminal_live(line);
-    }
+    if (p->step)
+        terminal_live_line("        %d of %d trials  trial %d: epoch %d  step %lld/%lld  loss %.4f  %s",
+                           p->trials_ended, p->trials_wanted, p->trial, p->step->epoch, (long long)p->step->step,
+                           (long long)p->step->steps, p->step->loss, left);
     return !terminal_interrupted();
 }
 
@@ -128,34 +113,25 @@ static cf_status run_recipe(const Arguments *given, const StudyArguments *a, con
     StudyOptions o = {.folder = folder,
                       .data_dir = a->data_dir,
                       .threads = a->threads,
-                      .estimated = tell_estimate,
+                      .estimated = show_estimate,
                       .progress = terminal_study_stage,
                       .training = terminal_study_training,
-                      .tuning = tell_tuning};
-    StudyOutcome outcome;
+                      .tuning = show_tuning};
+    AUTO(study_outcome_free) StudyOutcome outcome = {0};
     FORWARD(figure_dials_read(&a->figures, &o.formats));
     terminal_catch_interrupt();
-    cf_status status = study_run(recipe, &o, &outcome);
-    if (status == CF_INTERRUPTED)
-        return FAIL(status, "stopped; everything is kept. The same command goes on where it stopped");
-    FORWARD(status);
-    status = print_outcome(given, &outcome);
-    study_outcome_free(&outcome);
-    return status;
+    FORWARD(resumable(study_run(recipe, &o, &outcome)));
+    return print_outcome(given, &outcome);
 }
 
-static cf_status run_command(const Arguments *given, const void *parsed) {
+static cf_status study_command(const Arguments *given, const void *parsed) {
     const StudyArguments *a = parsed;
-    Recipe recipe = {0};
-    char *folder = NULL;
-    terminal_set_quiet(given->quiet);
-    cf_status status = make_recipe(given, a, &recipe);
-    if (!status) status = a->out ? file_trim(a->out, &folder) : memory_print(&folder, "studies/%s", recipe.name);
-    if (!status) status = file_check_folder(folder);
-    if (!status) status = run_recipe(given, a, &recipe, folder);
-    free(folder);
-    recipe_free(&recipe);
-    return status;
+    AUTO(recipe_free) Recipe recipe = {0};
+    AUTO_FREE char *folder = NULL;
+    FORWARD(make_recipe(given, a, &recipe));
+    FORWARD(a->out ? file_trim(a->out, &folder) : memory_print(&folder, "studies/%s", recipe.name));
+    FORWARD(file_check_folder(folder));
+    return run_recipe(given, a, &recipe, folder);
 }
 
 const Command command_study = {
@@ -164,59 +140,38 @@ const Command command_study = {
     .summary = "the whole study: search, training, evaluation, features, report",
     .usage = "[RECIPE.yaml] [--profile quick|paper] [--data SETS]",
     .description =
-        "Looks at the data, trains and evaluates a network on each set, and writes it all into one page, report.html. "
-        "A recipe "
-        "adds to that what it names: a search for the best configuration (grid), UMAP of the features (features), each "
-        "model on "
-        "the other sets (cross), few images of one class and remedies for that (imbalance), each network trained "
-        "further on few "
+        "Looks at the data, trains and evaluates a network on each set, and writes it all into one page, report.html. A recipe "
+        "adds to that what it names: a search for the best configuration (grid), UMAP of the features (features), each model on "
+        "the other sets (cross), few images of one class and remedies for that (imbalance), each network trained further on few "
         "images of another set (transfer) or on its images without their labels (adaptation), networks side by side "
-        "(attention).\n"
-        "\n"
+        "(attention).\n\n"
         "    data: [usps, photos]\n"
         "    model: m3\n"
         "    splits: 5\n"
-        "    features: {}\n"
-        "\n"
-        "is a recipe. seeds: N trains with N seeds, splits: N moves the split with the seed; intervals are over these. "
-        "The "
-        "sections that compare seed by seed (remedies, transfer, adaptation, attention) have seeds of their own, also "
-        "with "
-        "--seeds.\n"
-        "\n"
-        "claims: report holds the study against the figures of a report on two data sets of digits, as the two "
-        "profiles do; a "
-        "file of the same form (recipes/claims/report.yaml) against those of another. Each figure stands beside "
-        "cifra's own in a "
-        "ledger (claims.csv), with a 95 % interval and a verdict:\n"
-        "\n"
+        "    features: {}\n\n"
+        "is a recipe. seeds: N trains with N seeds, splits: N moves the split with the seed; intervals are over these. The "
+        "sections that compare seed by seed (remedies, transfer, adaptation, attention) have seeds of their own, also with "
+        "--seeds.\n\n"
+        "claims: report holds the study against the figures of a report on two data sets of digits, as the two profiles do; a "
+        "file of the same form (recipes/claims/report.yaml) against those of another. Each figure stands beside cifra's own in "
+        "a ledger (claims.csv), with a 95 % interval and a verdict:\n\n"
         "    reproduced       what the report says lies in our interval\n"
         "    beaten, short    our whole interval is better, or worse\n"
         "    not comparable   measured, but on other data than the report's\n"
-        "    not run\n"
-        "\n"
-        "What a report only suggests has no figure to stand beside: better, worse or noise tells where the interval of "
-        "the "
-        "difference lies, paired by seed.\n"
-        "\n"
-        "Everything is kept in the folder, stage by stage: a study that was stopped or killed goes on with the same "
-        "command and ends with the same ledger. A changed recipe does anew what depends on the change.\n"
-        "\n"
-        "A recipe is a YAML file; recipes/paper.yaml shows and explains every key. Without real data, generated digits "
-        "take their place. mnist:n=5000 is 5000 of a set's training images, with test images in proportion; the key "
-        "images "
-        "gives that number to all sets that have none in their names, and the quick profile's is 5000.\n"
-        "\n"
-        "Examples:\n"
-        "\n"
+        "    not run\n\n"
+        "What a report only suggests has no figure to stand beside: better, worse or noise tells where the interval of the "
+        "difference lies, paired by seed.\n\n"
+        "Everything is kept in the folder, stage by stage: a study that was stopped or killed goes on with the same command and "
+        "ends with the same ledger. A changed recipe does anew what depends on the change.\n\n"
+        "A recipe is a YAML file; recipes/paper.yaml shows and explains every key. Without real data, generated digits take "
+        "their place. mnist:n=5000 is 5000 of a set's training images, with test images in proportion; the key images gives "
+        "that number to all sets that have none in their names, and the quick profile's is 5000.\n\n"
+        "Examples:\n\n"
         "    cifra study\n"
         "    cifra study --data mnist,street\n"
         "    cifra study --profile paper --data mnist,street --precision bf16 --seeds 5\n"
         "    cifra study my.yaml --out studies/mine",
-    .options = options,
-    .option_count = COUNT_OF(options),
-    .max_positional = 1,
-    .options_size = sizeof(StudyArguments),
-    .set_defaults = set_defaults,
-    .run = run_command,
+    .positional = {0, 1},
+    COMMAND_OPTIONS(options, StudyArguments),
+    .run = study_command,
 };

@@ -1,13 +1,8 @@
 /* cifra umap: features of a run, or any matrix, in the plane. */
 #include "cli/commands.h"
 
-#include "base/json_text.h"
-#include "base/limits.h"
-#include "base/memory.h"
 #include "base/numbers.h"
-#include "base/slices.h"
-#include "cli/data_options.h"
-#include "cli/figure_options.h"
+#include "cli/shared_options.h"
 #include "cli/terminal.h"
 #include "data/npy.h"
 #include "embed/pca.h"
@@ -16,7 +11,6 @@
 #include "study/report/report.h"
 
 #include <math.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,90 +25,80 @@ typedef struct UmapArguments {
 } UmapArguments;
 
 enum { METHOD_UMAP, METHOD_PCA };
-static const char *const part_words[] = {"test", "official-test", "all", NULL};
 static const char *const method_words[] = {"umap", "pca", NULL};
 static const char *const search_words[] = {"auto", "exact", "descent", NULL};
 static const char *const init_words[] = {"spectral", "pca", "random", NULL};
 
+#define MEMBER(name) OPTION_MEMBER(UmapArguments, name)
+
 static const Option options[] = {
-    {"data", "SET", OPTION_TEXT, .help = "of a run: a set by name or path", .default_text = "the run's own",
-     OPTION_MEMBER(UmapArguments, data)},
-    {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
-     OPTION_MEMBER(UmapArguments, data_dir)},
-    DATA_OPTIONS(UmapArguments, dials),
-    {"split", NULL, OPTION_CHOICE, .choices = part_words, .help = "of a run: which images",
-     .default_text = "test; for other data official-test, or all where there is none",
-     OPTION_MEMBER(UmapArguments, split)},
+    {ROW(data), .help = "of a run: a set by name or path", .default_text = "the run's own", MEMBER(data)},
+    {ROW(data_dir), MEMBER(data_dir)},
+    {ROWS(dial_options), MEMBER(dials)},
+    {ROW(part), .help = "of a run: which images", MEMBER(split)},
     {"layer", "NAME", OPTION_TEXT, .help = "of a run: the layer whose values are taken, as in the table of layers",
-     .default_text = "what goes into the last dense layer", OPTION_MEMBER(UmapArguments, layer)},
+     .default_text = "what goes into the last dense layer", MEMBER(layer)},
     {"features", "FILE", OPTION_TEXT,
-     .help = "instead of a run: rows of numbers in a .npy, .npz (or .npz:NAME) or .csv file",
-     OPTION_MEMBER(UmapArguments, features)},
+     .help = "instead of a run: rows of numbers in a .npy, .npz (or .npz:NAME) or .csv file", MEMBER(features)},
     {"labels", "FILE|COLUMN", OPTION_TEXT,
-     .help = "a class for each row of --features: a file of whole numbers, of which negative ones are unknown, or a "
-             "column of the .csv by name or number",
-     OPTION_MEMBER(UmapArguments, labels)},
+     .help =
+         "a class for each row of --features: a file of whole numbers, of which negative ones are unknown, or a column of "
+         "the .csv by name or number",
+     MEMBER(labels)},
     {"method", NULL, OPTION_CHOICE, .choices = method_words, .help = "pca: principal components instead",
-     .default_text = "umap", OPTION_MEMBER(UmapArguments, method)},
-    {"components", "N", OPTION_INTEGER, 1, UMAP_MOST_COMPONENTS, .help = "dimensions of the embedding",
-     .default_text = "2", .also = "n-components", OPTION_MEMBER(UmapArguments, fit.components)},
+     .usual = "umap", MEMBER(method)},
+    {"components", "N", OPTION_INTEGER, 1, UMAP_MOST_COMPONENTS, .help = "dimensions of the embedding", .usual = "2",
+     .also = "n-components", MEMBER(fit.components)},
     {"neighbors", "K", OPTION_INTEGER, 2, UMAP_MOST_NEIGHBORS,
-     .help = "neighbours that a point is held near to, itself counted; more show coarser structure",
-     .default_text = "15", .also = "n-neighbors", OPTION_MEMBER(UmapArguments, fit.neighbors)},
+     .help = "neighbours that a point is held near to, itself counted; more show coarser structure", .usual = "15",
+     .also = "n-neighbors", MEMBER(fit.neighbors)},
     {"min-dist", "X", OPTION_NUMBER, 0, INFINITY, .help = "how close points may lie; smaller: tighter clumps",
-     .default_text = "0.1", OPTION_MEMBER(UmapArguments, fit.min_dist)},
-    {"spread", "X", OPTION_NUMBER, 0, INFINITY, .help = "scale of the embedding", .default_text = "1",
-     OPTION_MEMBER(UmapArguments, fit.spread)},
-    {"metric", NULL, OPTION_CHOICE, .choices = metric_names, .help = "distance between rows",
-     .default_text = "euclidean", OPTION_MEMBER(UmapArguments, fit.metric)},
+     .usual = "0.1", MEMBER(fit.min_dist)},
+    {"spread", "X", OPTION_NUMBER, 0, INFINITY, .help = "scale of the embedding", .usual = "1", MEMBER(fit.spread)},
+    {"metric", NULL, OPTION_CHOICE, .choices = metric_names, .help = "distance between rows", .usual = "euclidean",
+     MEMBER(fit.metric)},
     {"search", NULL, OPTION_CHOICE, .choices = search_words, .help = "how neighbours are found",
-     .default_text = "auto: exact up to 100,000 rows, NN-descent beyond", OPTION_MEMBER(UmapArguments, fit.method)},
+     .default_text = "auto: exact up to 100,000 rows, NN-descent beyond", MEMBER(fit.method)},
     {"epochs", "N", OPTION_INTEGER, 0, UMAP_MOST_EPOCHS, .help = "passes of the layout",
      .default_text = "0: 500 up to 10,000 points, 200 beyond; with --densmap 200 more", .also = "n-epochs",
-     OPTION_MEMBER(UmapArguments, fit.epochs)},
-    {"init", NULL, OPTION_CHOICE, .choices = init_words, .help = "first coordinates", .default_text = "spectral",
-     OPTION_MEMBER(UmapArguments, fit.init)},
+     MEMBER(fit.epochs)},
+    {"init", NULL, OPTION_CHOICE, .choices = init_words, .help = "first coordinates", .usual = "spectral",
+     MEMBER(fit.init)},
     {"negative-sample-rate", "N", OPTION_INTEGER, 0, 1000,
-     .help = "points pushed away from for each neighbour pulled to", .default_text = "5",
-     OPTION_MEMBER(UmapArguments, fit.negative_sample_rate)},
-    {"learning-rate", "X", OPTION_NUMBER, 0, INFINITY, .help = "first step size of the layout", .default_text = "1",
-     OPTION_MEMBER(UmapArguments, fit.learning_rate)},
-    {"seed", "S", OPTION_INTEGER, 0, LARGEST_SEED, .help = "of all random numbers", .default_text = "1",
-     .also = "random-state", OPTION_MEMBER(UmapArguments, seed)},
-    {"target", NULL, OPTION_FLAG, .help = "supervised: the labels take part in the layout",
-     OPTION_MEMBER(UmapArguments, target)},
+     .help = "points pushed away from for each neighbour pulled to", .usual = "5", MEMBER(fit.negative_sample_rate)},
+    {"learning-rate", "X", OPTION_NUMBER, 0, INFINITY, .help = "first step size of the layout", .usual = "1",
+     MEMBER(fit.learning_rate)},
+    {"seed", "S", OPTION_INTEGER, 0, LARGEST_SEED, .help = "of all random numbers", .usual = "1",
+     .also = "random-state", MEMBER(seed)},
+    {"target", NULL, OPTION_FLAG, .help = "supervised: the labels take part in the layout", MEMBER(target)},
     {"target-weight", "X", OPTION_NUMBER, 0, 1, .help = "with --target; 0: the rows alone, 1: the labels above all",
-     .default_text = "0.5", OPTION_MEMBER(UmapArguments, fit.target_weight)},
+     .with = {"--target"}, .usual = "0.5", MEMBER(fit.target_weight)},
     {"densmap", NULL, OPTION_FLAG,
      .help = "densMAP: what lay densely lies densely, what lay sparsely sparsely (Narayan, Berger, Cho 2021)",
-     OPTION_MEMBER(UmapArguments, fit.densmap)},
+     MEMBER(fit.densmap)},
     {"dens-lambda", "X", OPTION_NUMBER, 0, 1e6, .help = "with --densmap: weight of that against the neighbours",
-     .default_text = "2", OPTION_MEMBER(UmapArguments, fit.dens_lambda)},
+     .usual = "2", .with = {"--densmap"}, MEMBER(fit.dens_lambda)},
     {"dens-frac", "X", OPTION_NUMBER, 0, 1,
-     .help = "with --densmap: share of the epochs that it takes part in, the last ones", .default_text = "0.3",
-     OPTION_MEMBER(UmapArguments, fit.dens_frac)},
+     .help = "with --densmap: share of the epochs that it takes part in, the last ones", .usual = "0.3",
+     .with = {"--densmap"}, MEMBER(fit.dens_frac)},
     {"dens-var-shift", "X", OPTION_NUMBER, 0, 1e6,
-     .help = "with --densmap: added to the variance of the embedded radii", .default_text = "0.1",
-     OPTION_MEMBER(UmapArguments, fit.dens_var_shift)},
+     .help = "with --densmap: added to the variance of the embedded radii", .usual = "0.1", .with = {"--densmap"},
+     MEMBER(fit.dens_var_shift)},
     {"subset", "N", OPTION_INTEGER, 1, MOST_POINTS,
      .help = "fit N rows drawn by the seed, and put the others into their embedding one by one, as --model does",
-     .default_text = "all rows are fitted", OPTION_MEMBER(UmapArguments, subset)},
+     .default_text = "all rows are fitted", MEMBER(subset)},
     {"save-features", "FILE", OPTION_TEXT, .help = "of a run: writes what is embedded as a .npy file, a row per image",
-     OPTION_MEMBER(UmapArguments, save_features)},
-    {"save-model", "FILE", OPTION_TEXT, .help = "keeps the fitted embedding, for --model",
-     OPTION_MEMBER(UmapArguments, save_model)},
+     MEMBER(save_features)},
+    {"save-model", "FILE", OPTION_TEXT, .help = "keeps the fitted embedding, for --model", MEMBER(save_model)},
     {"model", "FILE", OPTION_TEXT, .help = "puts the rows into a fitted embedding, which stays as it is",
-     OPTION_MEMBER(UmapArguments, model)},
-    {"out", "DIR", OPTION_TEXT, .help = "where files go", .default_text = "RUN; for X.npy X-umap",
-     OPTION_MEMBER(UmapArguments, out)},
-    FIGURE_OPTIONS(UmapArguments, figures, "formats of the figure", "svg"),
-    {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors; changes speed, never numbers",
-     .default_text = "0", OPTION_MEMBER(UmapArguments, threads)},
+     MEMBER(model)},
+    {"out", "DIR", OPTION_TEXT, .help = "where files go", .default_text = "RUN; for X.npy X-umap", MEMBER(out)},
+    {ROWS(figure_options), .help = "formats of the figure: svg, png, pdf between commas, or none", MEMBER(figures)},
+    {ROW(threads), MEMBER(threads)},
 };
 
 static void set_defaults(void *parsed) {
-    *(UmapArguments *)parsed =
-        (UmapArguments){.dials = DATA_DIALS_NONE, .seed = 1, .fit = umap_options_defaults()};
+    ((UmapArguments *)parsed)->fit = umap_options_defaults();
 }
 
 /* ---- Options that do not go together ---- */
@@ -127,53 +111,29 @@ static cf_status refuse_all(const Arguments *given, const char *const *names, co
 static cf_status check_together(const Arguments *given, const UmapArguments *a) {
     static const char *const of_runs[] = {"data",  "data-dir", "shift",         "count", "data-seed",
                                           "split", "layer",    "save-features", NULL};
-    static const char *const of_files[] = {"labels", NULL};
-    static const char *const of_fits[] = {"components",
-                                          "neighbors",
-                                          "min-dist",
-                                          "spread",
-                                          "metric",
-                                          "epochs",
-                                          "init",
-                                          "seed",
-                                          "learning-rate",
-                                          "save-model",
-                                          "target",
-                                          "method",
-                                          "target-weight",
-                                          "negative-sample-rate",
-                                          "densmap",
-                                          "dens-lambda",
-                                          "dens-frac",
-                                          "dens-var-shift",
-                                          "subset",
-                                          "search",
-                                          NULL};
+    static const char *const of_fits[] = {"components", "metric", "seed", "method", NULL};
     static const char *const of_umap[] = {
         "neighbors",     "min-dist",    "spread",    "epochs",         "init",
         "learning-rate", "save-model",  "target",    "target-weight",  "negative-sample-rate",
         "densmap",       "dens-lambda", "dens-frac", "dens-var-shift", "subset",
         "search",        NULL};
-    static const char *const of_densities[] = {"dens-lambda", "dens-frac", "dens-var-shift", NULL};
-    static const char *const of_targets[] = {"target-weight", NULL};
-    bool run = given->positional_count > 0;
+    static const char *const no_meaning = "has no meaning with --model, whose embedding is fitted already";
+    const bool run = given->positional_count > 0;
     FAIL_IF(run == (a->features != NULL), CF_BAD_USE,
             "%s: a run's folder or --features FILE is what is embedded; one of them was expected",
             run ? "both a run and --features are given" : "nothing to embed");
-    if (run) FORWARD(refuse_all(given, of_files, "goes with --features; a run's images have their own labels"));
+    FAIL_IF(run && a->labels, CF_BAD_USE, "--labels goes with --features; a run's images have their own labels");
     if (!run) FORWARD(refuse_all(given, of_runs, "goes with a run, not with --features"));
-    if (a->model) FORWARD(refuse_all(given, of_fits, "has no meaning with --model, whose embedding is fitted already"));
+    if (a->model) FORWARD(refuse_all(given, of_fits, no_meaning));
+    if (a->model) FORWARD(refuse_all(given, of_umap, no_meaning));
     if (a->method == METHOD_PCA) FORWARD(refuse_all(given, of_umap, "has no meaning with --method pca"));
-    if (!a->target) FORWARD(refuse_all(given, of_targets, "goes with --target"));
-    if (!a->fit.densmap) FORWARD(refuse_all(given, of_densities, "goes with --densmap"));
     FAIL_IF(
         a->fit.densmap && a->subset, CF_BAD_USE,
         "--subset: a densMAP embedding takes no other rows than those that it is fitted to; leave out one of the two");
     FAIL_IF(
         a->fit.densmap && a->save_model, CF_BAD_USE,
         "--save-model: a densMAP embedding takes no new points (--model), so it is not kept; leave out one of the two");
-    FAIL_IF(a->target && a->features && !a->labels, CF_BAD_USE,
-            "--target needs the labels of the rows: --labels");
+    FAIL_IF(a->target && a->features && !a->labels, CF_BAD_USE, "--target needs the labels of the rows: --labels");
     return umap_options_check(&a->fit);
 }
 
@@ -184,13 +144,13 @@ static bool show_stage(UmapStage stage, double done, void *context) {
     return terminal_stage(umap_stage_name(stage), done);
 }
 
-static void say_memory(const UmapArguments *a, const EmbedInput *input, const UmapOptions *fit) {
+static void print_memory(const UmapArguments *a, const EmbedInput *input, const UmapOptions *fit) {
     size_t n = input->points.n, values = n * (size_t)input->points.dim * sizeof(float), work = values;
     int dim = input->points.dim;
     if (a->model || a->method == METHOD_UMAP) work = umap_memory(n, dim, fit);
     size_t judge = quality_memory(n, dim, a->threads);
-    terminal_say("%zu rows of %d values: %.1f MB, and up to %.1f MB to work in", n, dim, (double)values / 1e6,
-                 (double)(work > judge ? work : judge) / 1e6);
+    terminal_line("%zu rows of %d values: %.1f MB, and up to %.1f MB to work in", n, dim, (double)values / 1e6,
+                  (double)(work > judge ? work : judge) / 1e6);
 }
 
 /* For new points, which are to be moved as these were. */
@@ -204,24 +164,19 @@ static cf_status remember_offset(const EmbedInput *input, Umap *umap) {
 
 static cf_status embed_umap(const UmapArguments *a, const UmapOptions *fit, Embedding *embedding) {
     const Points *points = &embedding->input->points;
-    Umap *umap = NULL;
-    float *all = NULL;
+    AUTO(umap_free_at) Umap *umap = NULL;
+    AUTO_FREE float *all = NULL;
     if (a->subset) FORWARD(memory_new(points->n, (size_t)fit->components * sizeof(float), &all));
-    cf_status status =
-        a->subset ? umap_fit_subset(points, (size_t)a->subset, fit, &umap, all) : umap_fit(points, fit, &umap);
-    if (!status) status = embedding_take(embedding, umap);
-    if (!status && all) {
+    FORWARD(a->subset ? umap_fit_subset(points, (size_t)a->subset, fit, &umap, all) : umap_fit(points, fit, &umap));
+    FORWARD(embedding_take(embedding, umap));
+    if (all) {
         free(embedding->coordinates);
-        embedding->coordinates = all;
+        embedding->coordinates = memory_take(&all);
         embedding->fitted = umap->n;
-        all = NULL;
     }
-    free(all);
-    if (!status) status = umap_density_correlation(umap, &embedding->density_correlation);
-    if (!status) status = remember_offset(embedding->input, umap);
-    if (!status && a->save_model) status = umap_write(umap, a->save_model);
-    umap_free(umap);
-    return status;
+    FORWARD(umap_density_correlation(umap, &embedding->density_correlation));
+    FORWARD(remember_offset(embedding->input, umap));
+    return a->save_model ? umap_write(umap, a->save_model) : CF_OK;
 }
 
 static cf_status embed_into(const Umap *umap, int threads, Embedding *embedding) {
@@ -242,7 +197,7 @@ static cf_status embed_pca(const UmapArguments *a, Embedding *embedding) {
     return pca_fit(&input->points, embedding->components, a->threads, embedding->coordinates, embedding->explained);
 }
 
-static cf_status embed(const UmapArguments *a, const Umap *fitted, Embedding *embedding) {
+static cf_status embed_points(const UmapArguments *a, const Umap *fitted, Embedding *embedding) {
     const EmbedInput *input = embedding->input;
     UmapOptions fit = a->fit;
     QualityOptions judge = {fitted ? fitted->options.metric : a->fit.metric, (uint64_t)a->seed, a->threads};
@@ -252,7 +207,7 @@ static cf_status embed(const UmapArguments *a, const Umap *fitted, Embedding *em
     fit.progress = show_stage;
     if (a->target) fit.target = input->known.labels;
     FORWARD(points_check(&input->points, input->subject));
-    say_memory(a, input, &fit);
+    print_memory(a, input, &fit);
     if (fitted)
         FORWARD(embed_into(fitted, a->threads, embedding));
     else if (a->method == METHOD_PCA)
@@ -271,13 +226,11 @@ static cf_status embed(const UmapArguments *a, const Umap *fitted, Embedding *em
 /* ---- Files and results ---- */
 
 static cf_status print_embedding(const Embedding *embedding, const FigureList *files, bool as_json) {
-    json_t *json, *paths;
+    json_t *json;
     TextDraft draft;
     if (as_json) {
         FORWARD(embedding_json(embedding, &json));
-        paths = json_array();
-        for (size_t i = 0; i < files->count; i++) json_array_append_new(paths, json_text(files->paths[i]));
-        json_object_set_new(json, "files", paths);
+        json_object_set_new(json, "files", json_text_list(files->paths, files->count));
         return print_json(json);
     }
     FORWARD(text_draft(&draft));
@@ -295,34 +248,52 @@ static cf_status write_page(const UmapArguments *a, const Embedding *embedding, 
     return figure_list_add(files, path);
 }
 
-/* `fitted`: of --model, else NULL. */
-/* `features`, unless NULL: the values of --save-features, written when nothing can be refused any more. */
-static cf_status embed_and_write(const UmapArguments *a, const Umap *fitted, const EmbedInput *input,
-                                 const float *features, const EmbeddingPlace *place, double feature_seconds,
-                                 bool as_json) {
+/* Whatever is embedded: rows of files, or images of a run. */
+typedef struct UmapJob {
+    const UmapArguments *a;
+    Umap *fitted; /* of --model; NULL: none */
+    EmbedInput input;
+    float *features;  /* the values of --save-features, written when nothing can be refused any more; NULL: none */
+    double seconds;   /* that the features took */
+    unsigned formats; /* of the figure */
+    bool as_json;
+} UmapJob;
+
+static void job_free(UmapJob *job) {
+    umap_free(job->fitted);
+    embed_input_free(&job->input);
+    free(job->features);
+}
+
+static void coordinates_free(Embedding *embedding) {
+    free(embedding->coordinates);
+}
+
+static cf_status embed_and_write(const UmapJob *job, const char *folder, const char *suffix) {
+    const UmapArguments *a = job->a;
+    const EmbedInput *input = &job->input;
+    const EmbeddingPlace place = {a->out ? a->out : folder, suffix, job->formats};
+    AUTO(coordinates_free)
     Embedding embedding = {.input = input,
                            .method = method_words[a->method],
                            .components = a->fit.components,
                            .neighbors_method = "",
                            .density_correlation = NAN,
                            .metric = metric_names[a->fit.metric],
-                           .seconds.features = feature_seconds};
-    FigureList files = {0};
-    cf_status status = embed(a, fitted, &embedding);
-    if (!status && features) status = npy_write_rows(a->save_features, features, input->points.n, input->points.dim);
-    if (!status) status = embedding_write(&embedding, place, &files);
-    if (!status && !input->images) status = write_page(a, &embedding, place->folder, &files);
-    if (!status) status = print_embedding(&embedding, &files, as_json);
-    figure_list_free(&files);
-    free(embedding.coordinates);
-    return status;
+                           .seconds.features = job->seconds};
+    AUTO(figure_list_free) FigureList files = {0};
+    FORWARD(embed_points(a, job->fitted, &embedding));
+    if (job->features) FORWARD(npy_write_rows(a->save_features, job->features, input->points.n, input->points.dim));
+    FORWARD(embedding_write(&embedding, &place, &files));
+    if (!input->images) FORWARD(write_page(a, &embedding, place.folder, &files));
+    return print_embedding(&embedding, &files, job->as_json);
 }
 
 /* Before the work: where everything will go. */
 static cf_status check_places(const UmapArguments *a, const char *folder) {
     if (a->save_features) FORWARD(file_check_output(a->save_features));
     if (a->save_model) FORWARD(file_check_output(a->save_model));
-    return file_check_folder(folder);
+    return file_check_folder(a->out ? a->out : folder);
 }
 
 /* As the rows of the fitted embedding were made floats; else as suits the metric. */
@@ -334,24 +305,18 @@ static RowsFrame frame_of(const UmapArguments *a, const Umap *fitted) {
                        .dim = fitted ? fitted->dim : 0};
 }
 
-static cf_status umap_of_files(const UmapArguments *a, const Umap *fitted, unsigned formats, bool as_json) {
-    const RowsFrame frame = frame_of(a, fitted);
-    EmbedInput input = {0};
-    char *folder = NULL;
-    cf_status status;
+static cf_status embed_files(UmapJob *job) {
+    const UmapArguments *a = job->a;
+    const RowsFrame frame = frame_of(a, job->fitted);
+    AUTO_FREE char *folder = NULL;
     const char *name = file_base_name(a->features);
     const char *dot = strrchr(name, '.'); /* of X.npz:NAME NAME is a part of it */
     const int length = dot && dot > name ? (int)(dot - name) : (int)strlen(name);
     const char *array = dot && strncmp(dot, ".npz:", 5) == 0 ? dot + 5 : NULL;
     FORWARD(memory_print(&folder, "%.*s%s%s-umap", length, name, array ? "-" : "", array ? array : ""));
-    const EmbeddingPlace place = {a->out ? a->out : folder, "", formats};
-    FORWARD_TO(done, check_places(a, place.folder));
-    FORWARD_TO(done, embed_input_from_files(a->features, a->labels, &frame, &input));
-    FORWARD_TO(done, embed_and_write(a, fitted, &input, NULL, &place, 0, as_json));
-done:
-    free(folder);
-    embed_input_free(&input);
-    return status;
+    FORWARD(check_places(a, folder));
+    FORWARD(embed_input_from_files(a->features, a->labels, &frame, &job->input));
+    return embed_and_write(job, folder, "");
 }
 
 /* The features as the network gives them: a fitted embedding may move its own. */
@@ -362,54 +327,32 @@ static cf_status copy_values(const EmbedInput *input, float **values) {
     return CF_OK;
 }
 
-static cf_status umap_of_images(const UmapArguments *a, const Umap *fitted, Run *run, const char *data,
-                                const char *part, unsigned formats, bool as_json) {
-    const RowsFrame frame = frame_of(a, fitted);
-    EmbedInput input;
-    float *features = NULL;
-    char *suffix = NULL;
-    cf_status status;
-    double begin = clock_seconds();
-    FORWARD(check_places(a, a->out ? a->out : run->folder));
-    FORWARD(embed_input_from_run(run, data, a->data_dir, part, a->layer, a->threads, &input, &part));
-    double seconds = clock_seconds() - begin;
-    if (a->save_features) FORWARD_TO(done, copy_values(&input, &features));
-    embed_input_move(&input, &frame);
-    FORWARD_TO(done, figures_suffix(run, data ? data : run->config.data, part, !a->out, &suffix));
-    const EmbeddingPlace place = {a->out ? a->out : run->folder, suffix, formats};
-    FORWARD_TO(done, embed_and_write(a, fitted, &input, features, &place, seconds, as_json));
-done:
-    free(suffix);
-    free(features);
-    embed_input_free(&input);
-    return status;
-}
-
-static cf_status umap_of_run(const Arguments *given, const UmapArguments *a, const Umap *fitted, unsigned formats) {
+static cf_status embed_images(UmapJob *job, const Arguments *given) {
+    const UmapArguments *a = job->a;
+    const RowsFrame frame = frame_of(a, job->fitted);
     const char *part = options_given(given, "split") ? part_words[a->split] : NULL;
-    Run *run;
-    char *data;
+    AUTO(run_free_at) Run *run = NULL;
+    AUTO_FREE char *data = NULL, *suffix = NULL;
     FORWARD(run_open(given->positional[0], &run));
-    cf_status status = data_chosen(a->data, run->config.data, &a->dials, &data);
-    if (!status) status = umap_of_images(a, fitted, run, data, part, formats, given->json);
-    if (!status) free(data);
-    run_free(run);
-    return status;
+    FORWARD(data_chosen(a->data, run->config.data, &a->dials, &data));
+    const double begin = clock_seconds();
+    FORWARD(check_places(a, run->folder));
+    FORWARD(embed_input_from_run(run, data, a->data_dir, part, a->layer, a->threads, &job->input, &part));
+    job->seconds = clock_seconds() - begin;
+    if (a->save_features) FORWARD(copy_values(&job->input, &job->features));
+    embed_input_move(&job->input, &frame);
+    FORWARD(figures_suffix(run, data ? data : run->config.data, part, !a->out, &suffix));
+    return embed_and_write(job, run->folder, suffix);
 }
 
-static cf_status run_command(const Arguments *given, const void *parsed) {
+static cf_status umap_command(const Arguments *given, const void *parsed) {
     const UmapArguments *a = parsed;
-    Umap *fitted = NULL;
-    unsigned formats;
-    terminal_set_quiet(given->quiet);
-    FORWARD(figure_dials_read(&a->figures, &formats));
+    AUTO(job_free) UmapJob job = {.a = a, .as_json = given->json};
+    FORWARD(figure_dials_read(&a->figures, &job.formats));
     FORWARD(check_together(given, a));
-    if (a->model) FORWARD(umap_read(a->model, &fitted));
+    if (a->model) FORWARD(umap_read(a->model, &job.fitted));
     terminal_catch_interrupt();
-    cf_status status =
-        a->features ? umap_of_files(a, fitted, formats, given->json) : umap_of_run(given, a, fitted, formats);
-    umap_free(fitted);
-    return status;
+    return a->features ? embed_files(&job) : embed_images(&job, given);
 }
 
 const Command command_umap = {
@@ -418,53 +361,33 @@ const Command command_umap = {
     .summary = "features of a run, or any matrix, in the plane",
     .usage = "RUN [--data SET] [--layer NAME] | --features FILE [--labels FILE|COLUMN] [options]",
     .description =
-        "Puts points of many dimensions into few, so that neighbours stay neighbours (UMAP: McInnes, Healy, Melville "
-        "2018). The points are what a trained network makes of images before its last layer, or the rows of a file: "
-        "NumPy's .npy or .npz, numbers of any type and order, axes after the first counting as one; or a .csv, with a "
-        "first line of names or without, fields between commas, tabs or semicolons. Options have umap-learn's defaults "
-        "and names, also as its parameters are written (--n-neighbors). The result does not depend on the number of "
-        "threads.\n"
-        "\n"
-        "Prints how good the embedding is:\n"
-        "\n"
+        "Puts points of many dimensions into few, so that neighbours stay neighbours (UMAP: McInnes, Healy, Melville 2018). The "
+        "points are what a trained network makes of images before its last layer, or the rows of a file: NumPy's .npy or .npz, "
+        "numbers of any type and order, axes after the first counting as one; or a .csv, with a first line of names or without, "
+        "fields between commas, tabs or semicolons. Options have umap-learn's defaults and names, also as its parameters are "
+        "written (--n-neighbors). The result does not depend on the number of threads.\n\n"
+        "Prints how good the embedding is:\n\n"
         "    trustworthiness  1 where neighbours in the embedding were neighbours before (Venna, Kaski 2001)\n"
         "    continuity       1 where neighbours before are neighbours in the embedding\n"
         "    k-NN accuracy    with labels: how often the majority of the neighbours has a point's label\n"
         "    silhouette       with labels: 1 where classes lie apart, 0 where they overlap (Rousseeuw 1987)\n"
-        "    density          with --densmap: correlation of the local radii before and after, logarithms (Narayan et "
-        "al. 2021)\n"
-        "\n"
-        "Up to 20,000 points they are exact. Beyond, the first two are those of a sample of 2,000 points among all, "
-        "the last "
-        "two of 10,000, and that is said.\n"
-        "\n"
-        "Writes embedding.csv (x, y, label, image), embedding.npy and figures/umap.svg into the run's folder, where "
-        "'cifra report RUN' finds them, or into --out. Of other data or another part of the set than the run's own "
-        "test "
-        "part, names have the set's name in them (embedding-svhn.csv). Of a file's rows there is a page, too, "
-        "embedding.html: the row under the pointer is told, of CSV with its fields. A run's report has that of its "
-        "images.\n"
-        "\n"
-        "Neighbours are exact up to 100,000 rows; beyond, NN-descent (Dong, Moses, Li 2011) finds nearly all of them. "
-        "The "
-        "output says which.\n"
-        "\n"
-        "--subset N fits a part of many rows, which is faster, and puts each of the others where it would lie had it "
-        "come "
-        "alone; figures of quality are of all rows.\n"
-        "\n"
-        "--save-features writes a run's features for other tools, and for cifra umap --features. --save-model keeps a "
-        "fitted embedding; --model puts new rows into it, each where it would lie had it come "
-        "alone.\n"
-        "\n"
-        "Rows are compared in float32. Columns of float64 or whole numbers that lie far from 0 (times, coordinates) "
-        "are "
-        "moved there first, so that their distances survive, except with --metric cosine, correlation and hamming; "
-        "where float32 is too coarse "
-        "all the same, a note says by how much.\n"
-        "\n"
-        "Examples:\n"
-        "\n"
+        "    density          with --densmap: correlation of the local radii before and after, logarithms (Narayan et al. 2021)\n\n"
+        "Up to 20,000 points they are exact. Beyond, the first two are those of a sample of 2,000 points among all, the last "
+        "two of 10,000, and that is said.\n\n"
+        "Writes embedding.csv (x, y, label, image), embedding.npy and figures/umap.svg into the run's folder, where 'cifra "
+        "report RUN' finds them, or into --out. Of other data or another part of the set than the run's own test part, names "
+        "have the set's name in them (embedding-svhn.csv). Of a file's rows there is a page, too, embedding.html: the row under "
+        "the pointer is told, of CSV with its fields. A run's report has that of its images.\n\n"
+        "Neighbours are exact up to 100,000 rows; beyond, NN-descent (Dong, Moses, Li 2011) finds nearly all of them. The "
+        "output says which.\n\n"
+        "--subset N fits a part of many rows, which is faster, and puts each of the others where it would lie had it come "
+        "alone; figures of quality are of all rows.\n\n"
+        "--save-features writes a run's features for other tools, and for cifra umap --features. --save-model keeps a fitted "
+        "embedding; --model puts new rows into it, each where it would lie had it come alone.\n\n"
+        "Rows are compared in float32. Columns of float64 or whole numbers that lie far from 0 (times, coordinates) are moved "
+        "there first, so that their distances survive, except with --metric cosine, correlation and hamming; where float32 is "
+        "too coarse all the same, a note says by how much.\n\n"
+        "Examples:\n\n"
         "    cifra umap runs/mnist-paper-s1\n"
         "    cifra umap runs/mnist-paper-s1 --data svhn --figures svg,png\n"
         "    cifra umap --features X.npy --labels y.npy --metric cosine --out plane\n"
@@ -473,10 +396,8 @@ const Command command_umap = {
         "    cifra umap --features cells.npy --neighbors 30 --densmap\n"
         "    cifra umap --features train.npy --save-model plane.safetensors\n"
         "    cifra umap --features new.npy --model plane.safetensors",
-    .options = options,
-    .option_count = COUNT_OF(options),
-    .max_positional = 1,
-    .options_size = sizeof(UmapArguments),
+    .positional = {0, 1},
+    COMMAND_OPTIONS(options, UmapArguments),
     .set_defaults = set_defaults,
-    .run = run_command,
+    .run = umap_command,
 };

@@ -1,13 +1,32 @@
-/* All commands; each lives in its own file (train in cmd_train.c). */
+/* All commands: command_NAME lies in cmd_NAME.c, or with its neighbours (cmd_bench.c, cmd_runs.c). And what some have of others. */
 #pragma once
 
 #include "cli/options.h"
+#include "study/figures/figures.h"
+#include "study/live/live.h"
 
-extern const Command command_study, command_train, command_adapt, command_imbalance, command_lr, command_tune, command_eval,
-    command_shift, command_predict, command_umap, command_report, command_models, command_augment, command_data_list,
-    command_data_info, command_data_fetch, command_data_make, command_data_show, command_runs_list, command_runs_show,
-    command_runs_compare, command_bench_step, command_bench_ops, command_bench_ranks, command_bench_epoch, command_bench_mnist99,
-    command_bench_cifar94, command_export, command_import, command_prune;
+/* In the order of the overview. A new command is a name here, and its file. */
+/* clang-format off */
+#define COMMANDS(EACH) \
+    EACH(study) EACH(train) EACH(imbalance) EACH(lr) EACH(tune) EACH(eval) EACH(shift) EACH(predict) EACH(export) EACH(import) \
+    EACH(adapt) EACH(prune) EACH(umap) EACH(report) EACH(models) EACH(augment) \
+    EACH(data_list) EACH(data_info) EACH(data_fetch) EACH(data_make) EACH(data_show) \
+    EACH(runs_list) EACH(runs_show) EACH(runs_compare) \
+    EACH(bench_step) EACH(bench_ops) EACH(bench_ranks) EACH(bench_epoch) EACH(bench_mnist99) EACH(bench_cifar94)
+/* clang-format on */
+
+#define COMMAND_DECLARATION(name) extern const Command command_##name;
+COMMANDS(COMMAND_DECLARATION)
+
+/* ---- cmd_train.c ---- */
+
+/* Trains, tests and tells of a prepared run, from its folder to its page; `live`: the page that looks on, or NULL. */
+cf_status train_run(Run *run, const char *folder, const Arguments *given, bool resume, const FigureOptions *figures,
+                    Live *live);
+/* Where there is a target and nothing was said: mean-teacher, and an average of weights for it. */
+void train_adapt_defaults(const Arguments *given, RunConfig *config);
+
+/* ---- cmd_bench_ranks.c ---- */
 
 /* What other ranks do for bench ranks (ranks_serve). */
 cf_status bench_serve(json_t *job);

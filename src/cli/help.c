@@ -1,4 +1,4 @@
-#include "cli/help.h"
+#include "cli/program.h"
 
 #include <string.h>
 
@@ -77,13 +77,18 @@ void help_option_synopsis(const Option *option, char *text, size_t size) {
     }
 }
 
+const char *help_option_default(const Option *option) {
+    return option->default_text ? option->default_text : option->usual;
+}
+
 static void print_options(FILE *out, const Option *options, size_t count) {
     for (size_t i = 0; i < count; i++) {
         const Option *option = &options[i];
         char left[160], right[1024];
         help_option_synopsis(option, left, sizeof left);
-        snprintf(right, sizeof right, "%s%s%s%s", option->help, option->default_text ? " (default " : "",
-                 option->default_text ? option->default_text : "", option->default_text ? ")" : "");
+        const char *usual = help_option_default(option);
+        snprintf(right, sizeof right, "%s%s%s%s", option->help, usual ? " (default " : "", usual ? usual : "",
+                 usual ? ")" : "");
         print_entry(out, left, right, OPTION_COLUMN);
     }
 }
@@ -96,7 +101,6 @@ void help_print_command(const Program *program, const Command *command, FILE *ou
     fputs("\nOptions:\n", out);
     const Option *options = command_options(command, &count);
     print_options(out, options, count);
-    print_options(out, common_options, common_option_count);
 }
 
 void help_print_group(const Program *program, const char *group, FILE *out) {

@@ -4,47 +4,27 @@
  * escape, a dot or an apostrophe that begins a line as a request, and would turn a plain - ' ` ^ ~ into
  * typographic signs that cannot be pasted.
  */
-#include "cli/help.h"
+#include "cli/program.h"
 
 #include <string.h>
 
 static void print_escaped(FILE *out, const char *text, size_t length, bool line_start) {
+    static const char signs[] = "\\-'`^~\"";
+    static const char *const escapes[] = {"\\e", "\\-", "\\(aq", "\\(ga", "\\(ha", "\\(ti", "\\(dq"};
     for (size_t i = 0; i < length; i++) {
-        switch (text[i]) {
-        case '\\':
-            fputs("\\e", out);
-            break;
-        case '-':
-            fputs("\\-", out);
-            break;
-        case '\'':
-            fputs("\\(aq", out);
-            break;
-        case '`':
-            fputs("\\(ga", out);
-            break;
-        case '^':
-            fputs("\\(ha", out);
-            break;
-        case '~':
-            fputs("\\(ti", out);
-            break;
-        case '"':
-            fputs("\\(dq", out);
-            break;
-        case '.':
-            if (line_start) fputs("\\&", out);
-            fputc('.', out);
-            break;
-        default:
+        const char *sign = strchr(signs, text[i]);
+        if (line_start && text[i] == '.') fputs("\\&", out);
+        if (sign)
+            fputs(escapes[sign - signs], out);
+        else
             fputc(text[i], out);
-        }
         line_start = text[i] == '\n';
     }
 }
 
-static void print_whole(FILE *out, const char *text) {
-    print_escaped(out, text, strlen(text), true);
+/* Behind something on its line. */
+static void print_inline(FILE *out, const char *text) {
+    print_escaped(out, text, strlen(text), false);
 }
 
 /* A line that begins with a space is an example: shown as typed. */
@@ -84,12 +64,13 @@ static void print_options(FILE *out, const Option *options, size_t count) {
         fputs(".TP\n\\fB", out);
         print_escaped(out, synopsis, name, false);
         fputs("\\fR", out);
-        print_escaped(out, synopsis + name, strlen(synopsis + name), false);
+        print_inline(out, synopsis + name);
         fputc('\n', out);
-        print_whole(out, option->help);
-        if (option->default_text) {
+        print_escaped(out, option->help, strlen(option->help), true);
+        const char *usual = help_option_default(option);
+        if (usual) {
             fputs(" (default ", out);
-            print_escaped(out, option->default_text, strlen(option->default_text), false);
+            print_inline(out, usual);
             fputc(')', out);
         }
         fputs(".\n", out);
@@ -99,15 +80,15 @@ static void print_options(FILE *out, const Option *options, size_t count) {
 static void print_command(const Program *program, const Command *command, FILE *out) {
     size_t count;
     fputs(".SS ", out);
-    print_escaped(out, command->name, strlen(command->name), false);
+    print_inline(out, command->name);
     fprintf(out, "\n\\fB%s ", program->name);
-    print_escaped(out, command->name, strlen(command->name), false);
+    print_inline(out, command->name);
     fputs("\\fR ", out);
-    print_escaped(out, command->usage, strlen(command->usage), false);
+    print_inline(out, command->usage);
     fputs("\n.PP\n", out);
     print_text(out, command->description);
     const Option *options = command_options(command, &count);
-    print_options(out, options, count);
+    print_options(out, options, count - COMMON_OPTIONS);
 }
 
 void help_print_man(const Program *program, FILE *out) {
@@ -115,7 +96,7 @@ void help_print_man(const Program *program, FILE *out) {
     print_capitals(out, program->name);
     /* No date: the same sources give the same page on any day. */
     fprintf(out, " 1 \"\" \"%s %s\" \"User Commands\"\n.SH NAME\n%s \\- ", program->name, cf_version(), program->name);
-    print_escaped(out, program->summary, strlen(program->summary), false);
+    print_inline(out, program->summary);
     fprintf(out, "\n.SH SYNOPSIS\n\\fB%s\\fR \\fICOMMAND\\fR [options]\n.br\n", program->name);
     fprintf(out, "\\fB%s help\\fR [\\fICOMMAND\\fR]\n.br\n\\fB%s \\-\\-version\\fR\n.SH DESCRIPTION\n", program->name,
             program->name);
@@ -123,7 +104,7 @@ void help_print_man(const Program *program, FILE *out) {
     fputs(".SH COMMANDS\n", out);
     for (const Command *const *command = program->commands; *command; command++) print_command(program, *command, out);
     fputs(".SH COMMON OPTIONS\nEvery command has these.\n", out);
-    print_options(out, common_options, common_option_count);
+    print_options(out, common_options, COMMON_OPTIONS);
     for (const HelpSection *section = program->sections; section && section->title; section++) {
         fputs(".SH ", out);
         print_capitals(out, section->title);

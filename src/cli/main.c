@@ -6,46 +6,14 @@
 #include <stddef.h>
 #include <unistd.h>
 
-static const Command *const commands[] = {&command_study,
-                                          &command_train,
-                                          &command_imbalance,
-                                          &command_lr,
-                                          &command_tune,
-                                          &command_eval,
-                                          &command_shift,
-                                          &command_predict,
-                                          &command_export,
-                                          &command_import,
-                                          &command_adapt,
-                                          &command_prune,
-                                          &command_umap,
-                                          &command_report,
-                                          &command_models,
-                                          &command_augment,
-                                          &command_data_list,
-                                          &command_data_info,
-                                          &command_data_fetch,
-                                          &command_data_make,
-                                          &command_data_show,
-                                          &command_runs_list,
-                                          &command_runs_show,
-                                          &command_runs_compare,
-                                          &command_bench_step,
-                                          &command_bench_ops,
-                                          &command_bench_ranks,
-                                          &command_bench_epoch,
-                                          &command_bench_mnist99,
-                                          &command_bench_cifar94,
-                                          NULL};
+#define COMMAND_POINTER(name) &command_##name,
+static const Command *const commands[] = {COMMANDS(COMMAND_POINTER) NULL};
 
 static const HelpSection sections[] = {
     {"Environment",
-     "CIFRA_DATA is the folder where data sets are looked for by name.\n"
-     "\n"
-     "CIFRA_ISA=avx2 (or baseline) keeps to an instruction set below what the processor has.\n"
-     "\n"
-     "TERM that is dumb, empty or unset: no line is renewed in place, and no escape sequence is written.\n"
-     "\n"
+     "CIFRA_DATA is the folder where data sets are looked for by name.\n\n"
+     "CIFRA_ISA=avx2 (or baseline) keeps to an instruction set below what the processor has.\n\n"
+     "TERM that is dumb, empty or unset: no line is renewed in place, and no escape sequence is written.\n\n"
      "CIFRA_TRACE=1 adds to an error the source lines that it passed."},
     {"Exit status", "0 done; 1 failed at run time; 2 wrong use."},
     {NULL, NULL},
@@ -55,10 +23,9 @@ static const Program program = {
     .name = "cifra",
     .summary = "train, tune, evaluate and explain small image classifiers on a CPU",
     .description =
-        "Results go to stdout, everything else to stderr. With --json, stdout is one JSON document. In its texts a "
-        "byte "
-        "of a name that is not UTF-8 is \\xNN, two lower-case digits, and the backslash of a name that has such a "
-        "thing itself \\x5c: whoever replaces every \\xNN by its byte has the name.",
+        "Results go to stdout, everything else to stderr. With --json, stdout is one JSON document. In its texts a byte of a "
+        "name that is not UTF-8 is \\xNN, two lower-case digits, and the backslash of a name that has such a thing itself "
+        "\\x5c: whoever replaces every \\xNN by its byte has the name.",
     .commands = commands,
     .sections = sections,
 };

@@ -9,12 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
-const Option common_options[] = {
+const Option common_options[COMMON_OPTIONS] = {
     {.name = "json", .help = "print one JSON document instead of text", OPTION_MEMBER(Arguments, json)},
     {.name = "quiet", .help = "no progress and no notices", OPTION_MEMBER(Arguments, quiet)},
     {.name = "help", .help = "show this page", OPTION_MEMBER(Arguments, help)},
 };
-const size_t common_option_count = COUNT_OF(common_options);
 
 /* ---- Commands ----------------------------------------------------------------------------------------- */
 
@@ -64,33 +63,61 @@ cf_status command_find(const Command *const *commands, int argc, char **argv, co
     return CF_OK;
 }
 
-const Option *command_options(const Command *command, size_t *count) {
+typedef struct OptionList {
+    Option options[MAX_OPTIONS + MOST_TRAIN_OPTIONS];
+    size_t count;
+    char usual[MOST_TRAIN_OPTIONS][TRAIN_OPTION_TEXT]; /* of the training */
+} OptionList;
+
+static void add_training(const Option *option, OptionList *list) {
     static const OptionKind kinds[] = {OPTION_INTEGER, OPTION_NUMBER,  OPTION_CHOICE,
                                        OPTION_CHOICE,  OPTION_INTEGER, OPTION_LINE};
-    static _Thread_local Option options[MAX_OPTIONS + MOST_TRAIN_OPTIONS];
-    static _Thread_local char usual[MOST_TRAIN_OPTIONS][TRAIN_OPTION_TEXT];
-    *count = 0;
-    for (size_t i = 0; i < command->option_count; i++) {
-        const Option *option = &command->options[i];
-        if (!option->training) options[(*count)++] = *option;
-        for (int r = 0; option->training && train_options[r].name; r++) {
-            const TrainOption *row = &train_options[r];
-            const cf_train_options defaults = option->training();
-            train_option_text(row, &defaults, 15, usual[r]);
-            options[(*count)++] = (Option){.name = row->flag,
-                                           .argument = row->argument,
-                                           .kind = kinds[row->kind],
-                                           .lowest = row->low,
-                                           .highest = row->high,
-                                           .choices = row->words,
-                                           .help = row->help,
-                                           .default_text = usual[r],
-                                           .offset = option->offset + row->offset,
-                                           .size = row->size,
-                                           .row = row};
-        }
+    const cf_train_options defaults = option->training();
+    for (int r = 0; train_options[r].name; r++) {
+        const TrainOption *row = &train_options[r];
+        train_option_text(row, &defaults, 15, list->usual[r]);
+        list->options[list->count++] = (Option){row->flag,
+                                                row->argument,
+                                                kinds[row->kind],
+                                                row->low,
+                                                row->high,
+                                                row->words,
+                                                row->help,
+                                                .default_text = list->usual[r],
+                                                .offset = option->offset + row->offset,
+                                                .size = row->size,
+                                                .row = row};
     }
-    return options;
+}
+
+static void add_option(const Option *option, OptionList *list) {
+    Option *first = &list->options[list->count];
+    if (option->training) {
+        add_training(option, list);
+        return;
+    }
+    if (!option->rows) {
+        list->options[list->count++] = *option;
+        return;
+    }
+    for (size_t r = 0; r < (option->row_count ? option->row_count : 1); r++) {
+        Option placed = option->rows[r];
+        placed.offset += option->offset;
+        if (!placed.size) placed.size = option->size;
+        add_option(&placed, list);
+    }
+    if (option->name) first->name = option->name;
+    if (option->help) first->help = option->help;
+    if (option->default_text) first->default_text = option->default_text;
+}
+
+const Option *command_options(const Command *command, size_t *count) {
+    static _Thread_local OptionList list;
+    list.count = 0;
+    for (size_t i = 0; i < command->option_count; i++) add_option(&command->options[i], &list);
+    for (size_t i = 0; i < COMMON_OPTIONS; i++) add_option(&common_options[i], &list);
+    *count = list.count;
+    return list.options;
 }
 
 /* "--epochs", or "-n (--count)": an option as messages name it, in a buffer of this thread. */
@@ -126,16 +153,17 @@ static bool in_range(const Option *option, long double value) {
     return !is_bounded(option) || (value >= (long double)option->lowest && value <= (long double)option->highest);
 }
 
+static void store_integer(const Option *option, long long value, void *member) {
+    const int narrow = (int)value;
+    memcpy(member, option->size == sizeof narrow ? (const void *)&narrow : &value, option->size);
+}
+
 static bool parse_integer(const Option *option, const char *text, void *member) {
+    const bool narrow = option->size == sizeof(int);
     long long value;
-    if (option->size == sizeof(int)) {
-        if (!text_to_integer(text, INT_MIN, INT_MAX, &value) || !in_range(option, (long double)value)) return false;
-        int narrow = (int)value;
-        memcpy(member, &narrow, sizeof narrow);
-        return true;
-    }
-    if (!text_to_integer(text, LLONG_MIN, LLONG_MAX, &value) || !in_range(option, (long double)value)) return false;
-    memcpy(member, &value, sizeof value);
+    if (!text_to_integer(text, narrow ? INT_MIN : LLONG_MIN, narrow ? INT_MAX : LLONG_MAX, &value)) return false;
+    if (!in_range(option, (long double)value)) return false;
+    store_integer(option, value, member);
     return true;
 }
 
@@ -187,30 +215,26 @@ static cf_status store_line(const Option *option, const char *text, char *member
 }
 
 /* `text` is NULL for a flag. */
-static cf_status store(const Option *option, const char *text, void *options) {
+static cf_status store_value(const Option *option, const char *text, void *options) {
     char *member = (char *)options + option->offset, range[128];
     const bool on = true;
-    bool stored = true;
     FAIL_IF(!size_fits(option), CF_INTERNAL, "the table of options is wrong at --%s", option->name);
     switch (option->kind) {
     case OPTION_FLAG:
         memcpy(member, &on, sizeof on);
-        break;
+        return CF_OK;
     case OPTION_TEXT:
         memcpy(member, &text, sizeof text);
-        break;
+        return CF_OK;
     case OPTION_CHOICE:
         return parse_choice(option, text, member);
     case OPTION_LINE:
         return store_line(option, text, member);
     case OPTION_INTEGER:
-        stored = parse_integer(option, text, member);
-        break;
     case OPTION_NUMBER:
-        stored = parse_number(option, text, member);
         break;
     }
-    if (stored) return CF_OK;
+    if ((option->kind == OPTION_INTEGER ? parse_integer : parse_number)(option, text, member)) return CF_OK;
     describe_range(option, range, sizeof range);
     return FAIL(CF_BAD_USE, "%s takes %s; found \"%s\"", title_of(option), range, text);
 }
@@ -219,13 +243,12 @@ static cf_status store(const Option *option, const char *text, void *options) {
 
 typedef struct Parser {
     const Command *command;
-    const Option *own; /* [own_count], with the training's */
-    size_t own_count;
+    const Option *all; /* [count]: command_options */
+    size_t count;
     int argc, next;
     char **argv;
     void *options;
-    Arguments *arguments;
-    bool common_given[COUNT_OF(common_options)];
+    Arguments *arguments; /* the common ones are stored there */
 } Parser;
 
 static bool is_name(const char *known, const char *name, size_t length) {
@@ -238,19 +261,11 @@ static const Option *find_option(const Option *options, size_t count, const char
     return NULL;
 }
 
-static const Option *find_letter(const Parser *parser, char letter) {
-    for (size_t i = 0; i < parser->own_count; i++)
-        if (parser->own[i].letter == letter) return &parser->own[i];
-    return NULL;
-}
-
 static cf_status fail_unknown(const Parser *parser, const char *argument) {
-    const char *words[MAX_OPTIONS + COUNT_OF(common_options) + 1], *command = parser->command->name;
+    const char *words[MAX_OPTIONS + 1] = {NULL}, *command = parser->command->name;
     char typed[80];
-    size_t count = 0, dashes = strspn(argument, "-");
-    for (size_t i = 0; i < parser->own_count; i++) words[count++] = parser->own[i].name;
-    for (size_t i = 0; i < common_option_count; i++) words[count++] = common_options[i].name;
-    words[count] = NULL;
+    const size_t dashes = strspn(argument, "-");
+    for (size_t i = 0; i < parser->count; i++) words[i] = parser->all[i].name;
     snprintf(typed, sizeof typed, "%.*s", (int)strcspn(argument + dashes, "="), argument + dashes);
     const char *nearest = text_nearest(typed, words);
     return FAIL(CF_BAD_USE, "%.*s%s: no such option of cifra %s;%s%s%s see cifra %s --help", (int)dashes, argument,
@@ -258,13 +273,11 @@ static cf_status fail_unknown(const Parser *parser, const char *argument) {
 }
 
 /* `attached` is what stands in the same word, or NULL. */
-static cf_status take_value(Parser *parser, const Option *option, const char *attached, const char **value) {
+static cf_status find_value(Parser *parser, const Option *option, const char *attached, const char **value) {
     *value = attached;
-    if (option->kind == OPTION_FLAG) {
-        FAIL_IF(attached, CF_BAD_USE, "%s takes no value; found \"%s\"", title_of(option), attached);
-        return CF_OK;
-    }
-    if (attached) return CF_OK;
+    FAIL_IF(attached && option->kind == OPTION_FLAG, CF_BAD_USE, "%s takes no value; found \"%s\"", title_of(option),
+            attached);
+    if (attached || option->kind == OPTION_FLAG) return CF_OK;
     /* A word with two dashes is the next option, the value was forgotten; "--out=--odd" is there for those
      * who mean it. */
     FAIL_IF(parser->next >= parser->argc || strncmp(parser->argv[parser->next], "--", 2) == 0, CF_BAD_USE,
@@ -276,34 +289,34 @@ static cf_status take_value(Parser *parser, const Option *option, const char *at
 /* "--name", "--name=value": the option, or NULL, and the value in the same word, or NULL. */
 static const Option *match_name(const Parser *parser, const char *argument, const char **attached) {
     const char *name = argument + 2, *equals = strchr(argument, '=');
-    size_t length = equals ? (size_t)(equals - name) : strlen(name);
-    const Option *own = find_option(parser->own, parser->own_count, name, length);
     *attached = equals ? equals + 1 : NULL;
-    return own ? own : find_option(common_options, common_option_count, name, length);
+    return find_option(parser->all, parser->count, name, equals ? (size_t)(equals - name) : strlen(name));
 }
 
 /* "-n", "-n=5", "-n5". Only a number may follow at once, so that a long name with one dash stays a mistake. */
 static const Option *match_letter(const Parser *parser, const char *argument, const char **attached) {
-    const Option *option = find_letter(parser, argument[1]);
+    const Option *option = NULL;
     const char *rest = argument + 2;
+    for (size_t i = 0; i < parser->count && !option; i++)
+        if (parser->all[i].letter == argument[1]) option = &parser->all[i];
     *attached = *rest == '=' ? rest + 1 : *rest ? rest : NULL;
     if (!option || *rest == '\0' || *rest == '=') return option;
-    bool number = option->kind == OPTION_INTEGER || option->kind == OPTION_NUMBER;
+    const bool number = option->kind == OPTION_INTEGER || option->kind == OPTION_NUMBER;
     return number && strchr("0123456789", *rest) ? option : NULL;
 }
 
-static cf_status take_option(Parser *parser, const char *argument) {
+static cf_status parse_option(Parser *parser, const char *argument) {
     const char *attached, *value;
     const Option *option =
         argument[1] == '-' ? match_name(parser, argument, &attached) : match_letter(parser, argument, &attached);
     if (!option) return fail_unknown(parser, argument);
-    const bool is_common = option >= common_options && option < common_options + common_option_count;
-    const Option *own = is_common ? NULL : option;
-    bool *taken = own ? &parser->arguments->given[own - parser->own] : &parser->common_given[option - common_options];
-    FAIL_IF(*taken, CF_BAD_USE, "%s is given twice", title_of(option));
-    *taken = true;
-    FORWARD(take_value(parser, option, attached, &value));
-    return store(option, value, own ? parser->options : (void *)parser->arguments);
+    const size_t place = (size_t)(option - parser->all);
+    bool *given = &parser->arguments->given[place];
+    FAIL_IF(*given, CF_BAD_USE, "%s is given twice", title_of(option));
+    *given = true;
+    FORWARD(find_value(parser, option, attached, &value));
+    const bool common = place >= parser->count - COMMON_OPTIONS;
+    return store_value(option, value, common ? (void *)parser->arguments : parser->options);
 }
 
 static bool asks_for_help(int argc, char **argv) {
@@ -312,15 +325,51 @@ static bool asks_for_help(int argc, char **argv) {
     return false;
 }
 
+/* What the rows say that their members begin with. */
+static cf_status store_defaults(const Parser *parser) {
+    const Command *command = parser->command;
+    if (command->set_defaults) command->set_defaults(parser->options);
+    for (const Option *row = command->options; row < command->options + command->option_count; row++)
+        if (row->training) *(cf_train_options *)(void *)((char *)parser->options + row->offset) = row->training();
+    for (const Option *option = parser->all; option < parser->all + parser->count - COMMON_OPTIONS; option++) {
+        if (option->usual) FORWARD(store_value(option, option->usual, parser->options));
+        if (option->unset) store_integer(option, option->unset, (char *)parser->options + option->offset);
+    }
+    return CF_OK;
+}
+
+/* ---- What goes together ---- */
+
+/* Whether the option of "--densmap" was given, or that of "--sampler tpe" has this word. */
+static bool is_met(const Parser *parser, const char *wanted) {
+    const char *name = wanted + 2, *word = strchr(wanted, ' ');
+    const Option *option = find_option(parser->all, parser->count, name, word ? (size_t)(word - name) : strlen(name));
+    int chosen;
+    if (!option || !word) return option && parser->arguments->given[option - parser->all];
+    memcpy(&chosen, (const char *)parser->options + option->offset, sizeof chosen);
+    return strcmp(option->choices[chosen], word + 1) == 0;
+}
+
+static cf_status check_together(const Parser *parser) {
+    for (size_t i = 0; i < parser->count; i++) {
+        const Option *option = &parser->all[i];
+        bool works = !option->with[0] || !parser->arguments->given[i];
+        char list[128];
+        for (int w = 0; option->with[w] && !works; w++) works = is_met(parser, option->with[w]);
+        text_list(option->with, list, sizeof list);
+        FAIL_IF(!works, CF_BAD_USE, "%s goes with %s", title_of(option), list);
+    }
+    return CF_OK;
+}
+
 static cf_status check_positional(const Command *command, const Arguments *arguments) {
-    int count = arguments->positional_count;
-    FAIL_IF(command->max_positional >= 0 && count > command->max_positional, CF_BAD_USE,
-            "\"%s\" was not expected; usage: cifra %s %s", arguments->positional[command->max_positional],
-            command->name, command->usage);
-    FAIL_IF(count < command->min_positional, CF_BAD_USE, "%s missing; usage: cifra %s %s",
-            count                          ? "an argument is"
-            : command->min_positional == 1 ? "the argument is"
-                                           : "the arguments are",
+    const int count = arguments->positional_count, least = command->positional.least, most = command->positional.most;
+    FAIL_IF(most != ANY_NUMBER && count > most, CF_BAD_USE, "\"%s\" was not expected; usage: cifra %s %s",
+            arguments->positional[most], command->name, command->usage);
+    FAIL_IF(count < least, CF_BAD_USE, "%s missing; usage: cifra %s %s",
+            count        ? "an argument is"
+            : least == 1 ? "the argument is"
+                         : "the arguments are",
             command->name, command->usage);
     return CF_OK;
 }
@@ -329,27 +378,29 @@ cf_status options_parse(const Command *command, int argc, char **argv, void *opt
     Parser parser = {.command = command, .argc = argc, .argv = argv, .options = options, .arguments = arguments};
     bool only_positional = false;
     *arguments = (Arguments){.command = command, .positional = (const char **)(void *)argv};
-    parser.own = command_options(command, &parser.own_count);
-    FAIL_IF(parser.own_count > MAX_OPTIONS, CF_INTERNAL, "cifra %s has too many options", command->name);
+    parser.all = command_options(command, &parser.count);
+    FAIL_IF(parser.count > MAX_OPTIONS, CF_INTERNAL, "cifra %s has too many options", command->name);
     if (asks_for_help(argc, argv)) {
         arguments->help = true;
         return CF_OK;
     }
+    FORWARD(store_defaults(&parser));
     while (parser.next < argc) {
         char *argument = argv[parser.next++];
         if (!only_positional && strcmp(argument, "--") == 0)
             only_positional = true;
         else if (!only_positional && argument[0] == '-' && argument[1] != '\0')
-            FORWARD(take_option(&parser, argument));
+            FORWARD(parse_option(&parser, argument));
         else
             argv[arguments->positional_count++] = argument;
     }
-    return check_positional(command, arguments);
+    FORWARD(check_positional(command, arguments));
+    return check_together(&parser);
 }
 
 bool options_given(const Arguments *arguments, const char *name) {
     size_t count;
-    const Option *own = command_options(arguments->command, &count),
-                 *option = find_option(own, count, name, strlen(name));
-    return option && (arguments->given[option - own]);
+    const Option *all = command_options(arguments->command, &count),
+                 *option = find_option(all, count, name, strlen(name));
+    return option && arguments->given[option - all];
 }

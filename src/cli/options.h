@@ -26,16 +26,25 @@ typedef struct Option {
     double lowest, highest;     /* numbers: the bounds, which belong to the range; both 0: any; INFINITY: open */
     const char *const *choices; /* OPTION_CHOICE: the words, ending with NULL */
     const char *help;           /* one sentence without a full stop */
-    const char *default_text;   /* shown in help; NULL: none */
-    char letter;                /* 'n' for -n; 0: none */
-    const char *also;           /* another name, as a library's users know it; NULL: none */
-    size_t offset, size;        /* the member of the command's own struct: OPTION_MEMBER(Struct, member) */
-    /* Here stand all options of train/train_options.h, of a cf_train_options with these defaults; the member is all that counts
-     * besides. NULL: one option. */
+    const char *usual;          /* the default, as it would be typed: the member begins with it; NULL: none */
+    const char *default_text;   /* what help shows in place of `usual`, in words; NULL: nothing */
+    int unset;                  /* what a number begins with that has no usual value and may be 0 */
+    /* It is refused without one of these, "--densmap" given or "--sampler tpe" chosen; none: it works alone. */
+    const char *with[3];
+    char letter;         /* 'n' for -n; 0: none */
+    const char *also;    /* another name, as a library's users know it; NULL: none */
+    size_t offset, size; /* the member of the command's own struct: OPTION_MEMBER(Struct, member) */
+    /* Here stand these rows (shared_options.h) in place of one: ROWS(table), of the struct that the member is, or ROW(name), of
+     * its value. What this row says besides, name, help and default_text, is the first one's. NULL: this row itself. */
+    const struct Option *rows;
+    size_t row_count; /* 0: one */
+    /* Here stand all options of train/train_options.h, of a cf_train_options that begins with these defaults; the member is
+     * all that counts besides. NULL: one option. */
     cf_train_options (*training)(void);
     const TrainOption *row; /* OPTION_LINE: the training option's */
 } Option;
 
+#define ROWS(table)                 .rows = (table), .row_count = COUNT_OF(table)
 #define OPTION_MEMBER(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
 
 typedef struct Command Command;
@@ -55,20 +64,24 @@ struct Command {
     const char *usage;       /* what follows the name: "--data SET [options]" */
     const char *description; /* paragraphs between blank lines; lines that begin with a space (examples) stay
                                 as they are */
-    const Option *options;   /* command_options has them with those of the training */
+    const Option *options;   /* COMMAND_OPTIONS(table, Struct); command_options has all that they stand for */
     size_t option_count;
-    int min_positional, max_positional;  /* max -1: any number */
-    size_t options_size;                 /* of the struct that `options` fill; it begins zeroed */
-    void (*set_defaults)(void *options); /* NULL: zeros are the defaults */
+    size_t options_size; /* of the struct that they fill, which begins zeroed */
+    struct {
+        int least, most; /* ANY_NUMBER */
+    } positional;
+    void (*set_defaults)(void *options); /* what the rows do not say; NULL: nothing */
     cf_status (*run)(const Arguments *arguments, const void *options);
     bool ranks; /* mpirun may start it in several processes, which share its work */
 };
 
-enum { MAX_OPTIONS = COUNT_OF(((Arguments *)0)->given) };
+#define COMMAND_OPTIONS(table, type) .options = (table), .option_count = COUNT_OF(table), .options_size = sizeof(type)
+
+enum { MAX_OPTIONS = COUNT_OF(((Arguments *)0)->given), ANY_NUMBER = -1 };
 
 /* The options that every command has: --json, --quiet, --help. Their members are in Arguments. */
-extern const Option common_options[];
-extern const size_t common_option_count;
+enum { COMMON_OPTIONS = 3 };
+extern const Option common_options[COMMON_OPTIONS];
 
 /* Finds the command that argv[0] (and argv[1]) name, and in *words how many of them that took. A first word
  * that only opens two-word names gives *command NULL and *words 1: a group, whose help is due. `commands`
@@ -77,11 +90,11 @@ cf_status command_find(const Command *const *commands, int argc, char **argv, co
 /* "data list" is of group "data". */
 bool command_is_in_group(const Command *command, const char *group);
 
-/* The options of a command, those of the training in their place. Of this thread, until the next call for another command. */
+/* The options of a command, shared rows and those of the training in their places, and the common ones at the end. Of this
+ * thread, until the next call for another command. */
 const Option *command_options(const Command *command, size_t *count);
 
-/* Parses what follows the command's name into the command's struct, which holds the defaults already, and
- * `arguments`. Moves the positional arguments to the front of argv; they stay there. With --help nothing else
- * is checked. */
+/* Lays the defaults and what follows the command's name into the command's struct, which begins zeroed, and into `arguments`.
+ * Moves the positional arguments to the front of argv; they stay there. With --help nothing else is checked. */
 cf_status options_parse(const Command *command, int argc, char **argv, void *options, Arguments *arguments);
 bool options_given(const Arguments *arguments, const char *name);

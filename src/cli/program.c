@@ -2,8 +2,8 @@
 
 #include "cli/commands.h"
 #include "cli/rank_watch.h"
+#include "cli/terminal.h"
 
-#include "base/memory.h"
 #include "base/ranks.h"
 #include "study/live/live_server.h"
 #include "study/run/run_ranks.h"
@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,44 +27,40 @@ static cf_status run_on_ranks(const Command *command, const Arguments *arguments
 }
 
 static cf_status run_command(const Program *program, const Command *command, int argc, char **argv) {
-    void *options;
+    AUTO_FREE void *options = NULL;
     Arguments arguments;
     FORWARD(memory_reserve(MEMORY_OF_LIBRARIES));
     FORWARD(memory_new(1, command->options_size, &options));
-    if (command->set_defaults) command->set_defaults(options);
-    cf_status status = options_parse(command, argc, argv, options, &arguments);
-    if (!status && arguments.help)
-        help_print_command(program, command, stdout);
-    else if (!status)
-        status = run_on_ranks(command, &arguments, options);
-    free(options);
-    return status;
+    FORWARD(options_parse(command, argc, argv, options, &arguments));
+    terminal_set_quiet(arguments.quiet);
+    if (!arguments.help) return run_on_ranks(command, &arguments, options);
+    help_print_command(program, command, stdout);
+    return CF_OK;
+}
+
+static bool is_one_of(const char *word, const char *a, const char *b, const char *c) {
+    return strcmp(word, a) == 0 || strcmp(word, b) == 0 || strcmp(word, c) == 0;
 }
 
 /* cifra help [--man | COMMAND] */
 static cf_status run_help(const Program *program, int argc, char **argv) {
     const Command *command;
     int words;
-    if (argc == 0 || strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0) {
+    if (argc == 0 || is_one_of(argv[0], "--help", "--help", "-h")) {
         help_print_overview(program, stdout);
-        return CF_OK;
-    }
-    if (strcmp(argv[0], "--man") == 0) {
+    } else if (strcmp(argv[0], "--man") == 0) {
         FAIL_IF(argc > 1, CF_BAD_USE, "\"%s\" was not expected after --man", argv[1]);
         help_print_man(program, stdout);
-        return CF_OK;
+    } else {
+        FORWARD(command_find(program->commands, argc, argv, &command, &words));
+        FAIL_IF(words < argc, CF_BAD_USE, "\"%s\" was not expected; usage: %s help [COMMAND]", argv[words],
+                program->name);
+        if (command)
+            help_print_command(program, command, stdout);
+        else
+            help_print_group(program, argv[0], stdout);
     }
-    FORWARD(command_find(program->commands, argc, argv, &command, &words));
-    FAIL_IF(words < argc, CF_BAD_USE, "\"%s\" was not expected; usage: %s help [COMMAND]", argv[words], program->name);
-    if (command)
-        help_print_command(program, command, stdout);
-    else
-        help_print_group(program, argv[0], stdout);
     return CF_OK;
-}
-
-static bool is_one_of(const char *word, const char *a, const char *b, const char *c) {
-    return strcmp(word, a) == 0 || strcmp(word, b) == 0 || strcmp(word, c) == 0;
 }
 
 static cf_status dispatch(const Program *program, int argc, char **argv) {
@@ -78,12 +73,10 @@ static cf_status dispatch(const Program *program, int argc, char **argv) {
     }
     FORWARD(command_find(program->commands, argc, argv, &command, &words));
     if (command) return run_command(program, command, argc - words, argv + words);
-    if (argc > 1 && is_one_of(argv[1], "--help", "-h", "help")) {
-        help_print_group(program, argv[0], stdout);
-        return CF_OK;
-    }
-    help_print_group(program, argv[0], stderr);
-    return FAIL(CF_BAD_USE, "a command of %s %s was expected", program->name, argv[0]);
+    const bool asked = argc > 1 && is_one_of(argv[1], "--help", "-h", "help");
+    help_print_group(program, argv[0], asked ? stdout : stderr);
+    FAIL_IF(!asked, CF_BAD_USE, "a command of %s %s was expected", program->name, argv[0]);
+    return CF_OK;
 }
 
 /* Whether the reader of stdout has gone. */

@@ -49,7 +49,8 @@ void rank_watch_begin(void) {
     close(STDOUT_FILENO);
     ssize_t got = read(ends[0], &end, 1);
     struct pollfd more = {.fd = ends[0], .events = POLLIN};
-    while (got == 1 && end == 't') got = poll(&more, 1, (int)(1e3 * ranks_patience()) + 200) > 0 ? read(ends[0], &end, 1) : 0;
+    while (got == 1 && end == 't')
+        got = poll(&more, 1, (int)(1e3 * ranks_patience()) + 200) > 0 ? read(ends[0], &end, 1) : 0;
     if (got == 0) dprintf(STDERR_FILENO, "cifra: %s\n", ranks_lost);
     _exit(0);
 }
@@ -58,4 +59,3 @@ void rank_watch_end(void) {
     if (watcher >= 0 && write(watcher, "e", 1) == 1) close(watcher);
     watcher = -1;
 }
-

@@ -21,19 +21,19 @@ static int lines_open; /* of what is renewed; the cursor stands in the last */
 static double last_live;
 static volatile sig_atomic_t interrupted;
 
-static void take_away(FILE *out) {
+static void erase_lines(FILE *out) {
     if (lines_open > 1) fprintf(out, "\033[%dA", lines_open - 1);
     if (lines_open) fputs("\r\033[J", out);
     lines_open = 0;
 }
 
-static void close_line(void) {
-    take_away(stderr);
+void terminal_live_end(void) {
+    erase_lines(stderr);
 }
 
 static void print_notice(const char *text, void *context) {
     (void)context;
-    close_line();
+    terminal_live_end();
     fprintf(stderr, "cifra: note: %s\n", text);
 }
 
@@ -55,6 +55,11 @@ void terminal_catch_interrupt(void) {
 
 bool terminal_interrupted(void) {
     return interrupted;
+}
+
+cf_status resumable(cf_status status) {
+    FAIL_IF(status == CF_INTERRUPTED, status, "stopped; everything is kept. The same command goes on where it stopped");
+    return status;
 }
 
 void terminal_time_left(double seconds, char text[32]) {
@@ -83,7 +88,7 @@ static int terminal_width(void) {
 }
 
 /* Bytes of a line that take `width` columns at most. */
-static int cut(const char *line, int length, int width) {
+static int bytes_in_columns(const char *line, int length, int width) {
     int columns = 0;
     for (int i = 0; i < length; i++)
         if (((unsigned char)line[i] & 0xc0) != 0x80 && ++columns > width) return i;
@@ -93,51 +98,46 @@ static int cut(const char *line, int length, int width) {
 /* In one piece, so that nobody sees half of it; where there is no memory for it, what was shown stays. */
 void terminal_live(const char *text) {
     TextDraft draft;
-    char *frame;
+    AUTO_FREE char *frame = NULL;
     size_t size;
     if (!terminal_live_is_due() || text_draft(&draft)) return;
     const int width = terminal_width(), lines_before = lines_open;
     last_live = clock_seconds();
-    take_away(draft.stream);
+    erase_lines(draft.stream);
     for (const char *line = text; line;) {
         const char *end = strchrnul(line, '\n');
-        fprintf(draft.stream, "%s%.*s", lines_open++ ? "\n" : "", cut(line, (int)(end - line), width), line);
+        fprintf(draft.stream, "%s%.*s", lines_open++ ? "\n" : "", bytes_in_columns(line, (int)(end - line), width),
+                line);
         line = *end ? end + 1 : NULL;
     }
-    if (text_draft_finish(&draft, &frame, &size)) {
+    if (text_draft_finish(&draft, &frame, &size))
         lines_open = lines_before;
-        return;
-    }
-    fwrite(frame, 1, size, stderr);
-    free(frame);
+    else
+        fwrite(frame, 1, size, stderr);
 }
 
-void terminal_live_end(void) {
-    close_line();
-}
-
-void terminal_line(const char *text) {
-    if (quiet) return;
-    close_line();
-    fprintf(stderr, "%s\n", text);
+void terminal_live_line(const char *format, ...) {
+    char line[400];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    terminal_live(line);
 }
 
 static void print_live(const cf_progress *p) {
-    char text[200], left[32];
-    if (p->prepared > 0) {
-        snprintf(text, sizeof text, "what the frozen layers give, once for all epochs: %.0f %%", 100 * p->prepared);
-        terminal_live(text);
-        return;
-    }
+    char left[32];
     terminal_time_left(p->seconds_left, left);
-    snprintf(text, sizeof text, "epoch %d/%d  step %lld/%lld  loss %.4f  accuracy %.2f %%  %.0f images/s  %s", p->epoch,
-             p->epochs, (long long)p->step, (long long)p->steps, p->loss, 100 * p->accuracy, p->images_per_second,
-             left);
-    terminal_live(text);
+    if (p->prepared > 0)
+        terminal_live_line("what the frozen layers give, once for all epochs: %.0f %%", 100 * p->prepared);
+    else
+        terminal_live_line("epoch %d/%d  step %lld/%lld  loss %.4f  accuracy %.2f %%  %.0f images/s  %s", p->epoch,
+                           p->epochs, (long long)p->step, (long long)p->steps, p->loss, 100 * p->accuracy,
+                           p->images_per_second, left);
 }
 
 static void print_epoch(const cf_progress *p) {
-    close_line();
+    terminal_live_end();
     fprintf(stderr,
             "epoch %*d/%d  loss %.4f  accuracy %6.2f %%  validation: loss %.4f  accuracy %6.2f %%  %6.0f images/s%s\n",
             p->epochs >= 100  ? 3
@@ -153,7 +153,7 @@ bool terminal_progress(const cf_progress *progress, void *context) {
         print_epoch(progress);
     else
         print_live(progress);
-    if (interrupted) close_line();
+    if (interrupted) terminal_live_end();
     return !interrupted;
 }
 
@@ -168,23 +168,22 @@ bool terminal_stage(const char *stage, double done) {
         ended = false;
     }
     if (done >= 1) {
-        close_line();
+        terminal_live_end();
         if (!quiet && !ended) fprintf(stderr, "%-10s %.2f s\n", name, time - begin);
         ended = true;
     } else if (terminal_live_is_due()) {
-        char text[80], left[32] = "";
+        char left[32] = "";
         if (done > 0.01) terminal_time_left((time - begin) * (1 - done) / done, left);
-        snprintf(text, sizeof text, "%-10s %3.0f %%  %s", name, 100 * done, left);
-        terminal_live(text);
+        terminal_live_line("%-10s %3.0f %%  %s", name, 100 * done, left);
     }
-    if (interrupted) close_line();
+    if (interrupted) terminal_live_end();
     return !interrupted;
 }
 
-void terminal_say(const char *format, ...) {
+void terminal_line(const char *format, ...) {
     va_list arguments;
     if (quiet) return;
-    close_line();
+    terminal_live_end();
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);
     va_end(arguments);
@@ -206,26 +205,29 @@ void print_printable(const char *format, ...) {
 }
 
 cf_status print_draft(TextDraft *draft) {
-    char *text;
+    AUTO_FREE char *text = NULL;
     FORWARD(text_draft_finish(draft, &text, NULL));
     text_replace_controls(text);
     fputs(text, stdout);
-    free(text);
     return CF_OK;
 }
 
-cf_status print_json(json_t *json) {
-    if (json_memory_failed()) { /* it may lack members */
-        json_decref(json);
-        return FAIL(CF_NO_MEMORY, "out of memory while making the JSON document");
-    }
-    int bad = json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
-    json_decref(json);
+cf_status print_json(json_t *document) {
+    json_auto_t *json = document;
+    FAIL_IF(json_memory_failed(), CF_NO_MEMORY,
+            "out of memory while making the JSON document"); /* it may lack members */
+    const int bad = json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
     putchar('\n');
     /* What stdout does not take is told at the end, as of all output (program.c). */
     const bool lost = json_memory_failed();
     FAIL_IF(lost || (bad && !ferror(stdout)), CF_NO_MEMORY, "out of memory while writing the JSON document");
     return CF_OK;
+}
+
+json_t *json_text_list(char *const *texts, size_t count) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) json_array_append_new(list, json_text(texts[i]));
+    return list;
 }
 
 void terminal_figures(const FigureList *figures) {
@@ -235,32 +237,27 @@ void terminal_figures(const FigureList *figures) {
 }
 
 cf_status print_json_with_figures(json_t *json, const FigureList *figures) {
-    json_t *paths = json_array();
-    for (size_t i = 0; i < figures->count; i++) json_array_append_new(paths, json_text(figures->paths[i]));
-    json_object_set_new(json, "figures", paths);
+    json_object_set_new(json, "figures", json_text_list(figures->paths, figures->count));
     return print_json(json);
 }
 
 /* ---- Studies ---- */
 
 void terminal_study_stage(const StudyProgress *p, void *context) {
-    char line[400], time[32] = "";
     (void)context;
-    if (p->result && !p->kept) snprintf(time, sizeof time, "  %.1f s", p->seconds);
-    snprintf(line, sizeof line, "[%2d/%d] %s%s%s%s%s", p->stage, p->stages, p->what, p->result ? ": " : " ..",
-             p->result ? p->result : "", p->kept ? "  (kept)" : "", time);
-    if (p->result)
-        terminal_line(line);
+    if (!p->result)
+        terminal_live_line("[%2d/%d] %s ..", p->stage, p->stages, p->what);
+    else if (p->kept)
+        terminal_line("[%2d/%d] %s: %s  (kept)", p->stage, p->stages, p->what, p->result);
     else
-        terminal_live(line);
+        terminal_line("[%2d/%d] %s: %s  %.1f s", p->stage, p->stages, p->what, p->result, p->seconds);
 }
 
 bool terminal_study_training(const cf_progress *p, void *context) {
-    char line[200], left[32];
+    char left[32];
     (void)context;
     terminal_time_left(p->seconds_left, left);
-    snprintf(line, sizeof line, "        epoch %d/%d  step %lld/%lld  loss %.4f  accuracy %.2f %%  at most %s",
-             p->epoch, p->epochs, (long long)p->step, (long long)p->steps, p->loss, 100 * p->accuracy, left);
-    terminal_live(line);
+    terminal_live_line("        epoch %d/%d  step %lld/%lld  loss %.4f  accuracy %.2f %%  at most %s", p->epoch,
+                       p->epochs, (long long)p->step, (long long)p->steps, p->loss, 100 * p->accuracy, left);
     return !terminal_interrupted();
 }

@@ -63,7 +63,7 @@ static RunningTrial *find_running(TuneDisplay *d, int trial) {
 }
 
 /* Rows stay in the order in which trials began. */
-static cf_status begin(TuneDisplay *d, const TuneProgress *p, RunningTrial **trial) {
+static cf_status add_running(TuneDisplay *d, const TuneProgress *p, RunningTrial **trial) {
     if (d->count == d->room) {
         const size_t room = 2 * d->room + 8;
         RunningTrial *grown = realloc(d->running, room * sizeof *grown);
@@ -76,12 +76,12 @@ static cf_status begin(TuneDisplay *d, const TuneProgress *p, RunningTrial **tri
     return CF_OK;
 }
 
-static void end(TuneDisplay *d, RunningTrial *trial) {
+static void remove_running(TuneDisplay *d, RunningTrial *trial) {
     const size_t at = (size_t)(trial - d->running);
     memmove(trial, trial + 1, (--d->count - at) * sizeof *trial);
 }
 
-static void take_step(RunningTrial *trial, const cf_progress *step) {
+static void note_step(RunningTrial *trial, const cf_progress *step) {
     trial->epoch = step->epoch;
     trial->epochs = step->epochs;
     trial->loss = step->loss;
@@ -102,11 +102,11 @@ cf_status tune_display_note(TuneDisplay *d, const TuneProgress *p) {
         const Trial *t = p->ended;
         if (t->state == TRIAL_DONE && !t->repeats && (!d->best.id || trial_compare(t, &d->best, d->objective) < 0))
             d->best = *t;
-        if (trial) end(d, trial);
+        if (trial) remove_running(d, trial);
         return CF_OK;
     }
-    if (!trial) FORWARD(begin(d, p, &trial));
-    if (p->step) take_step(trial, p->step);
+    if (!trial) FORWARD(add_running(d, p, &trial));
+    if (p->step) note_step(trial, p->step);
     return CF_OK;
 }
 
@@ -119,13 +119,14 @@ static const char *objective_text(TuneObjective objective, const Trial *t, char 
     return text;
 }
 
-static void print_row(const TuneDisplay *d, const RunningTrial *t, FILE *out) {
+static void print_cell(const TuneDisplay *d, int parameter, const char *text, FILE *out) {
+    fprintf(out, "  %s%*s", text, d->widths[parameter] - text_columns(text), "");
+}
+
+static void print_running(const TuneDisplay *d, const RunningTrial *t, FILE *out) {
     char number[SPACE_NUMBER], loss[32];
     fprintf(out, "%5d", t->trial);
-    for (int i = 0; i < d->space->count; i++) {
-        const char *text = space_label(d->space, &t->point, i, number);
-        fprintf(out, "  %s%*s", text, d->widths[i] - text_columns(text), "");
-    }
+    for (int i = 0; i < d->space->count; i++) print_cell(d, i, space_label(d->space, &t->point, i, number), out);
     if (t->epoch) fprintf(out, "  %3d/%-3d  %8s", t->epoch, t->epochs, text_loss(t->loss, loss));
     if (t->best.best_epoch)
         fprintf(out, "  %8s in epoch %d", objective_text(d->objective, &t->best, loss), t->best.best_epoch);
@@ -152,13 +153,10 @@ cf_status tune_display_table(const TuneDisplay *d, char **text) {
     FILE *out = draft.stream;
     if (d->count) {
         fputs("trial", out);
-        for (int i = 0; i < d->space->count; i++) {
-            const char *name = d->space->parameters[i].name;
-            fprintf(out, "  %s%*s", name, d->widths[i] - text_columns(name), "");
-        }
+        for (int i = 0; i < d->space->count; i++) print_cell(d, i, d->space->parameters[i].name, out);
         fputs("   epoch      loss  best on validation\n", out);
     }
-    for (size_t i = 0; i < d->count; i++) print_row(d, &d->running[i], out);
+    for (size_t i = 0; i < d->count; i++) print_running(d, &d->running[i], out);
     print_counts(d, out);
     return text_draft_finish(&draft, text, NULL);
 }
@@ -181,30 +179,19 @@ static void print_ended(const TuneDisplay *d, const TuneProgress *p, FILE *out) 
 
 cf_status tune_display_line(const TuneDisplay *d, const TuneProgress *p, char **text) {
     TextDraft draft;
-    char *configuration;
+    AUTO_FREE char *configuration = NULL;
     FORWARD(space_point_text(d->space, p->point, &configuration));
-    cf_status status = text_draft(&draft);
-    if (!status) {
-        fprintf(draft.stream, "trial %d (%d of %d)  %s", p->ended->id, p->trials_ended, p->trials_wanted,
-                configuration);
-        print_ended(d, p, draft.stream);
-        status = text_draft_finish(&draft, text, NULL);
-    }
-    free(configuration);
-    return status;
+    FORWARD(text_draft(&draft));
+    fprintf(draft.stream, "trial %d (%d of %d)  %s", p->ended->id, p->trials_ended, p->trials_wanted, configuration);
+    print_ended(d, p, draft.stream);
+    return text_draft_finish(&draft, text, NULL);
 }
 
 bool tune_display_progress(const TuneProgress *progress, void *display) {
-    char *text;
+    AUTO_FREE char *line = NULL, *table = NULL;
     if (!tune_display_note(display, progress)) {
-        if (progress->event == TUNE_ENDED && !tune_display_line(display, progress, &text)) {
-            terminal_line(text);
-            free(text);
-        }
-        if (terminal_live_is_due() && !tune_display_table(display, &text)) {
-            terminal_live(text);
-            free(text);
-        }
+        if (progress->event == TUNE_ENDED && !tune_display_line(display, progress, &line)) terminal_line("%s", line);
+        if (terminal_live_is_due() && !tune_display_table(display, &table)) terminal_live(table);
     }
     return !terminal_interrupted();
 }

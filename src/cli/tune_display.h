@@ -9,6 +9,7 @@ typedef struct TuneDisplay TuneDisplay;
 /* `known` is the best trial of an earlier call, or NULL. The space is borrowed. */
 cf_status tune_display_new(const Space *space, TuneObjective objective, const Trial *known, TuneDisplay **display);
 void tune_display_free(TuneDisplay *display);
+AUTO_HANDLE(TuneDisplay, tune_display_free)
 /* A TuneProgressFn; its context is the display. False once Ctrl-C was pressed. */
 bool tune_display_progress(const TuneProgress *progress, void *display);
 

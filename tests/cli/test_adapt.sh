@@ -98,6 +98,7 @@ check "labels" grep -qE "^\./labels .* labels +1 " list.txt
 
 # ---- Refusals leave everything as it was ----
 refuses 2 "--to SET is needed" "$CIFRA" adapt source
+refuses 2 "--target-split goes with --target" "$CIFRA" train --data hand -n 100 --target-split pooled --out never
 refuses 2 "a target set expected" "$CIFRA" train --data hand:n=200,test=50 --adapt coral --out no
 refuses 2 "leave mixup and cutmix out" "$CIFRA" adapt source --to target --augment "mixup 0.2" --out no
 refuses 2 "adapt mean-teacher" "$CIFRA" adapt source --to target --ema 0 --out no

@@ -14,7 +14,7 @@
 typedef enum Flavour { FLAVOUR_SGD, FLAVOUR_ADAM, FLAVOUR_ADAMW } Flavour;
 
 typedef struct TrainOptions {
-    int epochs, threads; /* neighbours: a value written too wide shows */
+    int epochs, threads, warmup, beta; /* neighbours: a value written too wide shows */
     int64_t seed;
     double rate;
     const char *out;
@@ -67,9 +67,24 @@ static const Option train_table[] = {
     {.name = "optimizer",
      .kind = OPTION_CHOICE,
      .choices = flavours,
-     .default_text = "sgd",
+     .usual = "sgd",
      .help = "the rule of a step",
      OPTION_MEMBER(TrainOptions, flavour)},
+    {.name = "warmup",
+     .argument = "N",
+     .kind = OPTION_INTEGER,
+     .help = "adam, adamw: steps",
+     .unset = -1,
+     .with = {"--optimizer adam", "--optimizer adamw"},
+     OPTION_MEMBER(TrainOptions, warmup)},
+    {.name = "beta",
+     .argument = "N",
+     .kind = OPTION_INTEGER,
+     .help = "with --warmup",
+     .usual = "3",
+     .default_text = "three",
+     .with = {"--warmup"},
+     OPTION_MEMBER(TrainOptions, beta)},
     {.name = "resume",
      .letter = 'r',
      .help = "go on where the run in --out was stopped",
@@ -109,11 +124,8 @@ static const Command train = {
                    "\n"
                    "    cifra train mnist --epochs 3\n"
                    "    .hidden 'quoted'\n",
-    .options = train_table,
-    .option_count = COUNT_OF(train_table),
-    .min_positional = 1,
-    .max_positional = 2,
-    .options_size = sizeof(TrainOptions),
+    COMMAND_OPTIONS(train_table, TrainOptions),
+    .positional = {1, 2},
     .set_defaults = train_defaults,
     .run = train_run,
 };
@@ -123,8 +135,7 @@ static const Command data_info = {.name = "data info",
                                   .summary = "describe a set",
                                   .usage = "SET",
                                   .description = "Describes.\n",
-                                  .min_positional = 1,
-                                  .max_positional = 1,
+                                  .positional = {1, 1},
                                   .run = nothing_run};
 static const Command *const commands[] = {&train, &data_list, &data_info, NULL};
 static const HelpSection sections[] = {{"Environment", "CIFRA_DATA: where data sets are.\n"}, {NULL, NULL}};
@@ -147,7 +158,7 @@ static int split(const char *line, char **argv) {
 static char *words_of[MOST_WORDS];
 
 static cf_status parse(const char *line, TrainOptions *options, Arguments *arguments) {
-    train_defaults(options);
+    *options = (TrainOptions){0};
     int argc = split(line, words_of);
     return options_parse(&train, argc, words_of, options, arguments);
 }
@@ -272,6 +283,80 @@ static void test_mistakes_are_named(void **state) {
         assert_fails(parse(cases[i][0], &options, &arguments), CF_BAD_USE, cases[i][1]);
         assert_int_equal(options.guard, 99);
     }
+}
+
+static void test_rows_say_the_defaults(void **state) {
+    (void)state;
+    static const Option rows[] = {{.training = cf_train_defaults, .offset = 0}};
+    const Command command = {.name = "trains", .usage = "", COMMAND_OPTIONS(rows, cf_train_options)};
+    const cf_train_options usual = cf_train_defaults();
+    cf_train_options training;
+    TrainOptions options;
+    Arguments arguments;
+    assert_ok(parse("mnist", &options, &arguments));
+    assert_int_equal(options.flavour, FLAVOUR_SGD);
+    assert_int_equal(options.warmup, -1);
+    assert_int_equal(options.beta, 3);
+    assert_false(options_given(&arguments, "beta") || options_given(&arguments, "optimizer"));
+    assert_ok(options_parse(&command, 0, words_of, &training, &arguments));
+    assert_memory_equal(&training, &usual, sizeof usual);
+}
+
+/* Rows of a struct, and of one value, where a command has them; what its own row says besides is the first one's. */
+static void test_shared_rows(void **state) {
+    (void)state;
+    typedef struct Pair {
+        int64_t first;
+        double second;
+    } Pair;
+    typedef struct Whole {
+        int before;
+        Pair pair;
+        int64_t alone;
+    } Whole;
+    static const Option one = {"count", "N", OPTION_INTEGER, 0, 9, .help = "of one value", .usual = "4"};
+    static const Option two[] = {{.rows = &one, OPTION_MEMBER(Pair, first)},
+                                 {"rate", "X", OPTION_NUMBER, 0, 1, .help = "a rate", .usual = "0.5", OPTION_MEMBER(Pair, second)}};
+    static const Option rows[] = {{ROWS(two), .help = "the pair's", OPTION_MEMBER(Whole, pair)},
+                                  {"alone", .rows = &one, .default_text = "four", OPTION_MEMBER(Whole, alone)}};
+    const Command command = {.name = "shares", .usage = "", COMMAND_OPTIONS(rows, Whole)};
+    Whole whole = {0};
+    Arguments arguments;
+    size_t count;
+    const Option *options = command_options(&command, &count);
+    assert_int_equal(count, 3 + COMMON_OPTIONS);
+    assert_string_equal(options[0].help, "the pair's");
+    assert_string_equal(options[1].help, "a rate");
+    assert_string_equal(options[2].help, "of one value");
+    assert_string_equal(help_option_default(&options[0]), "4");
+    assert_string_equal(help_option_default(&options[2]), "four");
+    int argc = split("--rate 0.25 --alone 7 --quiet", words_of);
+    assert_ok(options_parse(&command, argc, words_of, &whole, &arguments));
+    assert_int_equal(whole.before, 0);
+    assert_int_equal(whole.pair.first, 4);
+    assert_true(whole.pair.second == 0.25);
+    assert_int_equal(whole.alone, 7);
+    assert_true(arguments.quiet && options_given(&arguments, "alone") && !options_given(&arguments, "count"));
+    argc = split("--count 10", words_of);
+    assert_fails(options_parse(&command, argc, words_of, &whole, &arguments), CF_BAD_USE, "--count takes a whole number from 0 to 9");
+}
+
+static void test_what_goes_with_what(void **state) {
+    (void)state;
+    TrainOptions options;
+    Arguments arguments;
+    assert_ok(parse("m --warmup 0 --optimizer adam", &options, &arguments));
+    assert_int_equal(options.warmup, 0);
+    assert_ok(parse("m --beta 4 --optimizer adamw --warmup 5", &options, &arguments));
+    assert_int_equal(options.beta, 4);
+    const char *const cases[][2] = {
+        {"m --warmup 1", "--warmup goes with --optimizer adam or --optimizer adamw"},
+        {"m --warmup 1 --optimizer sgd", "--warmup goes with --optimizer adam"},
+        {"m --beta 3", "--beta goes with --warmup"},
+        {"m --beta 3 --optimizer adam", "--beta goes with --warmup"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        assert_fails(parse(cases[i][0], &options, &arguments), CF_BAD_USE, cases[i][1]);
 }
 
 static void test_help_needs_nothing_else(void **state) {
@@ -442,6 +527,8 @@ static void test_help_page(void **state) {
         "  -o, --out FOLDER-OF-A-RUN-OR-STUDY\n"
         "                              folder of the run\n"
         "  --optimizer sgd|adam|adamw  the rule of a step (default sgd)\n"
+        "  --warmup N                  adam, adamw: steps\n"
+        "  --beta N                    with --warmup (default three)\n"
         "  -r, --resume                go on where the run in --out was stopped\n"
         "  --json                      print one JSON document instead of text\n"
         "  --quiet                     no progress and no notices\n"
@@ -495,6 +582,9 @@ int main(void) {
         cmocka_unit_test(test_letters),
         cmocka_unit_test(test_two_dashes_end_the_options),
         cmocka_unit_test(test_mistakes_are_named),
+        cmocka_unit_test(test_rows_say_the_defaults),
+        cmocka_unit_test(test_shared_rows),
+        cmocka_unit_test(test_what_goes_with_what),
         cmocka_unit_test(test_help_needs_nothing_else),
         cmocka_unit_test(test_table_that_does_not_fit_is_refused),
         cmocka_unit_test(test_finding_commands),

@@ -139,6 +139,12 @@ refuses 2 'space.parameters.lr: {"name":"lr","values":["0.1","0.02","1e6"]} ther
     "$CIFRA" "${grid[@]/space.yaml/other.yaml}" --out one
 refuses 2 "a grid needs lists" "$CIFRA" tune "${data[@]}" --grid ranges.yaml --out never
 refuses 2 "a grid has as many trials as points" "$CIFRA" tune "${data[@]}" --trials 3 --out never
+# An option whose help names a sampler or a pruner is refused with another one, and not ignored.
+refuses 2 "--startup goes with --sampler tpe" "$CIFRA" tune "${data[@]}" --sampler random --startup 3 --out never
+refuses 2 "--leading goes with --seeds" "$CIFRA" tune "${data[@]}" --leading 2 --out never
+refuses 2 "--eta goes with --pruner asha" "$CIFRA" tune "${data[@]}" --eta 2 --out never
+refuses 2 "--first-rung goes with --pruner asha" "$CIFRA" tune "${data[@]}" --first-rung 2 --out never
+refuses 2 "--lookback goes with --sampler tpe or --pruner asha" "$CIFRA" tune "${data[@]}" --lookback 2 --out never
 check "what is refused makes no folder" test ! -e never
 mkdir bad && echo "no database" >bad/tune.db
 refuses 1 "damaged, or not made by cifra tune" "$CIFRA" "${grid[@]}" --out bad

@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "cli/commands.h"
-#include "cli/help.h"
+#include "cli/program.h"
 #include "data/split.h"
 #include "nn/transfer.h"
 #include "train/train_options.h"
@@ -149,7 +149,6 @@ static void refused_by_the_commands(const TrainOption *option, const char *text)
         void *parsed = calloc(1, commands[c]->options_size);
         snprintf(flag, sizeof flag, "--%s", option->flag);
         snprintf(value, sizeof value, "%s", text);
-        commands[c]->set_defaults(parsed);
         assert_fails(options_parse(commands[c], 2, words, parsed, &arguments), CF_BAD_USE, named);
         free(parsed);
     }
@@ -324,7 +323,6 @@ static void recipes_and_commands_take_them(void **state) {
                 char *words[] = {flag, text};
                 void *parsed = calloc(1, commands[c]->options_size);
                 snprintf(flag, sizeof flag, "--%s", option->flag);
-                commands[c]->set_defaults(parsed);
                 assert_ok(options_parse(commands[c], 2, words, parsed, &arguments));
                 assert_true(options_given(&arguments, option->flag));
                 const Option *place = commands[c]->options;
