@@ -5,7 +5,7 @@
 set -euo pipefail
 
 # Files, without .c and .h, or folders whose circles are still to be taken apart. To be emptied; one that is in no circle is a breach.
-circles_left="study nn/plan nn/planner nn/layers/nodes"
+circles_left="study"
 
 breaches=$(find src -name '*.[ch]' -print0 | sort -z | xargs -0 awk -v circles_left="$circles_left" '
 BEGIN {

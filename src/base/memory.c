@@ -79,6 +79,33 @@ cf_status memory_copy_string(const char *text, char **out) {
     return memory_print(out, "%s", text);
 }
 
+cf_status memory_room(void *array, size_t count, size_t *room, size_t size) {
+    enum { FIRST = 32 };
+    void *held;
+    size_t wanted = *room ? *room : FIRST, bytes;
+    if (count < *room) return CF_OK;
+    if (*room && !size_multiply(*room, 2, &wanted)) wanted = SIZE_MAX;
+    memcpy(&held, array, sizeof held);
+    void *grown = size_multiply(wanted, size, &bytes) ? realloc(held, bytes) : NULL;
+    FAIL_IF(!grown, CF_NO_MEMORY, "out of memory: an array of %zu items of %zu bytes cannot grow", count, size);
+    memcpy(array, &grown, sizeof grown);
+    *room = wanted;
+    return CF_OK;
+}
+
+cf_status blocks_take(Blocks *blocks, size_t count, size_t size, void *out) {
+    FORWARD(memory_room(&blocks->all, blocks->count, &blocks->room, sizeof *blocks->all));
+    FORWARD(memory_new(count, size, out));
+    memcpy(&blocks->all[blocks->count++], out, sizeof(void *));
+    return CF_OK;
+}
+
+void blocks_free(Blocks *blocks) {
+    for (size_t i = 0; i < blocks->count; i++) free(blocks->all[i]);
+    free(blocks->all);
+    *blocks = (Blocks){0};
+}
+
 /* Any object pointer has the representation of void * here, but not its type: copied, not cast. */
 void *memory_take(void *pointer) {
     void *held, *const none = NULL;

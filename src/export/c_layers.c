@@ -3,7 +3,6 @@
 #include "export/c_network.h"
 
 #include "base/memory.h"
-#include "nn/layers/batch_norm.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -15,6 +15,7 @@
  */
 #pragma once
 
+#include "base/memory.h"
 #include "nn/engine.h"
 #include "nn/feed.h"
 #include "nn/loss.h"
@@ -77,6 +78,7 @@ typedef struct PlanOptions {
  * that is more than the machine has. */
 cf_status plan_new(const LayerList *layers, Parameters *parameters, const PlanOptions *options, Plan **plan);
 void plan_free(Plan *plan);
+AUTO_HANDLE(Plan, plan_free)
 /* Runs on so many threads from now on: at least 1, at most those it was made for. */
 void plan_use_threads(Plan *plan, int threads);
 /* Of how many parts a batch is that ranks can take: so many of them at most have something to do. */

@@ -2,7 +2,6 @@
 
 #include "base/memory.h"
 #include "base/text_draft.h"
-#include "nn/layers/batch_norm.h"
 
 #include <ctype.h>
 #include <math.h>

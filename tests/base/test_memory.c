@@ -63,7 +63,39 @@ static void test_take_leaves_nothing(void **state) {
     memory_free(&taken);
 }
 
+static void test_room_keeps_items(void **state) {
+    (void)state;
+    AUTO_FREE int *items = NULL;
+    size_t room = 0;
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(memory_room(&items, (size_t)i, &room, sizeof *items), CF_OK);
+        assert_true(room > (size_t)i);
+        items[i] = i;
+    }
+    for (int i = 0; i < 1000; i++) assert_int_equal(items[i], i);
+    assert_int_equal(memory_room(&items, room, &room, SIZE_MAX / 4), CF_NO_MEMORY);
+    assert_int_equal(items[999], 999);
+}
+
+static void test_blocks_are_given_up_together(void **state) {
+    (void)state;
+    AUTO(blocks_free) Blocks blocks = {0};
+    for (int i = 0; i < 100; i++) {
+        int *block;
+        assert_int_equal(blocks_take(&blocks, 10, sizeof *block, &block), CF_OK);
+        for (int k = 0; k < 10; k++) assert_int_equal(block[k], 0);
+        for (int k = 0; k < 10; k++) block[k] = i;
+    }
+    assert_int_equal(blocks.count, 100);
+    assert_int_equal(*(int *)blocks.all[57], 57);
+    blocks_free(&blocks);
+    assert_int_equal(blocks.count, 0);
+    assert_null(blocks.all);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_scope_releases), cmocka_unit_test(test_take_leaves_nothing)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_scope_releases), cmocka_unit_test(test_take_leaves_nothing),
+                                       cmocka_unit_test(test_room_keeps_items),
+                                       cmocka_unit_test(test_blocks_are_given_up_together)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,6 +24,12 @@ static inline Window window_whole(Shape in, int K) {
                     .P = 1, .Q = 1, .groups = 1, .dilation = 1};
 }
 
+/* A 1x1 convolution to K channels. */
+static inline Window window_pixel(Shape in, int K) {
+    return (Window){.N = 1, .C = in.C, .H = in.H, .W = in.W, .K = K, .R = 1, .S = 1, .stride = 1,
+                    .P = in.H, .Q = in.W, .groups = 1, .dilation = 1};
+}
+
 /* What a tensor of weights is for: how it begins, and whether it is trained. */
 typedef enum ParameterRole {
     PARAMETER_WEIGHT,   /* multiplies values: drawn */
@@ -108,6 +114,9 @@ bool layer_drops(const Layer *layer);
 /* A LayerType.shape: what leaves has the shape of what arrives, and there are no weights. */
 cf_status layer_same_shape(const Reader *reader, Layer *layer);
 void layer_add_parameter(Layer *layer, const char *what, ParameterRole kind, int dims, const size_t *shape);
+
+/* What a batch norm multiplies (x - mean) by when predicting. */
+float batch_norm_scale(float weight, float running_var, double epsilon);
 
 /* The window of a convolution or pool over N images. */
 Window layer_window(const Layer *layer, int N);

@@ -7,8 +7,8 @@
 extern const LayerType *const norm_types[], *const activation_types[], *const pool_types[], *const drop_types[];
 extern const LayerType se_type, position_type;
 
-static const LayerType *const single_types[] = {&conv_type, &dwconv_type,    &patch_type,    &dense_type, &add_type, &concat_type,
-                                                &se_type,   &attention_type, &position_type, NULL};
+static const LayerType *const single_types[] = {&conv_type,   &dwconv_type, &patch_type,     &dense_type,    &add_type,
+                                                &concat_type, &se_type,     &attention_type, &position_type, NULL};
 /* A family is one file; its rows stand there. */
 static const LayerType *const *const families[] = {single_types, norm_types, activation_types, pool_types, drop_types};
 
