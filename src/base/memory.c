@@ -79,22 +79,23 @@ cf_status memory_copy_string(const char *text, char **out) {
     return memory_print(out, "%s", text);
 }
 
-cf_status memory_room(void *array, size_t count, size_t *room, size_t size) {
-    enum { FIRST = 32 };
-    void *held;
-    size_t wanted = *room ? *room : FIRST, bytes;
-    if (count < *room) return CF_OK;
-    if (*room && !size_multiply(*room, 2, &wanted)) wanted = SIZE_MAX;
-    memcpy(&held, array, sizeof held);
-    void *grown = size_multiply(wanted, size, &bytes) ? realloc(held, bytes) : NULL;
-    FAIL_IF(!grown, CF_NO_MEMORY, "out of memory: an array of %zu items of %zu bytes cannot grow", count, size);
-    memcpy(array, &grown, sizeof grown);
-    *room = wanted;
+cf_status memory_room(void *array, size_t count, size_t size) {
+    unsigned char *items;
+    memcpy(&items, array, sizeof items);
+    if ((count & (count - 1)) == 0) { /* 0, too */
+        size_t bytes;
+        FAIL_IF(!size_multiply(count ? 2 * count : 1, size, &bytes), CF_NO_MEMORY,
+                "out of memory: %zu items of %zu bytes are more than can be addressed", count, size);
+        items = realloc(items, bytes);
+        FAIL_IF(!items, CF_NO_MEMORY, "out of memory: a list of %zu items of %zu bytes cannot grow", count, size);
+        memcpy(array, &items, sizeof items);
+    }
+    memset(items + count * size, 0, size);
     return CF_OK;
 }
 
 cf_status blocks_take(Blocks *blocks, size_t count, size_t size, void *out) {
-    FORWARD(memory_room(&blocks->all, blocks->count, &blocks->room, sizeof *blocks->all));
+    FORWARD(memory_room(&blocks->all, blocks->count, sizeof *blocks->all));
     FORWARD(memory_new(count, size, out));
     memcpy(&blocks->all[blocks->count++], out, sizeof(void *));
     return CF_OK;

@@ -24,14 +24,14 @@ cf_status memory_print(char **out, const char *format, ...) __attribute__((forma
 
 cf_status memory_copy_string(const char *text, char **out);
 
-/* Room for one more item in a growing array, to which `array` points: it has `count` of `size` bytes, and memory for *room of them,
- * twice as many when that is full. It begins as NULL and 0; release with free(). */
-cf_status memory_room(void *array, size_t count, size_t *room, size_t size);
+/* Room for one more item, zeroed, behind `count` items of `size` bytes in *array (NULL where there is none yet), which only this makes
+ * larger: at every power of two it doubles. */
+cf_status memory_room(void *array, size_t count, size_t size);
 
 /* Arrays that are given up together. {0}: none. */
 typedef struct Blocks {
     void **all;
-    size_t count, room;
+    size_t count;
 } Blocks;
 /* As memory_new; lives until blocks_free. */
 cf_status blocks_take(Blocks *blocks, size_t count, size_t size, void *out);

@@ -16,6 +16,9 @@ const char *text_hint(const char *word, const char *const *words);
 /* "a, b or c" of words that end with NULL; as much as fits. */
 void text_list(const char *const *words, char *list, size_t size);
 
+/* Whether `word` is one of those that stand in `list` between single spaces. */
+bool text_has_word(const char *list, const char *word);
+
 /* Whole strings only: "12x" is not a number. NaN and infinity are refused. */
 bool text_to_integer(const char *text, long long lowest, long long highest, long long *value);
 bool text_to_number(const char *text, double *value);

@@ -5,6 +5,8 @@
 #include "data/image_set.h"
 #include "nn/plan.h"
 
+AUTO_HANDLE(cf_model, cf_model_free)
+
 struct cf_model {
     LayerList layers;
     Parameters parameters;

@@ -67,7 +67,6 @@ typedef struct Step {
 typedef struct StepList {
     Step *steps;
     int count;
-    size_t room;
 } StepList;
 
 typedef struct SliceStep {
@@ -147,7 +146,6 @@ struct Plan {
     Spread *spread;    /* over ranks; NULL: this process has the whole batch */
     DoubleSum *sums;   /* of gradients, closed behind the way back */
     int sum_count;
-    size_t sum_room;
     Blocks blocks;     /* nodes, tensors, buffers, and all other memory but what realloc enlarges */
     const LayerList *layers;
     Parameters *parameters;
@@ -194,7 +192,7 @@ struct Planner {
     StepList closing, finishing; /* the gradients' sums, which end a training step, and what follows them */
     bool going_back;
     Want *wants;
-    size_t want_count, want_room;
+    size_t want_count;
     bool too_large;
     bool *needed, *taken; /* [layers] */
     int *readers;         /* [layers]: with those from outside */

@@ -71,6 +71,7 @@ static inline bool int8_is_limit(Activation act) {
 enum { INT8_IMAGES = 256 };
 cf_status int8_network_new(const cf_model *model, const cf_subset *images, int threads, Int8Network **network);
 void int8_network_free(Int8Network *network);
+AUTO_HANDLE(Int8Network, int8_network_free)
 
 /* The ranges that it would have, found by an engine's plain kernels: [layers], of the last layer of each operation whose values are
  * rounded; and of which layers weights are. The same errors. */
