@@ -34,7 +34,7 @@ cf_status text_draft(TextDraft *draft) {
         draft->stream = fopencookie(draft, "w", (cookie_io_functions_t){.write = append_bytes});
     }
     if (!draft->stream) {
-        free(draft->text);
+        text_draft_abandon(draft);
         return FAIL(CF_NO_MEMORY, "out of memory while making a text");
     }
     return CF_OK;

@@ -20,7 +20,7 @@ void c_network_free(CNetwork *net) {
     free(net->lies_with);
     free(net->constant_bytes);
     free(net->logits);
-    if (net->constants.stream) text_draft_abandon(&net->constants);
+    text_draft_abandon(&net->constants);
     *net = (CNetwork){0};
 }
 

@@ -3,6 +3,7 @@
 #include "export/onnx_graph.h"
 
 #include "base/memory.h"
+#include "base/text_draft.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,14 +163,13 @@ static cf_status emit(Emission *e, int op) {
 
 /* "conv1" of "conv1.weight", what the first parameter is called; false: none that the line takes. */
 static bool base_name(const OnnxOp *op, char name[LAYER_NAME]) {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
     const char *word = op->layer.type->word, *what = strcmp(word, "se") == 0          ? ".fc1.weight"
                                                      : strcmp(word, "attention") == 0 ? ".in_proj_weight"
                                                                                       : ".weight";
     const size_t whole = op->tensor_name ? strlen(op->tensor_name) : 0, end = strlen(what);
     if (whole <= end || whole - end >= LAYER_NAME || strcmp(op->tensor_name + whole - end, what) != 0) return false;
     snprintf(name, LAYER_NAME, "%.*s", (int)(whole - end), op->tensor_name);
-    return strspn(name, letters) == whole - end;
+    return layer_name_fits(name);
 }
 
 /* "res1" of "res1.0", the convolution of a group's shortcut. */
@@ -323,51 +323,33 @@ static cf_status place_layers(const Emission *e, bool before, OnnxLine *line) {
 }
 
 static cf_status write_line(const Emission *e, const char *before, OnnxLine *line) {
-    size_t size;
-    FILE *out = open_memstream(&line->line, &size);
-    cf_status status = CF_OK;
-    FAIL_IF(!out, CF_NO_MEMORY, "out of memory while making a model line");
-    if (*before) fprintf(out, "%s | ", before);
-    for (int i = 0; i < e->count && !status; i++) status = write_item(e, i, out);
-    const bool bad = ferror(out);
-    if (fclose(out) != 0 || bad)
-        status = status ? status : FAIL(CF_NO_MEMORY, "out of memory while making a model line");
-    return status;
+    AUTO(text_draft_abandon) TextDraft draft = {0};
+    FORWARD(text_draft(&draft));
+    if (*before) fprintf(draft.stream, "%s | ", before);
+    for (int i = 0; i < e->count; i++) FORWARD(write_item(e, i, draft.stream));
+    return text_draft_finish(&draft, &line->line, NULL);
 }
 
 /* ---- The whole ---- */
 
-static cf_status make_line(Emission *e, const char *before, bool named, OnnxLine *line) {
-    const size_t ops = (size_t)e->graph->op_count;
-    FORWARD(memory_new(ops, sizeof *e->needed, &e->needed));
-    FORWARD(memory_new(ops, sizeof *e->dominator, &e->dominator));
-    FORWARD(memory_new(ops, sizeof *e->depth, &e->depth));
-    FORWARD(memory_new(ops, sizeof *e->item_of, &e->item_of));
-    FORWARD(memory_new(2 * (size_t)MOST_LAYERS, sizeof *e->items, &e->items));
-    for (size_t i = 0; i < ops; i++) e->item_of[i] = -1;
-    FORWARD(mark(e));
-    find_dominators(e);
-    FORWARD(emit(e, e->graph->result));
-    FAIL_IF(!e->count, CF_BAD_INPUT, "there is no layer between the network's input and its output");
-    name_items(e, named);
-    FORWARD(write_line(e, before, line));
-    return place_layers(e, *before, line);
-}
-
 cf_status onnx_line_new(const OnnxGraph *graph, const char *before, bool named, OnnxLine *line) {
+    const size_t ops = (size_t)graph->op_count;
+    AUTO(blocks_free) Blocks blocks = {0};
     Emission e = {.graph = graph, .current = ONNX_IMAGE};
-    OnnxLine made = {0};
-    const cf_status status = make_line(&e, before, named, &made);
-    free(e.items);
-    free(e.item_of);
-    free(e.depth);
-    free(e.dominator);
-    free(e.needed);
-    if (status)
-        onnx_line_free(&made);
-    else
-        *line = made;
-    return status;
+    *line = (OnnxLine){0};
+    FORWARD(blocks_take(&blocks, ops, sizeof *e.needed, &e.needed));
+    FORWARD(blocks_take(&blocks, ops, sizeof *e.dominator, &e.dominator));
+    FORWARD(blocks_take(&blocks, ops, sizeof *e.depth, &e.depth));
+    FORWARD(blocks_take(&blocks, ops, sizeof *e.item_of, &e.item_of));
+    FORWARD(blocks_take(&blocks, 2 * (size_t)MOST_LAYERS, sizeof *e.items, &e.items));
+    for (size_t i = 0; i < ops; i++) e.item_of[i] = -1;
+    FORWARD(mark(&e));
+    find_dominators(&e);
+    FORWARD(emit(&e, graph->result));
+    FAIL_IF(!e.count, CF_BAD_INPUT, "there is no layer between the network's input and its output");
+    name_items(&e, named);
+    FORWARD(write_line(&e, before, line));
+    return place_layers(&e, *before, line);
 }
 
 void onnx_line_free(OnnxLine *line) {

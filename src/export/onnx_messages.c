@@ -136,32 +136,12 @@ static cf_status find_field(Span *rest, uint64_t number, unsigned wire, Field *f
     return CF_OK;
 }
 
-/* ---- Memory ---- */
-
-cf_status onnx_take(OnnxModel *model, size_t count, size_t size, void *out) {
-    if (model->block_count == model->block_room) {
-        const size_t room = model->block_room ? 2 * model->block_room : 256;
-        void **grown = realloc(model->blocks, room * sizeof *grown);
-        FAIL_IF(!grown, CF_NO_MEMORY, "out of memory while reading an ONNX file");
-        model->blocks = grown, model->block_room = room;
-    }
-    FORWARD(memory_new(count, size, out));
-    memcpy(&model->blocks[model->block_count++], out, sizeof(void *));
-    return CF_OK;
-}
-
-void onnx_free(OnnxModel *model) {
-    for (size_t i = 0; i < model->block_count; i++) free(model->blocks[i]);
-    free(model->blocks);
-    *model = (OnnxModel){0};
-}
-
 /* ---- Values of fields ---- */
 
 static cf_status take_text(OnnxModel *m, Span bytes, const char **text) {
     const size_t size = (size_t)(bytes.end - bytes.at);
     char *copy;
-    FORWARD(onnx_take(m, size + 1, 1, &copy));
+    FORWARD(blocks_take(&m->blocks, size + 1, 1, &copy));
     memcpy(copy, bytes.at, size);
     *text = copy;
     return CF_OK;
@@ -206,7 +186,7 @@ static cf_status text_fields(OnnxModel *m, Span message, int number, const char 
     Field field;
     bool found;
     FORWARD(count_messages(message, number, MOST_NAMES, "names", count));
-    FORWARD(onnx_take(m, (size_t)*count, sizeof **texts, texts));
+    FORWARD(blocks_take(&m->blocks, (size_t)*count, sizeof **texts, texts));
     for (int i = 0; i < *count; i++) {
         FORWARD(find_field(&message, (uint64_t)number, WIRE_BYTES, &field, &found));
         FORWARD(take_text(m, field.bytes, &(*texts)[i]));
@@ -246,7 +226,7 @@ static cf_status number_fields(Span message, int number, bool floats, void *valu
 static cf_status take_numbers(OnnxModel *m, Span message, int number, bool floats, const void **values, size_t *count) {
     void *array;
     FORWARD(number_fields(message, number, floats, NULL, count));
-    FORWARD(onnx_take(m, *count, floats ? sizeof(float) : sizeof(int64_t), &array));
+    FORWARD(blocks_take(&m->blocks, *count, floats ? sizeof(float) : sizeof(int64_t), &array));
     *values = array;
     return number_fields(message, number, floats, array, count);
 }
@@ -276,13 +256,13 @@ static cf_status take_raw(OnnxModel *m, Span raw, OnnxTensor *t) {
     const size_t width = t->type == ONNX_INT64 ? 8 : 4;
     if (t->type == ONNX_FLOAT) {
         float *floats;
-        FORWARD(onnx_take(m, t->count, sizeof *floats, &floats));
+        FORWARD(blocks_take(&m->blocks, t->count, sizeof *floats, &floats));
         if (t->count) memcpy(floats, raw.at, t->count * sizeof *floats);
         t->floats = floats;
         return CF_OK;
     }
     int64_t *integers;
-    FORWARD(onnx_take(m, t->count, sizeof *integers, &integers));
+    FORWARD(blocks_take(&m->blocks, t->count, sizeof *integers, &integers));
     for (size_t i = 0; i < t->count; i++) {
         int32_t narrow;
         memcpy(width == 8 ? (void *)&integers[i] : (void *)&narrow, raw.at + i * width, width);
@@ -347,7 +327,7 @@ static cf_status take_attribute(OnnxModel *m, Span message, OnnxAttribute *a) {
     FORWARD(find_field(&rest, ATTRIBUTE_T, WIRE_BYTES, &field, &found));
     if (!found) return CF_OK;
     OnnxTensor *tensor;
-    FORWARD(onnx_take(m, 1, sizeof *tensor, &tensor));
+    FORWARD(blocks_take(&m->blocks, 1, sizeof *tensor, &tensor));
     a->tensor = tensor;
     return take_tensor(m, field.bytes, tensor);
 }
@@ -362,7 +342,7 @@ static cf_status take_node(OnnxModel *m, Span message, OnnxNode *node) {
     FORWARD(text_fields(m, message, NODE_INPUT, &node->inputs, &node->input_count));
     FORWARD(text_fields(m, message, NODE_OUTPUT, &node->outputs, &node->output_count));
     FORWARD(count_messages(message, NODE_ATTRIBUTE, MOST_ATTRIBUTES, "attributes", &node->attribute_count));
-    FORWARD(onnx_take(m, (size_t)node->attribute_count, sizeof *node->attributes, &node->attributes));
+    FORWARD(blocks_take(&m->blocks, (size_t)node->attribute_count, sizeof *node->attributes, &node->attributes));
     for (int i = 0; i < node->attribute_count; i++) {
         FORWARD(find_field(&message, NODE_ATTRIBUTE, WIRE_BYTES, &field, &found));
         FORWARD(take_attribute(m, field.bytes, &node->attributes[i]));
@@ -414,7 +394,7 @@ static cf_status take_all(OnnxModel *m, Span message, int number, const char *wh
     Field field;
     bool found;
     FORWARD(count_messages(message, number, MOST_ONNX_ITEMS, what, count));
-    FORWARD(onnx_take(m, (size_t)*count, size, items));
+    FORWARD(blocks_take(&m->blocks, (size_t)*count, size, items));
     for (int i = 0; i < *count; i++) {
         FORWARD(find_field(&message, (uint64_t)number, WIRE_BYTES, &field, &found));
         FORWARD(take(m, field.bytes, (char *)*items + (size_t)i * size));
@@ -459,13 +439,13 @@ static cf_status take_model(OnnxModel *m, Span file) {
 }
 
 cf_status onnx_parse(const unsigned char *bytes, size_t size, OnnxModel *model) {
-    OnnxModel made = {0};
-    const cf_status status = take_model(&made, (Span){bytes, bytes + size});
-    if (status)
-        onnx_free(&made);
-    else
-        *model = made;
-    return status;
+    *model = (OnnxModel){0};
+    return take_model(model, (Span){bytes, bytes + size});
+}
+
+void onnx_free(OnnxModel *model) {
+    blocks_free(&model->blocks);
+    *model = (OnnxModel){0};
 }
 
 const OnnxAttribute *onnx_attribute(const OnnxNode *node, const char *name) {

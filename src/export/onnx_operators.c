@@ -187,23 +187,16 @@ cf_status matmul_node(Nodes *s) {
 /* ---- Activations ---- */
 
 cf_status activation_node(Nodes *s) {
-    static const struct {
-        const char *op, *word;
-    } words[] = {{"Relu", "relu"},
-                 {"LeakyRelu", "leakyrelu"},
-                 {"HardSwish", "hardswish"},
-                 {"Sigmoid", "sigmoid"},
-                 {"Gelu", "gelu"}};
     const OnnxAttribute *approximate = onnx_attribute(s->node, "approximate");
     const float slope = node_float(s->node, "alpha", 0.01f);
-    size_t i = 0;
+    const char *const *word = layer_words();
     if (!value_is_whole(s, s->in[0])) return node_not_understood(s, "values of a known layer expected");
     if (approximate && strcmp(approximate->text, "none") != 0)
         return node_not_understood(s, "the exact function expected, no approximation");
-    while (strcmp(words[i].op, s->node->op) != 0) i++;
-    const bool leaky = strcmp(words[i].word, "leakyrelu") == 0;
+    while (!layer_type(*word)->onnx || strcmp(layer_type(*word)->onnx, s->node->op) != 0) word++;
+    const bool leaky = strcmp(*word, "leakyrelu") == 0;
     if (leaky && !(slope >= 0 && slope < 1)) return node_not_understood(s, "a slope from 0 on and below 1 expected");
-    OnnxOp *op = op_new_layer(s, words[i].word, s->in[0]);
+    OnnxOp *op = op_new_layer(s, *word, s->in[0]);
     if (leaky) op->layer.activation.slope = slope;
     return CF_OK;
 }

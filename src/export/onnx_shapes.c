@@ -143,8 +143,8 @@ static cf_status make_constant(Nodes *s, const OnnxTensor *tensor) {
 static cf_status integers_constant(Nodes *s, size_t count, const int64_t *values) {
     OnnxTensor *t;
     int64_t *copy;
-    FORWARD(onnx_take(s->graph->model, 1, sizeof *t, &t));
-    FORWARD(onnx_take(s->graph->model, count, sizeof *copy, &copy));
+    FORWARD(blocks_take(&s->graph->model->blocks, 1, sizeof *t, &t));
+    FORWARD(blocks_take(&s->graph->model->blocks, count, sizeof *copy, &copy));
     if (count) memcpy(copy, values, count * sizeof *copy);
     *t = (OnnxTensor){
         .name = s->out->name, .type = ONNX_INT64, .dims = 1, .shape = {count}, .count = count, .integers = copy};
@@ -159,7 +159,7 @@ cf_status constant_node(Nodes *s) {
     if (integer) return integers_constant(s, 1, &integer->i);
     if (many) return integers_constant(s, many->int_count, many->ints);
     if (!one) return node_not_understood(s, "a constant of numbers expected");
-    FORWARD(onnx_take(s->graph->model, 1, sizeof *t, &t));
+    FORWARD(blocks_take(&s->graph->model->blocks, 1, sizeof *t, &t));
     *t = (OnnxTensor){.name = s->out->name, .type = ONNX_FLOAT, .count = 1, .floats = &one->f};
     return make_constant(s, t);
 }
