@@ -1,7 +1,7 @@
 /* Files: names, whole reads, writes that are all there or not at all, checksums. */
 #pragma once
 
-#include "base/status.h"
+#include "base/memory.h"
 
 #include <stdio.h>
 
@@ -63,5 +63,6 @@ cf_status sha256_add(Sha256 *sha, const void *bytes, size_t size);
 /* Ends and frees it; on any path, sha256_free(NULL) is fine. */
 cf_status sha256_finish(Sha256 *sha, char hex[SHA256_HEX]);
 void sha256_free(Sha256 *sha);
+AUTO_HANDLE(Sha256, sha256_free)
 /* Of a text, in one call. */
 cf_status sha256_text(const char *text, char hex[SHA256_HEX]);

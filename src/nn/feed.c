@@ -7,31 +7,27 @@
 #include <string.h>
 
 cf_status classes_match(const cf_set *set, const char *const *class_names, int classes, int **class_of) {
-    NameTable table;
+    AUTO(name_table_free) NameTable table = {0};
     FORWARD(name_table_new((size_t)classes, &table));
-    cf_status status = memory_new((size_t)set->classes, sizeof **class_of, class_of);
+    FORWARD(memory_new((size_t)set->classes, sizeof **class_of, class_of));
     for (int c = 0; c < classes; c++) name_table_put(&table, class_names[c], c);
-    for (int label = 0; label < set->classes && !status; label++)
+    for (int label = 0; label < set->classes; label++)
         (*class_of)[label] = name_table_find(&table, set->class_names[label], strlen(set->class_names[label]));
-    name_table_free(&table);
-    return status;
+    return CF_OK;
 }
 
 cf_status feed_new(const cf_set *set, Shape input, const char *const *class_names, int classes, int threads,
                    Feed *feed) {
-    Feed made = {.set = set, .input = input, .threads = threads, .view = -1};
-    cf_status status;
+    AUTO(feed_free) Feed made = {.set = set, .input = input, .threads = threads, .view = -1};
     const int from[3] = {set->channels, set->height, set->width}, to[3] = {input.C, input.H, input.W};
-    FORWARD_TO(failed, classes_match(set, class_names, classes, &made.class_of));
-    FORWARD_TO(failed, preparation_new(from, to, &made.preparation));
+    FORWARD(classes_match(set, class_names, classes, &made.class_of));
+    FORWARD(preparation_new(from, to, &made.preparation));
     /* A cache line between threads' scratch, so that they do not write to one line. */
     made.scratch_stride = preparation_scratch(made.preparation) + 16;
-    FORWARD_TO(failed, memory_new((size_t)threads * made.scratch_stride, sizeof(float), &made.scratch));
+    FORWARD(memory_new((size_t)threads * made.scratch_stride, sizeof(float), &made.scratch));
     *feed = made;
+    made = (Feed){0};
     return CF_OK;
-failed:
-    feed_free(&made);
-    return status;
 }
 
 void feed_free(Feed *feed) {

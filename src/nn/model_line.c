@@ -335,14 +335,10 @@ static cf_status read_head(Parse *parse) {
 
 static cf_status read_input(Parse *parse, bool first) {
     Reader *r = &parse->reader;
-    Shape *shape = &parse->list->input;
     const Word *kind = reader_take(r), *word = reader_take(r);
-    int used = 0;
     if (!first) return reader_fail(r, kind->column, "input can only stand first");
     if (!word) return reader_fail(r, reader_end(r), "a shape such as 1x28x28 expected, found the end of the layer");
-    if (sscanf(word->text, "%5dx%5dx%5d%n", &shape->C, &shape->H, &shape->W, &used) != 3 || word->text[used] != '\0' ||
-        shape->C < 1 || shape->H < 1 || shape->W < 1 || shape->H > LONGEST_SIDE || shape->W > LONGEST_SIDE ||
-        shape->C > LONGEST_SIDE)
+    if (!shape_from_text(word->text, &parse->list->input))
         return reader_fail(r, word->column, "a shape such as 1x28x28 (channels, height, width) expected, found %s",
                            word->text);
     return reader_finish(r, NULL);
@@ -407,28 +403,24 @@ static cf_status finish(Parse *parse) {
 }
 
 cf_status model_line_parse(const char *name_or_line, Shape data, int classes, LayerList *list) {
-    LayerList made = {.input = data};
-    cf_status status;
+    AUTO(layer_list_free) LayerList made = {.input = data};
     const char *line = model_named_line(name_or_line);
     /* One word without arguments that is no layer was meant as a name. */
-    if (!line && !strpbrk(name_or_line, " \t|()")) {
-        FAIL_IF(!layer_type(name_or_line) && strcmp(name_or_line, "input") != 0, CF_BAD_USE,
-                "unknown model %s%s (a name or a model line is expected; `cifra models` lists the names)", name_or_line,
-                model_name_hint(name_or_line));
-    }
+    FAIL_IF(!line && !strpbrk(name_or_line, " \t|()") && !layer_type(name_or_line) &&
+                strcmp(name_or_line, "input") != 0,
+            CF_BAD_USE, "unknown model %s%s (a name or a model line is expected; `cifra models` lists the names)",
+            name_or_line, model_name_hint(name_or_line));
     if (!line) line = name_or_line;
     FAIL_IF(strlen(line) > LONGEST_MODEL_LINE, CF_BAD_USE, "the model line is longer than %d characters",
             LONGEST_MODEL_LINE);
-    FORWARD_TO(failed, memory_copy_string(line, &made.line));
-    FORWARD_TO(failed, memory_new(MOST_LAYERS, sizeof(Layer), &made.layers));
+    FORWARD(memory_copy_string(line, &made.line));
+    FORWARD(memory_new(MOST_LAYERS, sizeof(Layer), &made.layers));
     Parse parse = {.reader = {.line = made.line, .classes = classes}, .list = &made, .current = -1};
-    FORWARD_TO(failed, read_line(&parse, '\0'));
-    FORWARD_TO(failed, finish(&parse));
+    FORWARD(read_line(&parse, '\0'));
+    FORWARD(finish(&parse));
     *list = made;
+    made = (LayerList){0};
     return CF_OK;
-failed:
-    layer_list_free(&made);
-    return status;
 }
 
 bool model_line_input(const char *name_or_line, Shape *shape) {

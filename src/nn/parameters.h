@@ -44,5 +44,8 @@ void parameter_from_file(const Parameters *parameters, const Parameter *paramete
  * parameter->count where there is none. In whatever order the values lie. */
 size_t parameter_first_unsound(const Parameter *parameter, const float *values);
 
+/* The same of `count` values of a file, whose tensor `name` is: CF_BAD_INPUT where one of them is such. */
+cf_status parameter_check(const Parameter *parameter, const char *name, const float *values, size_t count);
+
 /* SHA-256 over all tensors in table order, as in files. */
 cf_status parameters_sha256(const Parameters *parameters, char hex[SHA256_HEX]);

@@ -272,8 +272,8 @@ static cf_status add_backward(Planner *planner, Node *node) {
     Node *sums[2] = {NULL, NULL};
     bool wanted = node->learns;
     for (int i = 0; i < 2; i++) wanted |= node->x[i] && node->x[i]->wants_gradient;
-    if (!wanted || !node->y->gradient) return CF_OK; /* nothing before it or in it learns, or nothing comes back */
-    if (!type->backward.work && !type->add_backward) {    /* the gradient goes through as it is */
+    if (!wanted || !node->y->gradient) return CF_OK;   /* nothing before it or in it learns, or nothing comes back */
+    if (!type->backward.work && !type->add_backward) { /* the gradient goes through as it is */
         for (int i = 0; i < 2; i++) FORWARD(planner_lend(planner, node, i, node->y->gradient));
         return CF_OK;
     }

@@ -19,8 +19,8 @@ typedef struct Node Node;
 typedef struct Buffer {
     char *base;
     size_t image_bytes;
-    bool held;       /* read behind the last step */
-    bool shared;     /* the gradient of several tensors: nothing is done to it in place */
+    bool held;   /* read behind the last step */
+    bool shared; /* the gradient of several tensors: nothing is done to it in place */
     int list;
     int first, last; /* the steps that use it; -1: none */
     size_t offset;
@@ -36,10 +36,10 @@ typedef struct Tensor {
     size_t size;    /* values of an image */
     size_t element; /* bytes of a value; those of its gradient are the engine's */
     int readers;
-    bool behind_weights;    /* a layer before it has weights, in whatever mode */
-    bool wants_gradient;    /* such a layer learns, or its gradient is asked for */
-    bool needed_by_maker;   /* the way back of its maker needs it: nobody works on it in place */
-    bool float_wanted;      /* the logits: float32 if the maker can */
+    bool behind_weights;  /* a layer before it has weights, in whatever mode */
+    bool wants_gradient;  /* such a layer learns, or its gradient is asked for */
+    bool needed_by_maker; /* the way back of its maker needs it: nobody works on it in place */
+    bool float_wanted;    /* the logits: float32 if the maker can */
     Buffer *value[LISTS], *gradient;
     struct Tensor *attention_weights; /* of a tapped attention layer's output, where they are asked for */
     struct Tensor *next;              /* of all */
@@ -77,10 +77,11 @@ typedef struct SliceStep {
 /* What a node of some type does; each may be NULL. With nothing for the way back the gradients of its inputs are its output's. */
 typedef struct NodeType {
     const char *name;
-    SliceStep forward;  /* in both lists */
-    SliceStep backward; /* in the training list */
-    cf_status (*add_forward)(Planner *planner, Node *node);  /* steps in front of `forward`: both lists, refresh */
-    cf_status (*add_backward)(Planner *planner, Node *node); /* steps behind `backward`: the training list, the closing one */
+    SliceStep forward;                                      /* in both lists */
+    SliceStep backward;                                     /* in the training list */
+    cf_status (*add_forward)(Planner *planner, Node *node); /* steps in front of `forward`: both lists, refresh */
+    cf_status (*add_backward)(Planner *planner,
+                              Node *node); /* steps behind `backward`: the training list, the closing one */
     void (*release)(const Engine *engine, Node *node);
     bool elementwise; /* the gradient of its input may be its output's, changed in place */
     bool lends[2];    /* add_backward gives the gradient of this input by planner_lend, not in node->dx */
@@ -90,13 +91,13 @@ typedef struct NodeType {
 struct Node {
     const NodeType *type;
     const Layer *layer;
-    int number;          /* of the layer */
-    Tensor *x[2], *y;    /* x[1]: NULL without a second input */
-    Buffer *dx[2];       /* where the gradients of the inputs go; NULL: not wanted */
-    Buffer *extra[2];    /* what one of its steps leaves to another besides: of one list each */
-    bool learns;         /* its parameters have gradients */
-    Activation act;      /* taken into the node, as planner_behind_activation has it */
-    Buffer *d;           /* the gradient of y, or that behind act */
+    int number;       /* of the layer */
+    Tensor *x[2], *y; /* x[1]: NULL without a second input */
+    Buffer *dx[2];    /* where the gradients of the inputs go; NULL: not wanted */
+    Buffer *extra[2]; /* what one of its steps leaves to another besides: of one list each */
+    bool learns;      /* its parameters have gradients */
+    Activation act;   /* taken into the node, as planner_behind_activation has it */
+    Buffer *d;        /* the gradient of y, or that behind act */
     Node *next;
 };
 
@@ -118,12 +119,12 @@ typedef struct Head {
     const LossSettings *loss; /* NULL: not trained */
     int number;               /* of the samples' targets */
     int classes;
-    float *logits;            /* [batch][classes]; NULL where the tensor's value is it */
-    float *probabilities;     /* [batch][classes] */
-    double *log_sums;         /* [batch]: log of the sum of the logits' exponentials */
-    double *losses;           /* per slice */
+    float *logits;        /* [batch][classes]; NULL where the tensor's value is it */
+    float *probabilities; /* [batch][classes] */
+    double *log_sums;     /* [batch]: log of the sum of the logits' exponentials */
+    double *losses;       /* per slice */
     int64_t *correct;
-    double weight;            /* of the batch under way */
+    double weight; /* of the batch under way */
 } Head;
 
 /* A sum over the batch, in double: to[i] = the tree's sum of what lies at (*from)[offset + i], `stride` apart, of each leaf. */
@@ -146,7 +147,7 @@ struct Plan {
     Spread *spread;    /* over ranks; NULL: this process has the whole batch */
     DoubleSum *sums;   /* of gradients, closed behind the way back */
     int sum_count;
-    Blocks blocks;     /* nodes, tensors, buffers, and all other memory but what realloc enlarges */
+    Blocks blocks; /* nodes, tensors, buffers, and all other memory but what realloc enlarges */
     const LayerList *layers;
     Parameters *parameters;
     Node *nodes;
@@ -164,18 +165,18 @@ struct Plan {
     char *thread_base; /* threads' own buffers, `thread_part` bytes apart */
     size_t thread_part;
     float *gradient;
-    float *outside_d, *outside_x, *outside_dx;  /* [batch][classes]; [batch][values of the layer] */
+    float *outside_d, *outside_x, *outside_dx; /* [batch][classes]; [batch][values of the layer] */
     float reversal;
     float *whole; /* [threads][2] prepared images as floats */
-    float *row;    /* [threads][most classes], as is row_d */
+    float *row;   /* [threads][most classes], as is row_d */
     double *row_d;
     size_t row_size;
     /* the batch under way */
     Sample *own_samples; /* [batch] */
     const Sample *samples;
     const float *given; /* the gradient of the first head's logits, [n][classes], in place of a loss */
-    int n;     /* images, of this rank's part */
-    int all_n; /* of the whole batch */
+    int n;              /* images, of this rank's part */
+    int all_n;          /* of the whole batch */
     int64_t number;
 };
 

@@ -1,23 +1,22 @@
 #include "nn/prune.h"
 
-#include "base/memory.h"
+#include "base/text.h"
 #include "base/text_draft.h"
 
 #include <ctype.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct Pruning {
     const cf_model *model;
     const LayerList *layers;
-    int *
-        set; /* [layers + 1] whose channels a layer's are: the number of a layer, or -1 (place 0) the images'; [1 + number] */
+    int *set; /* [layers + 1] whose channels a layer's are: the number of a layer, or -1 the images'; at [1 + number] */
     bool *fixed;      /* [layers + 1] of a set: it stays whole */
     double **squares; /* [layers + 1] of a set, [channels]: summed squared norms; NULL: not a set's first */
     int **kept;       /* [layers + 1] of a set: the channels that stay, ascending; NULL: all */
     int *counts;      /* [layers + 1] how many */
     double keep;
+    Blocks blocks; /* of all these */
 } Pruning;
 
 /* ---- Sets of channels ---- */
@@ -40,11 +39,8 @@ static bool makes_channels(const Layer *layer) {
 }
 
 static bool keeps_channels(const Layer *layer) {
-    static const char *const words[] = {"dwconv",    "bn",      "instancenorm", "layernorm", "standardize",
-                                        "normalize", "dropout", "droppath",     "reverse"};
-    for (size_t i = 0; i < COUNT_OF(words); i++)
-        if (strcmp(layer->type->word, words[i]) == 0) return true;
-    return layer_is_activation(layer) || strstr(layer->type->word, "pool") || layer->type == &add_type;
+    static const char words[] = "dwconv bn instancenorm layernorm standardize normalize dropout droppath reverse add";
+    return text_has_word(words, layer->type->word) || layer_is_activation(layer) || strstr(layer->type->word, "pool");
 }
 
 static cf_status find_sets(Pruning *p) {
@@ -88,7 +84,7 @@ static cf_status add_squares(Pruning *p, int layer) {
     const size_t taps = l->type == &dense_type ? size : (size_t)l->in.C * (size_t)l->R * (size_t)l->S;
     const float *weights = parameters_find(&p->model->parameters, layer, "weight");
     if (!makes_channels(l) || p->fixed[1 + set]) return CF_OK;
-    if (!p->squares[1 + set]) FORWARD(memory_new(channels, sizeof(double), &p->squares[1 + set]));
+    if (!p->squares[1 + set]) FORWARD(blocks_take(&p->blocks, channels, sizeof(double), &p->squares[1 + set]));
     for (size_t k = 0; k < channels; k++) {
         const double factor = norm_factor(p, layer, (int)k);
         double sum = 0;
@@ -111,7 +107,7 @@ static cf_status choose(Pruning *p, int set, int channels) {
     int n = 0;
     for (int k = 0; k < channels; k++)
         FAIL_IF(!isfinite(squares[k]), CF_DIVERGED, "%s has weights that are not finite", p->layers->layers[set].name);
-    FORWARD(memory_new((size_t)channels, sizeof(int), &p->kept[1 + set]));
+    FORWARD(blocks_take(&p->blocks, (size_t)channels, sizeof(int), &p->kept[1 + set]));
     for (int k = 0; k < channels; k++)
         if (rank_of(squares, channels, k) < count) p->kept[1 + set][n++] = k;
     p->counts[1 + set] = count;
@@ -180,7 +176,7 @@ static void copy_parameter(const Pruning *p, const Parameter *parameter, const f
 
 static cf_status build_pruned(const Pruning *p, const char *line, cf_model **pruned) {
     const cf_model *model = p->model;
-    cf_model *made;
+    AUTO(cf_model_free_at) cf_model *made = NULL;
     FORWARD(model_new(line, p->layers->input, (const char *const *)model->class_names, model->classes, 1, &made));
     const Parameters *to = &made->parameters, *from = &model->parameters;
     bool same = made->layers.count == p->layers->count && to->count == from->count;
@@ -189,45 +185,31 @@ static cf_status build_pruned(const Pruning *p, const char *line, cf_model **pru
         same = made->layers.layers[i].type == p->layers->layers[i].type &&
                made->layers.layers[i].out.C == channels_of(p, i, &kept);
     }
-    if (!same) {
-        cf_model_free(made);
-        return FAIL(CF_BAD_USE, "the network cannot be pruned: \"%s\" would be another one", line);
-    }
+    FAIL_IF(!same, CF_BAD_USE, "the network cannot be pruned: \"%s\" would be another one", line);
     for (int i = 0; i < to->count; i++)
         copy_parameter(p, &from->table[i], from->values + from->table[i].offset, to->values + to->table[i].offset);
-    *pruned = made;
+    *pruned = memory_take(&made);
     return CF_OK;
 }
 
-static cf_status prune(Pruning *p, cf_model **pruned) {
-    const size_t places = (size_t)p->layers->count + 1;
-    char *line;
-    FORWARD(memory_new(places, sizeof *p->set, &p->set));
-    FORWARD(memory_new(places, sizeof *p->fixed, &p->fixed));
-    FORWARD(memory_new(places, sizeof *p->counts, &p->counts));
-    FORWARD(memory_new(places, sizeof(double *), (void **)&p->squares));
-    FORWARD(memory_new(places, sizeof(int *), (void **)&p->kept));
-    FORWARD(find_sets(p));
-    for (int i = 0; i < p->layers->count; i++) FORWARD(add_squares(p, i));
-    for (int i = 0; i < p->layers->count; i++)
-        if (p->squares[1 + i]) FORWARD(choose(p, i, p->layers->layers[i].out.C));
-    FORWARD(write_line(p, &line));
-    const cf_status status = build_pruned(p, line, pruned);
-    free(line);
-    return status;
+static void pruning_free(Pruning *p) {
+    blocks_free(&p->blocks);
 }
 
 cf_status model_prune(const cf_model *model, double keep, cf_model **pruned) {
-    Pruning p = {.model = model, .layers = &model->layers, .keep = keep};
-    const cf_status status = prune(&p, pruned);
-    for (int i = 0; i <= model->layers.count; i++) {
-        if (p.squares) free(p.squares[i]);
-        if (p.kept) free(p.kept[i]);
-    }
-    free(p.squares);
-    free(p.kept);
-    free(p.counts);
-    free(p.set);
-    free(p.fixed);
-    return status;
+    AUTO(pruning_free) Pruning p = {.model = model, .layers = &model->layers, .keep = keep};
+    AUTO_FREE char *line = NULL;
+    const int layers = model->layers.count;
+    const size_t places = (size_t)layers + 1;
+    FORWARD(blocks_take(&p.blocks, places, sizeof *p.set, &p.set));
+    FORWARD(blocks_take(&p.blocks, places, sizeof *p.fixed, &p.fixed));
+    FORWARD(blocks_take(&p.blocks, places, sizeof *p.counts, &p.counts));
+    FORWARD(blocks_take(&p.blocks, places, sizeof(double *), (void **)&p.squares));
+    FORWARD(blocks_take(&p.blocks, places, sizeof(int *), (void **)&p.kept));
+    FORWARD(find_sets(&p));
+    for (int i = 0; i < layers; i++) FORWARD(add_squares(&p, i));
+    for (int i = 0; i < layers; i++)
+        if (p.squares[1 + i]) FORWARD(choose(&p, i, model->layers.layers[i].out.C));
+    FORWARD(write_line(&p, &line));
+    return build_pruned(&p, line, pruned);
 }

@@ -7,7 +7,7 @@
 #include "data/readers.h"
 #include "data/writers.h"
 #include "nn/weights/weights_read.h"
-#include "nn/weights/weights_write.h"
+#include "nn/model.h"
 #include "study/ledger/ledger.h"
 #include "study/pipeline/recipe.h"
 #include "tune/space.h"

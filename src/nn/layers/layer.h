@@ -18,6 +18,9 @@ static inline size_t shape_size(Shape shape) {
     return (size_t)shape.C * (size_t)shape.H * (size_t)shape.W;
 }
 
+/* "3x32x32": channels, height, width, each 1 to LONGEST_SIDE. */
+bool shape_from_text(const char *text, Shape *shape);
+
 /* One window over a whole image, to K values. */
 static inline Window window_whole(Shape in, int K) {
     return (Window){.N = 1, .C = in.C, .H = in.H, .W = in.W, .K = K, .R = in.H, .S = in.W, .stride = 1,

@@ -30,6 +30,14 @@ const char *const *layer_words(void) {
     return words;
 }
 
+bool shape_from_text(const char *text, Shape *shape) {
+    int used = 0;
+    Shape s;
+    if (sscanf(text, "%5dx%5dx%5d%n", &s.C, &s.H, &s.W, &used) != 3 || text[used]) return false;
+    *shape = s;
+    return s.C > 0 && s.H > 0 && s.W > 0 && s.C <= LONGEST_SIDE && s.H <= LONGEST_SIDE && s.W <= LONGEST_SIDE;
+}
+
 cf_status layer_same_shape(const Reader *reader, Layer *layer) {
     (void)reader;
     layer->out = layer->in;

@@ -7,7 +7,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef enum ValueKind {
@@ -363,7 +362,7 @@ static const Opcode opcodes[] = {
 };
 /* clang-format on */
 
-static cf_status step(Machine *m) {
+static cf_status run_opcode(Machine *m) {
     m->opcode_at = m->at;
     REFUSE_IF(m->at == m->size, m, "the pickle is cut short");
     const unsigned char code = m->bytes[m->at++];
@@ -438,45 +437,35 @@ static bool is_tensor(const Entry *e, int64_t dictionary) {
 
 /* In the order in which they were put. */
 static cf_status take_tensors(const Machine *m, PickledTensor **tensors, size_t *count) {
-    PickledTensor *made;
+    AUTO_FREE PickledTensor *made = NULL;
     size_t found = 0, taken = 0;
     FAIL_IF(m->depth != 1 || m->stack[0].kind != VALUE_DICT, CF_BAD_INPUT, "%s: its pickle is no dictionary of tensors",
             m->path);
     const int64_t state = find_state(m, m->stack[0]).number;
     for (const Entry *e = m->entries; e < m->entries + m->entry_count; e++) found += is_tensor(e, state);
-    FAIL_IF(!found || found > MOST_TENSORS, CF_BAD_INPUT,
-            "%s: 1 to %d tensors were expected in its dictionary, or in one within it under state_dict, "
-            "model_state_dict, model or net; found %zu",
-            m->path, MOST_TENSORS, found);
+    FAIL_IF(
+        !found || found > MOST_TENSORS, CF_BAD_INPUT,
+        "%s: 1 to %d tensors were expected in its dictionary, or in one within it under state_dict, model_state_dict, model or net; "
+        "found %zu",
+        m->path, MOST_TENSORS, found);
     FORWARD(memory_new(found, sizeof *made, &made));
-    for (const Entry *e = m->entries; e < m->entries + m->entry_count; e++) {
-        cf_status status = is_tensor(e, state) ? take_tensor(m, e, &made[taken++]) : CF_OK;
-        if (status) {
-            free(made);
-            return status;
-        }
-    }
-    *tensors = made;
+    for (const Entry *e = m->entries; e < m->entries + m->entry_count; e++)
+        if (is_tensor(e, state)) FORWARD(take_tensor(m, e, &made[taken++]));
+    *tensors = memory_take(&made);
     *count = found;
     return CF_OK;
 }
 
 cf_status pickle_tensors(const char *path, const unsigned char *bytes, size_t size, PickledTensor **tensors,
                          size_t *count) {
+    AUTO(blocks_free) Blocks blocks = {0};
     Machine m = {.path = path, .bytes = bytes, .size = size};
-    cf_status status;
     FAIL_IF(size > MOST_PICKLE, CF_BAD_INPUT, "%s: its pickle has %zu bytes; at most %d were expected", path, size,
             MOST_PICKLE);
-    FORWARD_TO(done, memory_new(size, sizeof *m.stack, &m.stack));
-    FORWARD_TO(done, memory_new(size, sizeof *m.cells, &m.cells));
-    FORWARD_TO(done, memory_new(size, sizeof *m.memo, &m.memo));
-    FORWARD_TO(done, memory_new(size, sizeof *m.entries, &m.entries));
-    while (!m.stopped) FORWARD_TO(done, step(&m));
-    status = take_tensors(&m, tensors, count);
-done:
-    free(m.stack);
-    free(m.cells);
-    free(m.memo);
-    free(m.entries);
-    return status;
+    FORWARD(blocks_take(&blocks, size, sizeof *m.stack, &m.stack));
+    FORWARD(blocks_take(&blocks, size, sizeof *m.cells, &m.cells));
+    FORWARD(blocks_take(&blocks, size, sizeof *m.memo, &m.memo));
+    FORWARD(blocks_take(&blocks, size, sizeof *m.entries, &m.entries));
+    while (!m.stopped) FORWARD(run_opcode(&m));
+    return take_tensors(&m, tensors, count);
 }

@@ -203,15 +203,16 @@ static cf_status read_archive(Archive *a) {
     return list_tensors(a);
 }
 
+static void archive_free(Archive *a) {
+    free(a->entries.all);
+    free(a->tensors);
+}
+
 cf_status pth_read(const char *path, StoredFile *file) {
-    StoredFile made = {0};
-    Archive archive = {.path = path, .file = &made};
-    const cf_status status = read_archive(&archive);
-    free(archive.entries.all);
-    free(archive.tensors);
-    if (status)
-        safetensors_free(&made);
-    else
-        *file = made;
-    return status;
+    AUTO(safetensors_free) StoredFile made = {0};
+    AUTO(archive_free) Archive archive = {.path = path, .file = &made};
+    FORWARD(read_archive(&archive));
+    *file = made;
+    made = (StoredFile){0};
+    return CF_OK;
 }

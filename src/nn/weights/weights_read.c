@@ -164,29 +164,21 @@ static cf_status list_own_names(const Parameters *layout, char (*counters)[LONGE
 
 /* Renames the tensors of a file. A name that the layers have, and one that no rule leads to such a name, stays. CF_BAD_INPUT
  * where two tensors come to have one name. `path` is for messages. */
-static cf_status names_map(const char *path, const LayerList *layers, StoredFile *file) {
-    Parameters layout = {0};
-    char(*counters)[LONGEST] = NULL;
-    NameTable own = {0};
-    cf_status status;
-    FORWARD_TO(done, parameters_layout(layers, &layout));
-    FORWARD_TO(done, memory_new((size_t)layout.count, sizeof *counters, &counters));
-    FORWARD_TO(done, list_own_names(&layout, counters, &own));
-    FORWARD_TO(done, map_all(path, &own, file));
-done:
-    name_table_free(&own);
-    free(counters);
-    parameters_free(&layout);
-    return status;
+static cf_status map_names(const char *path, const LayerList *layers, StoredFile *file) {
+    AUTO(parameters_free) Parameters layout = {0};
+    AUTO(name_table_free) NameTable own = {0};
+    AUTO_FREE char(*counters)[LONGEST] = NULL;
+    FORWARD(parameters_layout(layers, &layout));
+    FORWARD(memory_new((size_t)layout.count, sizeof *counters, &counters));
+    FORWARD(list_own_names(&layout, counters, &own));
+    return map_all(path, &own, file);
 }
 
 cf_status weights_read(const char *path, const LayerList *layers, StoredFile *file) {
-    StoredFile made;
+    AUTO(safetensors_free) StoredFile made = {0};
     FORWARD(pth_is(path) ? pth_read(path, &made) : safetensors_read(path, &made));
-    const cf_status status = names_map(path, layers, &made);
-    if (status)
-        safetensors_free(&made);
-    else
-        *file = made;
-    return status;
+    FORWARD(map_names(path, layers, &made));
+    *file = made;
+    made = (StoredFile){0};
+    return CF_OK;
 }
