@@ -103,8 +103,7 @@ bool node_turns(const OnnxNode *node, int count, const int64_t *order) {
 
 OnnxOp *op_new(Nodes *s, const OnnxValue *x, View view) {
     OnnxOp *op = &s->graph->ops[s->graph->op_count];
-    *op = (OnnxOp){.node = s->node,
-                   .layer = {.inputs = 1, .stride = 1, .groups = 1, .dilation = 1, .epsilon = BN_EPSILON}};
+    *op = (OnnxOp){.node = s->node, .layer = layer_begin(NULL, 0, 0)};
     s->out->op = s->graph->op_count++;
     s->out->view = view;
     if (!x || x->constant) return op;

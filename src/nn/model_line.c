@@ -155,21 +155,19 @@ static cf_status find_second(Parse *parse, Layer *layer) {
 
 static cf_status read_layer(Parse *parse) {
     Reader *r = &parse->reader;
-    Layer layer = {.inputs = 1, .input = {parse->current, -1}, .stride = 1, .groups = 1, .dilation = 1};
+    const LayerType *type;
     const char *name;
     FORWARD(take_name(parse, &name));
     const Word *word = reader_take(r);
-    FORWARD(find_type(r, word, &layer.type));
-    layer.column = word->column;
-    layer.epsilon = BN_EPSILON;
-    layer.momentum = BN_MOMENTUM;
+    FORWARD(find_type(r, word, &type));
+    Layer layer = layer_begin(type, word->column, parse->current);
     if (name)
         snprintf(layer.name, sizeof layer.name, "%s", name);
     else
-        number_name(parse, layer.type, layer.name);
-    if (layer.type == &add_type || strcmp(word->text, "concat") == 0) FORWARD(find_second(parse, &layer));
+        number_name(parse, type, layer.name);
+    if (type == &add_type || type == &concat_type) FORWARD(find_second(parse, &layer));
     r->bn_follows = bn_follows(r);
-    FORWARD(layer.type->read ? layer.type->read(r, &layer) : reader_finish(r, NULL));
+    FORWARD(type->read ? type->read(r, &layer) : reader_finish(r, NULL));
     return add_layer(parse, &layer);
 }
 
@@ -238,23 +236,9 @@ static cf_status project(Parse *parse, int from, int first, const char *name, in
         return reader_fail(&parse->reader, column,
                            "%dx%dx%d arrives at this group and %dx%dx%d leaves it: no stride makes one of the other",
                            in.C, in.H, in.W, out.C, out.H, out.W);
-    Layer conv = {.type = &conv_type,
-                  .implied = true,
-                  .column = column,
-                  .inputs = 1,
-                  .input = {from, -1},
-                  .R = 1,
-                  .S = 1,
-                  .stride = stride,
-                  .groups = 1,
-                  .dilation = 1,
-                  .out = {.C = out.C}};
-    Layer norm = {.type = &bn_type,
-                  .implied = true,
-                  .column = column,
-                  .inputs = 1,
-                  .epsilon = BN_EPSILON,
-                  .momentum = BN_MOMENTUM};
+    Layer conv = layer_begin(&conv_type, column, from), norm = layer_begin(&bn_type, column, -1);
+    conv.implied = norm.implied = true;
+    conv.R = conv.S = 1, conv.stride = stride, conv.out.C = out.C;
     snprintf(conv.name, sizeof conv.name, "%.45s.0", name);
     snprintf(norm.name, sizeof norm.name, "%.45s.1", name);
     FORWARD(check_unique(parse, &conv, list->count));
@@ -279,7 +263,8 @@ static cf_status read_res(Parse *parse, int column) {
     FORWARD(read_group_name(parse, &name));
     if (name) snprintf(own, sizeof own, "%s", name);
     const Shape in = shape_of(parse->list, from), out = shape_of(parse->list, parse->current);
-    Layer add = {.type = &add_type, .implied = true, .column = column, .inputs = 2, .input = {parse->current, from}};
+    Layer add = layer_begin(&add_type, column, parse->current);
+    add.implied = true, add.inputs = 2, add.input[1] = from;
     if (memcmp(&in, &out, sizeof in) != 0) {
         FORWARD(project(parse, from, first, own, column));
         add.input[0] += 2;

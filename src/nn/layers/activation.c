@@ -2,27 +2,25 @@
 #include "nn/layers/nodes.h"
 #include "nn/layers/reader.h"
 
-static const LayerType relu_type, leaky_type, relu6_type, silu_type, gelu_type, hardswish_type, sigmoid_type;
-
-static const struct {
-    const LayerType *type;
+/* A word's row: the layer, and what it computes. */
+typedef struct ActivationType {
+    LayerType type;
     ActivationKind kind;
-} kinds[] = {{&relu_type, ACT_RELU},      {&leaky_type, ACT_RELU}, {&relu6_type, ACT_RELU6},
-             {&silu_type, ACT_SILU},      {&gelu_type, ACT_GELU},  {&hardswish_type, ACT_HARDSWISH},
-             {&sigmoid_type, ACT_SIGMOID}};
+} ActivationType;
+enum { TYPES = 7, LEAKY = 1 };
+static const ActivationType types[TYPES];
 
 bool layer_is_activation(const Layer *layer) {
-    for (size_t i = 0; i < COUNT_OF(kinds); i++)
-        if (kinds[i].type == layer->type) return true;
+    for (int i = 0; i < TYPES; i++)
+        if (&types[i].type == layer->type) return true;
     return false;
 }
 
 static cf_status read_activation(Reader *reader, Layer *layer) {
-    double slope = layer->type == &leaky_type ? 0.01 : 0;
-    for (size_t i = 0; i < COUNT_OF(kinds); i++)
-        if (kinds[i].type == layer->type) layer->activation.kind = kinds[i].kind;
-    if (layer->type == &leaky_type) FORWARD(reader_number(reader, "a slope", 0, 1, true, &slope));
-    layer->activation.slope = (float)slope;
+    const bool leaky = layer->type == &types[LEAKY].type;
+    double slope = leaky ? 0.01 : 0;
+    if (leaky) FORWARD(reader_number(reader, "a slope", 0, 1, true, &slope));
+    layer->activation = (Activation){((const ActivationType *)layer->type)->kind, (float)slope};
     return reader_finish(reader, NULL);
 }
 
@@ -77,9 +75,10 @@ static cf_status lay_activation_layer(Planner *planner, int number) {
 
 #define ACTIVATION(name, onnx)                                                                                         \
     { name, onnx, read_activation, layer_same_shape, describe_slope, lay_activation_layer }
-static const LayerType relu_type = ACTIVATION("relu", "Relu"), leaky_type = ACTIVATION("leakyrelu", "LeakyRelu"),
-                       relu6_type = ACTIVATION("relu6", "Clip"), silu_type = ACTIVATION("silu", NULL),
-                       gelu_type = ACTIVATION("gelu", "Gelu"), hardswish_type = ACTIVATION("hardswish", "HardSwish"),
-                       sigmoid_type = ACTIVATION("sigmoid", "Sigmoid");
-const LayerType *const activation_types[] = {&relu_type, &leaky_type,     &relu6_type,   &silu_type,
-                                             &gelu_type, &hardswish_type, &sigmoid_type, NULL};
+static const ActivationType types[TYPES] = {
+    {ACTIVATION("relu", "Relu"), ACT_RELU},         [LEAKY] = {ACTIVATION("leakyrelu", "LeakyRelu"), ACT_RELU},
+    {ACTIVATION("relu6", "Clip"), ACT_RELU6},       {ACTIVATION("silu", NULL), ACT_SILU},
+    {ACTIVATION("gelu", "Gelu"), ACT_GELU},         {ACTIVATION("hardswish", "HardSwish"), ACT_HARDSWISH},
+    {ACTIVATION("sigmoid", "Sigmoid"), ACT_SIGMOID}};
+const LayerType *const activation_types[] = {&types[0].type, &types[1].type, &types[2].type, &types[3].type,
+                                             &types[4].type, &types[5].type, &types[6].type, NULL};

@@ -104,8 +104,7 @@ static cf_status conv_shape(const Reader *reader, Layer *layer) {
 }
 
 static void describe_conv(const Layer *layer, FILE *out) {
-    fprintf(out, "%dx%d, stride %d, pad %d", layer->R, layer->S, layer->stride, layer->pad_h);
-    if (layer->pad_w != layer->pad_h) fprintf(out, "x%d", layer->pad_w);
+    layer_describe_window(layer, out);
     if (layer->groups > 1 && layer->type == &conv_type) fprintf(out, ", groups %d", layer->groups);
     if (layer->dilation > 1) fprintf(out, ", dilation %d", layer->dilation);
 }

@@ -114,8 +114,12 @@ bool layer_is_activation(const Layer *layer);
 /* dropout, droppath: what it gives in training is drawn. */
 bool layer_drops(const Layer *layer);
 
+/* A layer that reads `from`, with what is so where its line says nothing. */
+Layer layer_begin(const LayerType *type, int column, int from);
 /* A LayerType.shape: what leaves has the shape of what arrives, and there are no weights. */
 cf_status layer_same_shape(const Reader *reader, Layer *layer);
+/* "3x3, stride 1, pad 1", of a convolution or pool, as LayerType.describe. */
+void layer_describe_window(const Layer *layer, FILE *out);
 void layer_add_parameter(Layer *layer, const char *what, ParameterRole kind, int dims, const size_t *shape);
 
 /* What a batch norm multiplies (x - mean) by when predicting. */

@@ -38,6 +38,23 @@ bool shape_from_text(const char *text, Shape *shape) {
     return s.C > 0 && s.H > 0 && s.W > 0 && s.C <= LONGEST_SIDE && s.H <= LONGEST_SIDE && s.W <= LONGEST_SIDE;
 }
 
+Layer layer_begin(const LayerType *type, int column, int from) {
+    return (Layer){.type = type,
+                   .column = column,
+                   .inputs = 1,
+                   .input = {from, -1},
+                   .stride = 1,
+                   .groups = 1,
+                   .dilation = 1,
+                   .epsilon = BN_EPSILON,
+                   .momentum = BN_MOMENTUM};
+}
+
+void layer_describe_window(const Layer *layer, FILE *out) {
+    fprintf(out, "%dx%d, stride %d, pad %d", layer->R, layer->S, layer->stride, layer->pad_h);
+    if (layer->pad_w != layer->pad_h) fprintf(out, "x%d", layer->pad_w);
+}
+
 cf_status layer_same_shape(const Reader *reader, Layer *layer) {
     (void)reader;
     layer->out = layer->in;

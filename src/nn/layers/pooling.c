@@ -48,11 +48,6 @@ static cf_status pool_shape(const Reader *reader, Layer *layer) {
     return CF_OK;
 }
 
-static void describe_pool(const Layer *layer, FILE *out) {
-    fprintf(out, "%dx%d, stride %d, pad %d", layer->R, layer->S, layer->stride, layer->pad_h);
-    if (layer->pad_w != layer->pad_h) fprintf(out, "x%d", layer->pad_w);
-}
-
 /* ---- The nodes ---- */
 
 typedef struct PoolNode {
@@ -117,10 +112,11 @@ static cf_status lay_pool(Planner *planner, int number) {
     return CF_OK;
 }
 
-const LayerType maxpool_type = {"maxpool", "MaxPool", read_pool, pool_shape, describe_pool, lay_pool};
-static const LayerType avgpool_type = {"avgpool", "AveragePool", read_pool, pool_shape, describe_pool, lay_pool},
-                       globalavgpool_type = {"globalavgpool", "GlobalAveragePool", NULL,
-                                             pool_shape,      describe_pool,       lay_pool},
-                       globalmaxpool_type = {"globalmaxpool", "GlobalMaxPool", NULL,
-                                             pool_shape,      describe_pool,   lay_pool};
+const LayerType maxpool_type = {"maxpool", "MaxPool", read_pool, pool_shape, layer_describe_window, lay_pool};
+static const LayerType avgpool_type = {"avgpool",  "AveragePool",         read_pool,
+                                       pool_shape, layer_describe_window, lay_pool},
+                       globalavgpool_type = {"globalavgpool", "GlobalAveragePool",   NULL,
+                                             pool_shape,      layer_describe_window, lay_pool},
+                       globalmaxpool_type = {"globalmaxpool", "GlobalMaxPool",       NULL,
+                                             pool_shape,      layer_describe_window, lay_pool};
 const LayerType *const pool_types[] = {&maxpool_type, &avgpool_type, &globalavgpool_type, &globalmaxpool_type, NULL};

@@ -94,14 +94,17 @@ static cf_status pop(Machine *m, Value *value) {
     return CF_OK;
 }
 
-/* The values behind the last mark, which is taken away with them; they stay where they are until the next push. */
-static cf_status pop_to_mark(Machine *m, const Value **values, size_t *count) {
+/* The last `count` values, or with TO_MARK those behind the last mark, which is taken away with them; they stay where they are until the
+ * next push. */
+#define TO_MARK UINT64_MAX
+static cf_status pop_values(Machine *m, uint64_t count, const Value **values, size_t *popped) {
     size_t first = m->depth;
-    while (first && m->stack[first - 1].kind != VALUE_MARK) first--;
-    REFUSE_IF(!first, m, "the stack has no mark");
+    while (first && m->stack[first - 1].kind != VALUE_MARK && m->depth - first < count) first--;
+    REFUSE_IF(count == TO_MARK && !first, m, "the stack has no mark");
+    REFUSE_IF(count != TO_MARK && m->depth - first < count, m, "the stack has no value to be taken");
     *values = &m->stack[first];
-    *count = m->depth - first;
-    m->depth = first - 1;
+    *popped = m->depth - first;
+    m->depth = first - (count == TO_MARK);
     return CF_OK;
 }
 
@@ -201,15 +204,8 @@ static cf_status run_global(Machine *m, uint64_t operand) {
 static cf_status run_tuple(Machine *m, uint64_t operand) {
     const Value *values = NULL;
     size_t count = 0;
-    (void)operand;
-    FORWARD(pop_to_mark(m, &values, &count));
+    FORWARD(pop_values(m, operand, &values, &count));
     return push_tuple(m, values, count);
-}
-
-static cf_status run_short_tuple(Machine *m, uint64_t count) {
-    Value values[3] = {0};
-    for (uint64_t i = count; i; i--) FORWARD(pop(m, &values[i - 1]));
-    return push_tuple(m, values, (size_t)count);
 }
 
 static cf_status run_empty_list(Machine *m, uint64_t operand) {
@@ -217,18 +213,10 @@ static cf_status run_empty_list(Machine *m, uint64_t operand) {
 }
 
 static cf_status run_append(Machine *m, uint64_t operand) {
-    Value value = {0};
-    (void)operand;
-    FORWARD(pop(m, &value));
-    return top_of_kind(m, VALUE_LIST, "a list", &value);
-}
-
-static cf_status run_appends(Machine *m, uint64_t operand) {
     const Value *values = NULL;
     Value list;
     size_t count = 0;
-    (void)operand;
-    FORWARD(pop_to_mark(m, &values, &count));
+    FORWARD(pop_values(m, operand, &values, &count));
     return top_of_kind(m, VALUE_LIST, "a list", &list);
 }
 
@@ -237,21 +225,11 @@ static cf_status run_empty_dictionary(Machine *m, uint64_t operand) {
     return push(m, VALUE_DICT, 0, m->dictionaries++);
 }
 
-static cf_status run_set_item(Machine *m, uint64_t operand) {
-    Value pair[2] = {0}, dictionary = {0};
-    (void)operand;
-    FORWARD(pop(m, &pair[1]));
-    FORWARD(pop(m, &pair[0]));
-    FORWARD(top_of_kind(m, VALUE_DICT, "a dictionary", &dictionary));
-    return put_entries(m, pair, 2, dictionary);
-}
-
 static cf_status run_set_items(Machine *m, uint64_t operand) {
     const Value *pairs = NULL;
     Value dictionary = {0};
     size_t count = 0;
-    (void)operand;
-    FORWARD(pop_to_mark(m, &pairs, &count));
+    FORWARD(pop_values(m, operand, &pairs, &count));
     FORWARD(top_of_kind(m, VALUE_DICT, "a dictionary", &dictionary));
     return put_entries(m, pairs, count, dictionary);
 }
@@ -347,12 +325,11 @@ static const Opcode opcodes[] = {
     {'N', "NONE", run_other, 0, 0},        {0x88, "NEWTRUE", run_other, 0, 0},    {0x89, "NEWFALSE", run_other, 0, 0},
     {'G', "BINFLOAT", run_other, 8, 0},    {'K', "BININT1", run_integer, 1, 0},   {'M', "BININT2", run_integer, 2, 0},
     {'J', "BININT", run_signed, 4, 0},     {0x8a, "LONG1", run_long, 1, 0},       {'X', "BINUNICODE", run_text, 4, 0},
-    {')', "EMPTY_TUPLE", run_short_tuple, 0, 0}, {0x85, "TUPLE1", run_short_tuple, 0, 1},
-    {0x86, "TUPLE2", run_short_tuple, 0, 2},     {0x87, "TUPLE3", run_short_tuple, 0, 3},
-    {'t', "TUPLE", run_tuple, 0, 0},       {']', "EMPTY_LIST", run_empty_list, 0, 0},
-    {'a', "APPEND", run_append, 0, 0},     {'e', "APPENDS", run_appends, 0, 0},
+    {')', "EMPTY_TUPLE", run_tuple, 0, 0}, {0x85, "TUPLE1", run_tuple, 0, 1},     {0x86, "TUPLE2", run_tuple, 0, 2},
+    {0x87, "TUPLE3", run_tuple, 0, 3},     {'t', "TUPLE", run_tuple, 0, TO_MARK}, {']', "EMPTY_LIST", run_empty_list, 0, 0},
+    {'a', "APPEND", run_append, 0, 1},     {'e', "APPENDS", run_append, 0, TO_MARK},
     {'}', "EMPTY_DICT", run_empty_dictionary, 0, 0},
-    {'s', "SETITEM", run_set_item, 0, 0},  {'u', "SETITEMS", run_set_items, 0, 0}, {'b', "BUILD", run_build, 0, 0},
+    {'s', "SETITEM", run_set_items, 0, 2}, {'u', "SETITEMS", run_set_items, 0, TO_MARK}, {'b', "BUILD", run_build, 0, 0},
     {'q', "BINPUT", run_put, 1, 0},        {'r', "LONG_BINPUT", run_put, 4, 0},
     {'h', "BINGET", run_get, 1, 0},        {'j', "LONG_BINGET", run_get, 4, 0},
     {'c', "GLOBAL", run_global, 0, 0},     {'R', "REDUCE", run_reduce, 0, 0},      {'Q', "BINPERSID", run_storage, 0, 0},
