@@ -4,7 +4,7 @@
 #include "base/json_text.h"
 #include "base/memory.h"
 #include "cli/terminal.h"
-#include "nn/prune.h"
+#include "nn/model.h"
 #include "study/run/run.h"
 
 #include <stddef.h>

@@ -94,6 +94,17 @@ bool node_integers(const OnnxNode *node, const char *name, int count, int other,
     return true;
 }
 
+unsigned node_axes(const Nodes *s, int dims) {
+    const OnnxAttribute *a = onnx_attribute(s->node, "axes");
+    const OnnxTensor *t = s->in[1] ? s->in[1]->constant : NULL;
+    const int64_t *axes = a ? a->ints : t ? t->integers : NULL;
+    const size_t count = !axes ? 0 : a ? a->int_count : t->count;
+    unsigned found = 0;
+    for (size_t i = 0; i < count; i++)
+        if (axes[i] >= -dims && axes[i] < dims) found |= 1u << (axes[i] < 0 ? axes[i] + dims : axes[i]);
+    return found;
+}
+
 bool node_turns(const OnnxNode *node, int count, const int64_t *order) {
     const OnnxAttribute *a = node ? onnx_attribute(node, "perm") : NULL;
     return a && a->int_count == (size_t)count && memcmp(a->ints, order, (size_t)count * sizeof *order) == 0;

@@ -147,25 +147,29 @@ static cf_status take_text(OnnxModel *m, Span bytes, const char **text) {
     return CF_OK;
 }
 
-/* The last text of this number, or "". */
-static cf_status text_field(OnnxModel *m, Span message, int number, const char **text) {
+/* The last field of this number and kind; without one it is empty. */
+static cf_status last_field(Span message, int number, unsigned wire, Field *last) {
     Field field;
-    bool found;
-    Span last = {message.at, message.at};
-    do {
-        FORWARD(find_field(&message, (uint64_t)number, WIRE_BYTES, &field, &found));
-        if (found) last = field.bytes;
-    } while (found);
-    return take_text(m, last, text);
+    bool found = true;
+    *last = (Field){.bytes = {message.end, message.end}};
+    while (found) {
+        FORWARD(find_field(&message, (uint64_t)number, wire, &field, &found));
+        if (found) *last = field;
+    }
+    return CF_OK;
 }
 
+static cf_status text_field(OnnxModel *m, Span message, int number, const char **text) {
+    Field field;
+    FORWARD(last_field(message, number, WIRE_BYTES, &field));
+    return take_text(m, field.bytes, text);
+}
+
+/* 0 without one. */
 static cf_status integer_field(Span message, int number, int64_t *value) {
     Field field;
-    bool found;
-    do {
-        FORWARD(find_field(&message, (uint64_t)number, WIRE_VARINT, &field, &found));
-        if (found) *value = (int64_t)field.integer;
-    } while (found);
+    FORWARD(last_field(message, number, WIRE_VARINT, &field));
+    *value = (int64_t)field.integer;
     return CF_OK;
 }
 
@@ -292,9 +296,10 @@ static cf_status take_values(OnnxModel *m, Span message, OnnxTensor *t) {
                         &count);
 }
 
-static cf_status take_tensor(OnnxModel *m, Span message, OnnxTensor *t) {
+static cf_status take_tensor(OnnxModel *m, Span message, void *item) {
     enum { MOST_INTEGERS = 1 << 16 }; /* shapes and axes; tables of numbers no network of images has */
-    int64_t type = 0, location = 0;
+    OnnxTensor *t = item;
+    int64_t type, location;
     FORWARD(text_field(m, message, TENSOR_NAME, &t->name));
     FORWARD(tensor_shape(message, t));
     FORWARD(integer_field(message, TENSOR_TYPE, &type));
@@ -320,11 +325,9 @@ static cf_status take_attribute(OnnxModel *m, Span message, OnnxAttribute *a) {
     FORWARD(integer_field(message, ATTRIBUTE_I, &a->i));
     FORWARD(take_numbers(m, message, ATTRIBUTE_INTS, false, (const void **)&a->ints, &a->int_count));
     FORWARD(take_numbers(m, message, ATTRIBUTE_FLOATS, true, (const void **)&a->floats, &a->float_count));
-    Span rest = message;
-    FORWARD(find_field(&rest, ATTRIBUTE_F, WIRE_4, &field, &found));
-    if (found) memcpy(&a->f, field.bytes.at, sizeof a->f);
-    rest = message;
-    FORWARD(find_field(&rest, ATTRIBUTE_T, WIRE_BYTES, &field, &found));
+    FORWARD(last_field(message, ATTRIBUTE_F, WIRE_4, &field));
+    memcpy(&a->f, &field.integer, sizeof a->f); /* its bits, or 0 */
+    FORWARD(find_field(&message, ATTRIBUTE_T, WIRE_BYTES, &field, &found));
     if (!found) return CF_OK;
     OnnxTensor *tensor;
     FORWARD(blocks_take(&m->blocks, 1, sizeof *tensor, &tensor));
@@ -332,8 +335,9 @@ static cf_status take_attribute(OnnxModel *m, Span message, OnnxAttribute *a) {
     return take_tensor(m, field.bytes, tensor);
 }
 
-static cf_status take_node(OnnxModel *m, Span message, OnnxNode *node) {
+static cf_status take_node(OnnxModel *m, Span message, void *item) {
     enum { MOST_ATTRIBUTES = 64 };
+    OnnxNode *node = item;
     Field field;
     bool found;
     FORWARD(text_field(m, message, NODE_OP, &node->op));
@@ -359,9 +363,10 @@ static cf_status inner(Span message, int number, Span *bytes) {
     return CF_OK;
 }
 
-static cf_status take_port(OnnxModel *m, Span message, OnnxPort *port) {
+static cf_status take_port(OnnxModel *m, Span message, void *item) {
+    OnnxPort *port = item;
     Span type, tensor, shape;
-    int64_t element = 0;
+    int64_t element, size;
     Field field;
     bool found;
     FORWARD(text_field(m, message, 1, &port->name));
@@ -372,7 +377,6 @@ static cf_status take_port(OnnxModel *m, Span message, OnnxPort *port) {
     FORWARD(count_messages(shape, 1, ONNX_DIMS, "dimensions", &port->dims));
     port->type = (int)element;
     for (int i = 0; i < port->dims; i++) {
-        int64_t size = 0;
         FORWARD(find_field(&shape, 1, WIRE_BYTES, &field, &found));
         FORWARD(integer_field(field.bytes, 1, &size));
         port->shape[i] = size > 0 ? (size_t)size : 0;
@@ -380,7 +384,8 @@ static cf_status take_port(OnnxModel *m, Span message, OnnxPort *port) {
     return CF_OK;
 }
 
-static cf_status take_metadata(OnnxModel *m, Span message, OnnxText *text) {
+static cf_status take_metadata(OnnxModel *m, Span message, void *item) {
+    OnnxText *text = item;
     FORWARD(text_field(m, message, 1, &text->key));
     return text_field(m, message, 2, &text->value);
 }
@@ -402,19 +407,6 @@ static cf_status take_all(OnnxModel *m, Span message, int number, const char *wh
     return CF_OK;
 }
 
-static cf_status node_item(OnnxModel *m, Span s, void *item) {
-    return take_node(m, s, item);
-}
-static cf_status tensor_item(OnnxModel *m, Span s, void *item) {
-    return take_tensor(m, s, item);
-}
-static cf_status port_item(OnnxModel *m, Span s, void *item) {
-    return take_port(m, s, item);
-}
-static cf_status text_item(OnnxModel *m, Span s, void *item) {
-    return take_metadata(m, s, item);
-}
-
 #define TAKE_ALL(from, number, what, take, items, count)                                                               \
     FORWARD(take_all(m, from, number, what, sizeof *m->items, take, (void **)&m->items, &m->count))
 
@@ -424,11 +416,11 @@ static cf_status take_model(OnnxModel *m, Span file) {
     bool found;
     FORWARD(inner(file, MODEL_GRAPH, &graph));
     FAIL_IF(graph.at == graph.end, CF_BAD_INPUT, "this is no ONNX file: there is no graph in it");
-    TAKE_ALL(file, MODEL_TEXT, "texts", text_item, texts, text_count);
-    TAKE_ALL(graph, GRAPH_NODE, "nodes", node_item, nodes, node_count);
-    TAKE_ALL(graph, GRAPH_TENSOR, "initializers", tensor_item, tensors, tensor_count);
-    TAKE_ALL(graph, GRAPH_INPUT, "inputs", port_item, inputs, input_count);
-    TAKE_ALL(graph, GRAPH_OUTPUT, "outputs", port_item, outputs, output_count);
+    TAKE_ALL(file, MODEL_TEXT, "texts", take_metadata, texts, text_count);
+    TAKE_ALL(graph, GRAPH_NODE, "nodes", take_node, nodes, node_count);
+    TAKE_ALL(graph, GRAPH_TENSOR, "initializers", take_tensor, tensors, tensor_count);
+    TAKE_ALL(graph, GRAPH_INPUT, "inputs", take_port, inputs, input_count);
+    TAKE_ALL(graph, GRAPH_OUTPUT, "outputs", take_port, outputs, output_count);
     do {
         const char *domain = "";
         FORWARD(find_field(&rest, MODEL_OPSET, WIRE_BYTES, &field, &found));

@@ -129,19 +129,12 @@ cf_status global_pool_node(Nodes *s) {
 
 /* Over all pixels: axes 2, 3 of maps, 1, 2 with channels last, 1 of tokens. */
 cf_status reduce_mean_node(Nodes *s) {
-    const OnnxAttribute *a = onnx_attribute(s->node, "axes");
-    const OnnxTensor *t = s->in[1] ? s->in[1]->constant : NULL;
-    const int64_t *axes = a ? a->ints : t ? t->integers : NULL;
-    const size_t count = a ? a->int_count : t ? t->count : 0;
+    static const unsigned pixels[] = {[VIEW_MAPS] = 12, [VIEW_LAST] = 6, [VIEW_ROWS] = 4, [VIEW_TOKENS] = 2};
     const OnnxValue *x = s->in[0];
     const bool keeps = node_integer(s->node, "keepdims", 1);
-    if (!value_is_whole(s, x) || !axes || x->view == VIEW_FLAT)
+    if (!value_is_whole(s, x) || x->view == VIEW_FLAT ||
+        node_axes(s, x->view == VIEW_MAPS || x->view == VIEW_LAST ? 4 : 3) != pixels[x->view])
         return node_not_understood(s, "a mean over all pixels of images expected");
-    const int dims = x->view == VIEW_MAPS || x->view == VIEW_LAST ? 4 : 3;
-    unsigned found = 0, wanted = x->view == VIEW_MAPS ? 12 : x->view == VIEW_LAST ? 6 : x->view == VIEW_ROWS ? 4 : 2;
-    for (size_t i = 0; i < count; i++)
-        if (axes[i] >= -dims && axes[i] < dims) found |= 1u << (axes[i] < 0 ? axes[i] + dims : axes[i]);
-    if (found != wanted) return node_not_understood(s, "a mean over all pixels of images expected");
     return average_of_all(s, keeps ? x->view : VIEW_FLAT);
 }
 

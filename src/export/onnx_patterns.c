@@ -122,12 +122,21 @@ static cf_status multiply_by(Nodes *s, const OnnxValue *x, const OnnxValue *c) {
     return CF_OK;
 }
 
-cf_status mul_node(Nodes *s) {
-    for (int i = 0; i < 2; i++)
-        if (s->in[i] && s->in[i]->constant && s->in[1 - i] && !s->in[1 - i]->constant)
-            return multiply_by(s, s->in[1 - i], s->in[i]);
+/* Of a constant and another value the latter; NULL: the node reads others. */
+static const OnnxValue *value_beside_constant(const Nodes *s, const OnnxValue **constant) {
     for (int i = 0; i < 2; i++) {
-        const OnnxValue *x = s->in[i], *gate = s->in[1 - i];
+        *constant = s->in[i];
+        if (s->in[i] && s->in[i]->constant && s->in[1 - i] && !s->in[1 - i]->constant) return s->in[1 - i];
+    }
+    return NULL;
+}
+
+cf_status mul_node(Nodes *s) {
+    const OnnxValue *constant = NULL, *x = value_beside_constant(s, &constant);
+    if (x) return multiply_by(s, x, constant);
+    for (int i = 0; i < 2; i++) {
+        const OnnxValue *gate = s->in[1 - i];
+        x = s->in[i];
         if (!x || !gate || x->constant) break;
         const OnnxValue *half = node_beside(s, node_that_made(x, "Mul"), 0.5);
         const char *word = value_is_whole(s, x) && value_is(node_input(s, node_that_made(gate, "Sigmoid"), 0), x)
@@ -193,9 +202,8 @@ static cf_status join(Nodes *s, const char *word) {
 }
 
 cf_status add_node(Nodes *s) {
-    for (int i = 0; i < 2; i++)
-        if (s->in[i] && s->in[i]->constant && s->in[1 - i] && !s->in[1 - i]->constant)
-            return add_to(s, s->in[1 - i], s->in[i]);
+    const OnnxValue *constant = NULL, *x = value_beside_constant(s, &constant);
+    if (x) return add_to(s, x, constant);
     if (!value_is_whole(s, s->in[0]) || !value_is_whole(s, s->in[1])) return node_not_understood(s, part_of_nothing);
     if (s->in[0]->view != s->in[1]->view || !same_shape(value_shape(s, s->in[0]), value_shape(s, s->in[1])))
         return node_not_understood(s, "two values of one shape expected");

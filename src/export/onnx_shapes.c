@@ -108,15 +108,8 @@ cf_status squeeze_node(Nodes *s) {
     if (!value_is_whole(s, x) || value_shape(s, x).H * value_shape(s, x).W != 1 ||
         x->view != (adds ? VIEW_FLAT : VIEW_MAPS))
         return node_not_understood(s, "images of one pixel expected");
-    const OnnxAttribute *a = onnx_attribute(s->node, "axes");
-    const OnnxTensor *t = s->in[1] ? s->in[1]->constant : NULL;
-    const int64_t *axes = a ? a->ints : t ? t->integers : NULL;
-    const size_t count = a ? a->int_count : t ? t->count : 0;
-    unsigned found = 0;
-    for (size_t i = 0; axes && i < count; i++)
-        if (axes[i] >= -4 && axes[i] < 4) found |= 1u << (axes[i] & 3);
-    return found == 12 ? node_pass(s, x, adds ? VIEW_MAPS : VIEW_FLAT)
-                       : node_not_understood(s, "axes 2 and 3 expected");
+    return node_axes(s, 4) == 12 ? node_pass(s, x, adds ? VIEW_MAPS : VIEW_FLAT)
+                                 : node_not_understood(s, "axes 2 and 3 expected");
 }
 
 cf_status through_node(Nodes *s) {

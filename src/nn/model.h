@@ -58,6 +58,12 @@ void model_texts_free(ModelTexts *texts);
 /* A model, with weights zero, from the texts of a file. `path` is for messages. */
 cf_status model_from_texts(const StoredFile *file, const char *path, cf_model **model);
 
+/* ---- prune.c: a model with fewer channels ---- */
+
+/* keep: the share of the channels that stays, above 0, at most 1; of each set at least one. CF_BAD_USE, with the layer's name, where
+ * a layer does not say which of its channels belongs to which (groups, se, attention, position, concat, groupnorm, several outputs). */
+cf_status model_prune(const cf_model *model, double keep, cf_model **pruned);
+
 /* ---- classify.c: running a model over many images ---- */
 
 typedef struct Int8Network Int8Network; /* nn/int8/int8.h */

@@ -70,16 +70,13 @@ static cf_status find_type(const Reader *reader, const Word *word, const LayerTy
 }
 
 static cf_status check_size(const Parse *parse, const Layer *layer) {
+    static const char hint[] = "smaller images have fewer (--size 64 reads them so)";
     if (shape_size(layer->in) > LARGEST_LAYER)
-        return reader_fail(
-            &parse->reader, layer->column,
-            "more than %d values would arrive at this layer; smaller images have fewer (--size 64 reads them so)",
-            LARGEST_LAYER);
+        return reader_fail(&parse->reader, layer->column, "more than %d values would arrive at this layer; %s",
+                           LARGEST_LAYER, hint);
     if (shape_size(layer->out) > LARGEST_LAYER || layer->parameters > LARGEST_LAYER)
-        return reader_fail(&parse->reader, layer->column,
-                           "this layer would have more than %d values or parameters; smaller images have fewer (--size "
-                           "64 reads them so)",
-                           LARGEST_LAYER);
+        return reader_fail(&parse->reader, layer->column, "this layer would have more than %d values or parameters; %s",
+                           LARGEST_LAYER, hint);
     return CF_OK;
 }
 

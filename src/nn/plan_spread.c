@@ -177,20 +177,24 @@ cf_status planner_part_gradient(Planner *planner, float *gradient, size_t count)
     return add_range(spread->latest, (Range){gradient, count});
 }
 
+/* Between the ranges and what is sent of several, when `out`; or back. */
+static void copy_ranges(GradientPart *part, bool out) {
+    float *packed = part->packed;
+    for (int i = 0; packed && i < part->count; packed += part->ranges[i++].count)
+        memcpy(out ? packed : part->ranges[i].from, out ? part->ranges[i].from : packed,
+               part->ranges[i].count * sizeof(float));
+}
+
 static cf_status begin_part(const Work *w) {
     GradientPart *part = (GradientPart *)w->node;
-    size_t at = 0;
     w->plan->spread->payload += part->total * sizeof(float);
-    for (int i = 0; part->packed && i < part->count; at += part->ranges[i++].count)
-        memcpy(part->packed + at, part->ranges[i].from, part->ranges[i].count * sizeof(float));
+    copy_ranges(part, true);
     return rank_join_begin(part->join, part->packed ? part->packed : part->ranges->from);
 }
 
 static cf_status finish_part(GradientPart *part) {
-    size_t at = 0;
     FORWARD(rank_join_finish(part->join));
-    for (int i = 0; part->packed && i < part->count; at += part->ranges[i++].count)
-        memcpy(part->ranges[i].from, part->packed + at, part->ranges[i].count * sizeof(float));
+    copy_ranges(part, false);
     return CF_OK;
 }
 

@@ -140,7 +140,7 @@ cf_status planner_extra(Planner *planner, Node *node, int which, ListKind list, 
 
 Weights planner_weights(const Planner *planner, int number, const char *what) {
     const Plan *plan = planner->plan;
-    float *values = what ? parameters_find(plan->parameters, number, what) : NULL;
+    float *values = parameters_find(plan->parameters, number, what);
     const bool learns = plan->gradient && values && !planner_frozen(planner, number);
     return (Weights){values, learns ? plan->gradient + (values - plan->parameters->values) : NULL};
 }

@@ -272,7 +272,7 @@ cf_status planner_part_gradient(Planner *planner, float *gradient, size_t count)
 typedef struct Weights {
     float *values, *gradient;
 } Weights;
-/* "LAYER.what"; what NULL: none. */
+/* "LAYER.what". */
 Weights planner_weights(const Planner *planner, int number, const char *what);
 
 cf_status steps_add(StepList *list, Step step);

@@ -2,7 +2,6 @@
 
 #include "base/limits.h"
 #include "base/memory.h"
-#include "nn/weights/pth.h"
 #include "nn/weights/weights_read.h"
 
 #include <stdlib.h>

@@ -226,8 +226,7 @@ static cf_status lay_conv(Planner *planner, int number) {
     FORWARD(lay_stem(planner, number, &laid));
     if (laid) return CF_OK;
     FORWARD(planner_output(planner, number, &y));
-    return lay_convolution(planner, number, &window, "weight", layer->bias ? "bias" : NULL,
-                           planner_input(planner, number, 0), y);
+    return lay_convolution(planner, number, &window, "weight", "bias", planner_input(planner, number, 0), y);
 }
 
 const LayerType conv_type = {"conv", "Conv", read_conv, conv_shape, describe_conv, lay_conv};

@@ -183,8 +183,8 @@ static cf_status lay_dense_layer(Planner *planner, int number) {
     Tensor *y;
     if (takes) planner_take(planner, next);
     FORWARD(planner_output(planner, takes ? next : number, &y));
-    return lay_dense(planner, number, "weight", planner_layer(planner, number)->bias ? "bias" : NULL,
-                     takes ? act->activation.slope : 1, planner_input(planner, number, 0), y);
+    return lay_dense(planner, number, "weight", "bias", takes ? act->activation.slope : 1,
+                     planner_input(planner, number, 0), y);
 }
 
 const LayerType dense_type = {"dense", "Gemm", read_dense, dense_shape, NULL, lay_dense_layer};

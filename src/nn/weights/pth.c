@@ -1,4 +1,10 @@
-#include "nn/weights/pth.h"
+/* Checkpoints of torch.save (.pth, .pt): the tensors of a dictionary, as PyTorch writes it from version 1.6 on.
+ *
+ * Format: a zip archive (base/zip.h) with a folder, NAME/: data.pkl, the pickle that names tensors as views of
+ * storages (nn/weights/pickle.h); data/KEY, a storage's values; byteorder, "little". A view is an offset, a shape and strides.
+ * Limits: views whose values lie in the storage once, so none that is expanded; nothing of a pickle is run.
+ */
+#include "nn/weights/weights_read.h"
 
 #include "base/limits.h"
 #include "base/memory.h"

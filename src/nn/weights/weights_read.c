@@ -7,7 +7,6 @@
 
 #include "base/memory.h"
 #include "nn/parameters.h"
-#include "nn/weights/pth.h"
 
 #include <stdio.h>
 #include <stdlib.h>
