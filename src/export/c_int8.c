@@ -20,7 +20,7 @@ static Shape shape_of(const Work *w, int tensor) {
 }
 
 /* The structure that the kernel takes. */
-static CSymbol settings(const Work *w, const char *what, const char *type) {
+static CSymbol kernel_settings(const Work *w, const char *what, const char *type) {
     int32_t values[INT8_SETTINGS];
     const int count = int8_settings(w->integers, w->op, values);
     return c_structure(w->net, what, type, values, (size_t)count);
@@ -31,7 +31,7 @@ static void add_conv(Work *w) {
     const Window *seen = &op->window;
     const size_t K = (size_t)seen->K, size = (size_t)(seen->C / seen->groups) * (size_t)seen->R * (size_t)seen->S;
     w->call.products = (double)K * (double)size * seen->P * seen->Q;
-    const CSymbol shape = c_window(w->net, "window", seen), levels = settings(w, "levels", "Levels"),
+    const CSymbol shape = c_window(w->net, "window", seen), levels = kernel_settings(w, "levels", "Levels"),
                   weights = c_integers(w->net, "weight", 1, op->weights, K * size),
                   bias = c_integers(w->net, "bias", 4, op->bias, K),
                   multiplier = c_integers(w->net, "multiplier", 4, op->multiplier, K),
@@ -46,7 +46,7 @@ static void add_pool(Work *w) {
 }
 
 static void add_sum(Work *w) {
-    const CSymbol sum = settings(w, "sum", "Sum");
+    const CSymbol sum = kernel_settings(w, "sum", "Sum");
     c_call(w->net, &w->call, "%zu, %s, ", shape_size(shape_of(w, w->op->y)), sum.text);
 }
 
@@ -67,13 +67,13 @@ static void add_concat(Work *w) {
 
 static void add_mean(Work *w) {
     const Shape in = shape_of(w, w->op->x[0]);
-    const CSymbol scaling = settings(w, "mean", "Scaling");
+    const CSymbol scaling = kernel_settings(w, "mean", "Scaling");
     c_call(w->net, &w->call, "%d, %d, %s, ", in.H * in.W, in.C, scaling.text);
 }
 
 static void add_product(Work *w) {
     const Shape in = shape_of(w, w->op->x[0]);
-    const CSymbol scaling = settings(w, "scaling", "Scaling");
+    const CSymbol scaling = kernel_settings(w, "scaling", "Scaling");
     w->call.products = (double)shape_size(in);
     c_call(w->net, &w->call, "%zu, %d, %s, ", shape_size(in), in.C, scaling.text);
 }

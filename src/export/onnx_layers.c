@@ -11,7 +11,7 @@
 /* ---- One operator ---- */
 
 /* The operator that LayerType names. */
-static void plain(OnnxOut *o, const Layer *layer, const OnnxName *x, OnnxName *y) {
+static void one_operator(OnnxOut *o, const Layer *layer, const OnnxName *x, OnnxName *y) {
     onnx_begin(o, layer->type->onnx, layer->inputs > 1 ? INPUTS(x[0].text, x[1].text) : INPUTS(x[0].text), y);
     if (layer->activation.kind == ACT_RELU && strcmp(layer->type->onnx, "Relu") != 0)
         onnx_float(o, "alpha", layer->activation.slope);
@@ -20,7 +20,7 @@ static void plain(OnnxOut *o, const Layer *layer, const OnnxName *x, OnnxName *y
 }
 
 /* What does nothing when predicting. */
-static void nothing(OnnxOut *o, const Layer *layer, const OnnxName *x, OnnxName *y) {
+static void no_operator(OnnxOut *o, const Layer *layer, const OnnxName *x, OnnxName *y) {
     (void)o, (void)layer;
     *y = x[0];
 }
@@ -220,13 +220,13 @@ static const OnnxLayer rows[] = {
     {"instancenorm", instancenorm, ONNX_MAPS},
     {"layernorm", layernorm, ONNX_MAPS},
     {"normalize", normalize, ONNX_MAPS},
-    {"relu leakyrelu hardswish sigmoid", plain, ONNX_ANY},
+    {"relu leakyrelu hardswish sigmoid", one_operator, ONNX_ANY},
     {"relu6", relu6, ONNX_ANY},
     {"silu", silu, ONNX_ANY},
     {"gelu", gelu, ONNX_ANY},
     {"maxpool avgpool", pool, ONNX_MAPS},
-    {"globalavgpool globalmaxpool add concat", plain, ONNX_MAPS},
-    {"dropout droppath reverse", nothing, ONNX_ANY},
+    {"globalavgpool globalmaxpool add concat", one_operator, ONNX_MAPS},
+    {"dropout droppath reverse", no_operator, ONNX_ANY},
     {"se", se, ONNX_MAPS},
     {"attention", attention, ONNX_MAPS},
     {"position", position, ONNX_MAPS},

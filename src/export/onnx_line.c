@@ -43,7 +43,7 @@ static cf_status refuse_cause(const Emission *e, int op) {
     return onnx_refuse(op_at(e, op)->node, op_at(e, op)->why);
 }
 
-static cf_status mark(Emission *e) {
+static cf_status mark_needed(Emission *e) {
     int layers = 0;
     e->needed[e->graph->result] = true;
     for (int i = e->graph->result; i > ONNX_IMAGE; i--) {
@@ -83,7 +83,7 @@ static Item *add_item(Emission *e, int kind, int op) {
     return item;
 }
 
-static bool differ(Shape a, Shape b) {
+static bool shapes_differ(Shape a, Shape b) {
     return a.C != b.C || a.H != b.H || a.W != b.W;
 }
 
@@ -97,7 +97,7 @@ static bool is_shortcut(const Emission *e, int op, int from, int *conv, int *nor
     const Layer *c = &op_at(e, *conv)->layer;
     const Shape in = op_at(e, from)->layer.out;
     if (*conv == ONNX_IMAGE || !c->type || !layer_is_conv(c) || c->input[0] != from || c->bias == normed || c->R != 1 ||
-        c->S != 1 || c->pad_h || c->pad_w || c->groups != 1 || !differ(in, c->out) ||
+        c->S != 1 || c->pad_h || c->pad_w || c->groups != 1 || !shapes_differ(in, c->out) ||
         (normed && last->layer.epsilon != BN_EPSILON))
         return false;
     int stride = 1;
@@ -274,7 +274,7 @@ static bool write_arguments(FILE *out, const Layer *l, bool last) {
 static bool gives_classes(const Emission *e, int item) {
     const Shape out = op_at(e, e->graph->result)->layer.out;
     for (; item < e->count; item++)
-        if (differ(op_at(e, e->items[item].op)->layer.out, out)) return false;
+        if (shapes_differ(op_at(e, e->items[item].op)->layer.out, out)) return false;
     return true;
 }
 
@@ -343,7 +343,7 @@ cf_status onnx_line_new(const OnnxGraph *graph, const char *before, bool named, 
     FORWARD(blocks_take(&blocks, ops, sizeof *e.item_of, &e.item_of));
     FORWARD(blocks_take(&blocks, 2 * (size_t)MOST_LAYERS, sizeof *e.items, &e.items));
     for (size_t i = 0; i < ops; i++) e.item_of[i] = -1;
-    FORWARD(mark(&e));
+    FORWARD(mark_needed(&e));
     find_dominators(&e);
     FORWARD(emit(&e, graph->result));
     FAIL_IF(!e.count, CF_BAD_INPUT, "there is no layer between the network's input and its output");

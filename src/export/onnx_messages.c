@@ -10,7 +10,7 @@ enum { WIRE_VARINT, WIRE_8, WIRE_BYTES, WIRE_4 = 5, LONGEST_VARINT = 10 };
 
 /* ---- Writing ---- */
 
-static bool reserve(ProtoWriter *w, size_t more) {
+static bool reserve_bytes(ProtoWriter *w, size_t more) {
     size_t room = w->room ? w->room : 4096;
     if (w->status) return false;
     if (w->room - w->size >= more) return true;
@@ -24,13 +24,13 @@ static bool reserve(ProtoWriter *w, size_t more) {
     return true;
 }
 
-static void append(ProtoWriter *w, const void *bytes, size_t size) {
-    if (!size || !reserve(w, size)) return;
+static void append_bytes(ProtoWriter *w, const void *bytes, size_t size) {
+    if (!size || !reserve_bytes(w, size)) return;
     memcpy(w->bytes + w->size, bytes, size);
     w->size += size;
 }
 
-static size_t encode(uint64_t value, unsigned char varint[LONGEST_VARINT]) {
+static size_t encode_varint(uint64_t value, unsigned char varint[LONGEST_VARINT]) {
     size_t size = 0;
     for (; value > 0x7f; value >>= 7) varint[size++] = (unsigned char)(value | 0x80);
     varint[size++] = (unsigned char)value;
@@ -39,7 +39,7 @@ static size_t encode(uint64_t value, unsigned char varint[LONGEST_VARINT]) {
 
 static void append_varint(ProtoWriter *w, uint64_t value) {
     unsigned char varint[LONGEST_VARINT];
-    append(w, varint, encode(value, varint));
+    append_bytes(w, varint, encode_varint(value, varint));
 }
 
 void proto_integer(ProtoWriter *w, int field, uint64_t value) {
@@ -49,13 +49,13 @@ void proto_integer(ProtoWriter *w, int field, uint64_t value) {
 
 void proto_float(ProtoWriter *w, int field, float value) {
     append_varint(w, (uint64_t)field << 3 | WIRE_4);
-    append(w, &value, sizeof value);
+    append_bytes(w, &value, sizeof value);
 }
 
 void proto_bytes(ProtoWriter *w, int field, const void *bytes, size_t size) {
     append_varint(w, (uint64_t)field << 3 | WIRE_BYTES);
     append_varint(w, size);
-    append(w, bytes, size);
+    append_bytes(w, bytes, size);
 }
 
 void proto_text(ProtoWriter *w, int field, const char *text) {
@@ -70,8 +70,8 @@ size_t proto_begin(ProtoWriter *w, int field) {
 /* The length goes in front of what was written. */
 void proto_end(ProtoWriter *w, size_t begun) {
     unsigned char varint[LONGEST_VARINT];
-    const size_t size = w->size - begun, length = encode(size, varint);
-    if (!reserve(w, length)) return;
+    const size_t size = w->size - begun, length = encode_varint(size, varint);
+    if (!reserve_bytes(w, length)) return;
     memmove(w->bytes + begun + length, w->bytes + begun, size);
     memcpy(w->bytes + begun, varint, length);
     w->size += length;
@@ -299,7 +299,7 @@ static cf_status take_values(OnnxModel *m, Span message, OnnxTensor *t) {
 static cf_status take_tensor(OnnxModel *m, Span message, void *item) {
     enum { MOST_INTEGERS = 1 << 16 }; /* shapes and axes; tables of numbers no network of images has */
     OnnxTensor *t = item;
-    int64_t type, location;
+    int64_t type = 0, location = 0;
     FORWARD(text_field(m, message, TENSOR_NAME, &t->name));
     FORWARD(tensor_shape(message, t));
     FORWARD(integer_field(message, TENSOR_TYPE, &type));
@@ -324,7 +324,6 @@ static cf_status take_attribute(OnnxModel *m, Span message, OnnxAttribute *a) {
     FORWARD(text_field(m, message, ATTRIBUTE_S, &a->text));
     FORWARD(integer_field(message, ATTRIBUTE_I, &a->i));
     FORWARD(take_numbers(m, message, ATTRIBUTE_INTS, false, (const void **)&a->ints, &a->int_count));
-    FORWARD(take_numbers(m, message, ATTRIBUTE_FLOATS, true, (const void **)&a->floats, &a->float_count));
     FORWARD(last_field(message, ATTRIBUTE_F, WIRE_4, &field));
     memcpy(&a->f, &field.integer, sizeof a->f); /* its bits, or 0 */
     FORWARD(find_field(&message, ATTRIBUTE_T, WIRE_BYTES, &field, &found));
@@ -366,7 +365,7 @@ static cf_status inner(Span message, int number, Span *bytes) {
 static cf_status take_port(OnnxModel *m, Span message, void *item) {
     OnnxPort *port = item;
     Span type, tensor, shape;
-    int64_t element, size;
+    int64_t element = 0, size = 0;
     Field field;
     bool found;
     FORWARD(text_field(m, message, 1, &port->name));

@@ -91,8 +91,7 @@ typedef struct OnnxAttribute {
     float f;
     int64_t i;
     const int64_t *ints;
-    const float *floats;
-    size_t int_count, float_count;
+    size_t int_count;
     const OnnxTensor *tensor;
 } OnnxAttribute;
 

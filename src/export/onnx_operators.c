@@ -141,7 +141,7 @@ cf_status reduce_mean_node(Nodes *s) {
 /* ---- Dense layers ---- */
 
 /* By weights [outputs][inputs], or [inputs][outputs]. */
-static cf_status product(Nodes *s, const OnnxTensor *w, bool inputs_first, const OnnxValue *bias) {
+static cf_status dense_product(Nodes *s, const OnnxTensor *w, bool inputs_first, const OnnxValue *bias) {
     const OnnxValue *x = s->in[0];
     if (!w || !w->floats || w->dims != 2 || !w->count)
         return node_not_understood(s, "constant weights of two dimensions expected");
@@ -170,11 +170,11 @@ cf_status gemm_node(Nodes *s) {
     if (node_integer(s->node, "transA", 0) || node_float(s->node, "alpha", 1) != 1 ||
         (s->in[2] && node_float(s->node, "beta", 1) != 1))
         return node_not_understood(s, "alpha 1, beta 1 and no transA expected");
-    return product(s, s->in[1] ? s->in[1]->constant : NULL, !node_integer(s->node, "transB", 0), s->in[2]);
+    return dense_product(s, s->in[1] ? s->in[1]->constant : NULL, !node_integer(s->node, "transB", 0), s->in[2]);
 }
 
 cf_status matmul_node(Nodes *s) {
-    return product(s, s->in[1] ? s->in[1]->constant : NULL, true, NULL);
+    return dense_product(s, s->in[1] ? s->in[1]->constant : NULL, true, NULL);
 }
 
 /* ---- Activations ---- */

@@ -194,7 +194,7 @@ static bool same_shape(Shape a, Shape b) {
     return a.C == b.C && a.H == b.H && a.W == b.W;
 }
 
-static cf_status join(Nodes *s, const char *word) {
+static cf_status join_values(Nodes *s, const char *word) {
     OnnxOp *op = op_new_layer(s, word, s->in[0]);
     op->layer.inputs = 2;
     op->layer.input[1] = s->in[1]->op;
@@ -207,7 +207,7 @@ cf_status add_node(Nodes *s) {
     if (!value_is_whole(s, s->in[0]) || !value_is_whole(s, s->in[1])) return node_not_understood(s, part_of_nothing);
     if (s->in[0]->view != s->in[1]->view || !same_shape(value_shape(s, s->in[0]), value_shape(s, s->in[1])))
         return node_not_understood(s, "two values of one shape expected");
-    return join(s, "add");
+    return join_values(s, "add");
 }
 
 cf_status pattern_concat(Nodes *s) {
@@ -217,7 +217,7 @@ cf_status pattern_concat(Nodes *s) {
     const Shape a = value_shape(s, s->in[0]), b = value_shape(s, s->in[1]);
     if (a.H != b.H || a.W != b.W || a.C + b.C > LONGEST_SIDE)
         return node_not_understood(s, "the channels of two images of one size expected");
-    FORWARD(join(s, "concat"));
+    FORWARD(join_values(s, "concat"));
     value_op(s, s->out)->layer.out.C = a.C + b.C;
     return CF_OK;
 }

@@ -109,37 +109,26 @@ static void take_known_line(const OnnxModel *file, cf_model **model) {
 
 /* ---- Classes ---- */
 
-/* As the metadata have them, where they are names of so many classes; else numbers. */
-static cf_status name_classes(const OnnxModel *file, cf_model *model) {
+/* As the metadata have them, where they are names of so many classes; else numbers. They live as long as the blocks. */
+static cf_status choose_names(const OnnxModel *file, int classes, Blocks *blocks, const char ***names) {
     const char *text = onnx_text(file, "classes");
+    char(*made)[LONGEST_NAME + 1];
     json_memory_begin();
     json_auto_t *list = text ? json_loads(text, 0, NULL) : NULL;
     FAIL_IF(json_memory_failed(), CF_NO_MEMORY, "out of memory while reading the class names");
-    bool whole = json_is_array(list) && json_array_size(list) == (size_t)model->classes;
-    for (int c = 0; c < model->classes && whole; c++) {
+    bool whole = json_is_array(list) && json_array_size(list) == (size_t)classes;
+    for (int c = 0; c < classes && whole; c++) {
         const char *name = json_string_value(json_array_get(list, (size_t)c));
         whole = name && text_is_name(name);
     }
-    for (int c = 0; c < model->classes && whole; c++) {
-        memory_free(&model->class_names[c]);
-        FORWARD(memory_copy_string(json_string_value(json_array_get(list, (size_t)c)), &model->class_names[c]));
+    FORWARD(blocks_take(blocks, (size_t)classes, sizeof *made, &made));
+    FORWARD(blocks_take(blocks, (size_t)classes, sizeof **names, (void **)names));
+    for (int c = 0; c < classes; c++) {
+        (*names)[c] = made[c];
+        snprintf(made[c], sizeof made[c], "%d", c);
+        if (whole) snprintf(made[c], sizeof made[c], "%s", json_string_value(json_array_get(list, (size_t)c)));
     }
     return CF_OK;
-}
-
-/* A model of this line whose classes are called as asked, or by numbers. */
-static cf_status new_model(const char *line, const OnnxGraph *graph, int classes, const char *const *names,
-                           cf_model **model) {
-    AUTO(blocks_free) Blocks blocks = {0};
-    char(*numbers)[12];
-    const char **pointers;
-    FORWARD(blocks_take(&blocks, (size_t)classes, sizeof *numbers, &numbers));
-    FORWARD(blocks_take(&blocks, (size_t)classes, sizeof *pointers, (void **)&pointers));
-    for (int c = 0; c < classes; c++) {
-        snprintf(numbers[c], sizeof numbers[c], "%d", c);
-        pointers[c] = numbers[c];
-    }
-    return model_new(line, graph->input, names ? names : pointers, classes, 0, model);
 }
 
 /* ---- The whole ---- */
@@ -147,7 +136,9 @@ static cf_status new_model(const char *line, const OnnxGraph *graph, int classes
 static cf_status make_model(const OnnxGraph *graph, const cf_onnx_import_options *options, bool named,
                             cf_model **model) {
     AUTO(onnx_line_free) OnnxLine line = {0};
+    AUTO(blocks_free) Blocks blocks = {0};
     AUTO(cf_model_free_at) cf_model *made = NULL;
+    const char **names;
     char before[300] = "";
     const size_t classes = shape_size(graph->ops[graph->result].layer.out);
     if (options->normalize) snprintf(before, sizeof before, "normalize %.250s", options->normalize);
@@ -156,7 +147,9 @@ static cf_status make_model(const OnnxGraph *graph, const cf_onnx_import_options
             classes, MAX_CLASSES);
     FAIL_IF(options->class_names && (size_t)options->class_count != classes, CF_BAD_USE,
             "%d names of classes are given, and the network has %zu outputs", options->class_count, classes);
-    FORWARD(new_model(line.line, graph, (int)classes, options->class_names, &made));
+    FORWARD(choose_names(graph->model, (int)classes, &blocks, &names));
+    FORWARD(model_new(line.line, graph->input, options->class_names ? options->class_names : names, (int)classes, 0,
+                      &made));
     FORWARD(take_parameters(graph, &line, made));
     *model = memory_take(&made);
     return CF_OK;
@@ -173,7 +166,6 @@ static cf_status import_graph(OnnxModel *file, const cf_onnx_import_options *opt
     if (status == CF_BAD_USE && !options->class_names) status = make_model(&graph, options, false, &made);
     if (status) return status == CF_BAD_USE && !options->class_names && !options->normalize ? CF_BAD_INPUT : status;
     if (!options->normalize) take_known_line(file, &made);
-    if (!options->class_names) FORWARD(name_classes(file, made));
     if (!graph.scaled)
         notice("the network does not divide pixels by 255: they arrive divided, from 0 to 1%s",
                options->normalize ? ", and normalized" : "");

@@ -76,7 +76,7 @@ int feed_label(const Feed *feed, uint32_t image) {
     return !feed->set ? -1 : feed->class_of[feed->set->labels[image]];
 }
 
-static void augment(const Sample *sample, int thread, uint32_t image, uint32_t copy, float *x) {
+static void augment_image(const Sample *sample, int thread, uint32_t image, uint32_t copy, float *x) {
     const Feed *feed = sample->feed;
     if (!feed->augmentation) return;
     float *scratch = feed->augment_scratch + (size_t)thread * feed->augment_stride;
@@ -123,10 +123,10 @@ void sample_image(const Sample *sample, int thread, float *other, float *x) {
         blend(sample, other, x);
     }
     lay_beside(sample, thread, other, x);
-    augment(sample, thread, sample->image, sample->copy, x);
+    augment_image(sample, thread, sample->image, sample->copy, x);
     if (!mixed || sample->synthetic) return;
     feed_image(feed, thread, sample->partner, other);
-    augment(sample, thread, sample->partner, sample->partner_copy, other);
+    augment_image(sample, thread, sample->partner, sample->partner_copy, other);
     if (sample->box[0] < sample->box[2])
         paste(sample, other, x);
     else

@@ -365,7 +365,7 @@ static cf_status read_line(Parse *parse, char end) {
 /* ---- The whole ---- */
 
 /* The output of the classes comes first, whatever else the line gives. */
-static cf_status finish(Parse *parse) {
+static cf_status finish_line(Parse *parse) {
     LayerList *list = parse->list;
     if (parse->current < 0)
         return reader_fail(&parse->reader, parse->reader.at + 1, "a layer expected behind the head");
@@ -399,7 +399,7 @@ cf_status model_line_parse(const char *name_or_line, Shape data, int classes, La
     FORWARD(memory_new(MOST_LAYERS, sizeof(Layer), &made.layers));
     Parse parse = {.reader = {.line = made.line, .classes = classes}, .list = &made, .current = -1};
     FORWARD(read_line(&parse, '\0'));
-    FORWARD(finish(&parse));
+    FORWARD(finish_line(&parse));
     *list = made;
     made = (LayerList){0};
     return CF_OK;

@@ -59,7 +59,7 @@ static bool is_matrix(const Parameters *p, int i) {
            p->layers->layers[entry->layer].readers > 0;
 }
 
-static void describe(const Parameters *p, int tensor, double factor, Matrix *x) {
+static void describe_matrix(const Parameters *p, int tensor, double factor, Matrix *x) {
     const Parameter *entry = &p->table[tensor];
     const size_t rows = entry->shape[0], columns = entry->count / rows;
     const bool upright = rows > columns;
@@ -73,7 +73,7 @@ static void describe(const Parameters *p, int tensor, double factor, Matrix *x) 
                   .scale = upright ? (float)sqrt((double)rows / (double)columns) : 1};
 }
 
-static int cut(MuonBlock *blocks, int at, int matrix, size_t total, size_t each) {
+static int cut_pieces(MuonBlock *blocks, int at, int matrix, size_t total, size_t each) {
     for (size_t from = 0; from < total; from += each)
         blocks[at++] = (MuonBlock){matrix, from, total - from < each ? total - from : each};
     return at;
@@ -97,7 +97,7 @@ static cf_status lay_out(const Parameters *p, const Pace *paces, Muon *muon) {
     for (int i = 0; i < p->count; i++) {
         if (!is_matrix(p, i) || (paces && !paces[i].learns)) continue;
         Matrix *x = &muon->matrices[muon->count++];
-        describe(p, i, paces ? paces[i].factor : 1, x);
+        describe_matrix(p, i, paces ? paces[i].factor : 1, x);
         values += 3 * whole_lines(x->M * x->K) + 2 * whole_lines(x->M * x->M);
         blocks += (x->M + ROWS - 1) / ROWS;
         pieces += (x->M * x->K + PIECE - 1) / PIECE;
@@ -111,9 +111,9 @@ static cf_status lay_out(const Parameters *p, const Pace *paces, Muon *muon) {
         x->x = take_floats(&next, x->M * x->K), x->next = take_floats(&next, x->M * x->K),
         x->across = take_floats(&next, x->M * x->K);
         x->gram = take_floats(&next, x->M * x->M), x->polynomial = take_floats(&next, x->M * x->M);
-        muon->block_count = cut(muon->blocks, muon->block_count, i, x->M, ROWS);
+        muon->block_count = cut_pieces(muon->blocks, muon->block_count, i, x->M, ROWS);
         x->first_piece = muon->piece_count;
-        muon->piece_count = cut(muon->pieces, muon->piece_count, i, x->M * x->K, PIECE);
+        muon->piece_count = cut_pieces(muon->pieces, muon->piece_count, i, x->M * x->K, PIECE);
         x->pieces = muon->piece_count - x->first_piece;
     }
     return CF_OK;
@@ -147,7 +147,7 @@ bool muon_has(const Muon *muon, int i) {
 /* ---- The parts of a step ---- */
 
 /* The momentum, and into `next`, as the weights lie, what is to be made orthogonal, with its squares. */
-static cf_status lead(void *context, int64_t index, int thread) {
+static cf_status lead_momentum(void *context, int64_t index, int thread) {
     Muon *muon = context;
     const MuonBlock *piece = &muon->pieces[index];
     const Matrix *x = &muon->matrices[piece->matrix];
@@ -256,7 +256,7 @@ cf_status muon_step(Muon *muon, float *weights, const float *gradient, float *mo
     atomic_store(&muon->not_finite, false);
     *finite = true;
     if (!muon->count) return CF_OK;
-    FORWARD(slices_run(threads, muon->piece_count, lead, muon));
+    FORWARD(slices_run(threads, muon->piece_count, lead_momentum, muon));
     find_norms(muon);
     FORWARD(run_rows(muon, threads, begin_rows));
     for (int i = 0; i < muon->steps; i++) {

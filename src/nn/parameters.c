@@ -102,7 +102,7 @@ cf_status parameters_initialise(Parameters *parameters, uint64_t seed) {
 }
 
 /* Walks a dense weight in file order (outputs, C, H, W) beside its place in memory (outputs, H, W, C). */
-static void permute(const Parameters *p, const Parameter *entry, const float *from, float *to, bool to_file) {
+static void reorder(const Parameters *p, const Parameter *entry, const float *from, float *to, bool to_file) {
     const Layer *layer = &p->layers->layers[entry->layer];
     if (!entry->spec->channels_last) {
         memcpy(to, from, entry->count * sizeof *to);
@@ -121,11 +121,11 @@ static void permute(const Parameters *p, const Parameter *entry, const float *fr
 }
 
 void parameter_to_file(const Parameters *parameters, const Parameter *parameter, const float *from, float *to) {
-    permute(parameters, parameter, from, to, true);
+    reorder(parameters, parameter, from, to, true);
 }
 
 void parameter_from_file(const Parameters *parameters, const Parameter *parameter, const float *from, float *to) {
-    permute(parameters, parameter, from, to, false);
+    reorder(parameters, parameter, from, to, false);
 }
 
 static size_t first_unsound(const Parameter *parameter, const float *values, size_t count) {

@@ -124,18 +124,18 @@ static cf_status add_forward(Planner *planner) {
     return CF_OK;
 }
 
-static void hold(Tensor *tensor) {
+static void hold_values(Tensor *tensor) {
     for (int list = 0; tensor && list < LISTS; list++)
         if (tensor->value[list]) tensor->value[list]->held = true;
 }
 
 /* Taps and outputs are read behind the last step. */
 static void hold_outputs(const Plan *plan) {
-    for (int h = 0; h < plan->head_count; h++) hold(plan->heads[h].logits_tensor);
+    for (int h = 0; h < plan->head_count; h++) hold_values(plan->heads[h].logits_tensor);
     for (int i = 0; i < plan->options.tap_count; i++) {
         Tensor *tap = plan->outputs[plan->options.taps[i]];
-        hold(tap);
-        hold(tap->attention_weights);
+        hold_values(tap);
+        hold_values(tap->attention_weights);
         if (tap->gradient) tap->gradient->held = true;
     }
 }

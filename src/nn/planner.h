@@ -201,9 +201,6 @@ struct Planner {
     Node *last_node;
 };
 
-static inline const Engine *planner_engine(const Planner *planner) {
-    return planner->plan->options.engine;
-}
 /* Batch norm by running statistics, nothing dropped, no gradients of parameters: of the layer in all lists. */
 static inline bool planner_frozen(const Planner *planner, int number) {
     const PlanOptions *o = &planner->plan->options;
@@ -291,11 +288,6 @@ cf_status planner_add_heads(Planner *planner);
 static inline const Kernels *plan_kernels(const Plan *plan) {
     return plan->options.engine->kernels;
 }
-/* Images of slice `index` that are not filling: 0 .. plan->slice. */
-static inline int plan_valid(const Plan *plan, int64_t index) {
-    const int64_t left = plan->n - index * plan->slice;
-    return left <= 0 ? 0 : left < plan->slice ? (int)left : plan->slice;
-}
 static inline Buffer *value_buffer(const Plan *plan, const Tensor *tensor) {
     return tensor->value[plan->inferring];
 }
@@ -309,8 +301,11 @@ void head_weigh(Head *head, const Sample *samples, int n);
 static inline const Kernels *work_kernels(const Work *w) {
     return plan_kernels(w->plan);
 }
+/* Images of the slice that are not filling: 0 .. plan->slice. */
 static inline int work_valid(const Work *w) {
-    return plan_valid(w->plan, w->index);
+    const int slice = w->plan->slice;
+    const int64_t left = w->plan->n - w->index * slice;
+    return left <= 0 ? 0 : left < slice ? (int)left : slice;
 }
 /* Values of y in a slice. */
 static inline size_t work_values(const Work *w) {

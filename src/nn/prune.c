@@ -35,7 +35,7 @@ static int set_of(const Pruning *p, int layer) {
     return set;
 }
 
-static void join(Pruning *p, int a, int b) {
+static void join_sets(Pruning *p, int a, int b) {
     const int first = set_of(p, a), second = set_of(p, b);
     const int low = first < second ? first : second, high = first < second ? second : first;
     p->set[1 + high] = low;
@@ -65,7 +65,7 @@ static cf_status find_sets(Pruning *p) {
                 l->name);
         FAIL_IF(!keeps_channels(l) || (l->type == &dwconv_type && l->out.C != l->in.C), CF_BAD_USE,
                 "the layer %s (%s) is not pruned: its channels depend on each other", l->name, l->type->word);
-        for (int k = 0; k < l->inputs; k++) join(p, l->input[k], i);
+        for (int k = 0; k < l->inputs; k++) join_sets(p, l->input[k], i);
     }
     p->fixed[1 + set_of(p, list->heads[0])] = true;
     return CF_OK;
@@ -109,7 +109,7 @@ static int rank_of(const double *squares, int channels, int k) {
     return rank;
 }
 
-static cf_status choose(Pruning *p, int set, int channels) {
+static cf_status choose_kept(Pruning *p, int set, int channels) {
     const double *squares = p->squares[1 + set];
     const int count = (int)fmax(1, round(p->keep * channels));
     int n = 0;
@@ -217,7 +217,7 @@ cf_status model_prune(const cf_model *model, double keep, cf_model **pruned) {
     FORWARD(find_sets(&p));
     for (int i = 0; i < layers; i++) FORWARD(add_squares(&p, i));
     for (int i = 0; i < layers; i++)
-        if (p.squares[1 + i]) FORWARD(choose(&p, i, model->layers.layers[i].out.C));
+        if (p.squares[1 + i]) FORWARD(choose_kept(&p, i, model->layers.layers[i].out.C));
     FORWARD(write_line(&p, &line));
     return build_pruned(&p, line, pruned);
 }

@@ -161,7 +161,7 @@ static bool converts(const Taking *t, const Parameter *p, const StoredTensor *te
 }
 
 /* [K][C][R S], file's order, which of a convolution is the memory's. */
-static void convert(const Taking *t, const Parameter *p, const float *from, float *to) {
+static void convert_filters(const Taking *t, const Parameter *p, const float *from, float *to) {
     const size_t taps = p->shape[2] * p->shape[3];
     double here, factor[3];
     reads_image(&t->model->layers, p->layer, 0, &here);
@@ -193,7 +193,7 @@ static cf_status take_tensor(Taking *t, const Parameter *p, TransferRow *row) {
     FORWARD(parameter_check(p, p->name, tensor->values, tensor->count));
     t->weights += p->spec->kind == PARAMETER_WEIGHT;
     if (converted)
-        convert(t, p, tensor->values, to);
+        convert_filters(t, p, tensor->values, to);
     else
         parameter_from_file(&t->model->parameters, p, tensor->values, to);
     return CF_OK;

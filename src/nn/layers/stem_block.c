@@ -96,8 +96,8 @@ cf_status lay_stem(Planner *planner, int number, bool *laid) {
                                   .add_forward = add_moments,
                                   .add_backward = add_closing,
                                   .release = release_stem};
-    const Engine *engine = planner_engine(planner);
     Plan *plan = planner->plan;
+    const Engine *engine = plan->options.engine;
     Tensor *x = planner_input(planner, number, 0), *y;
     const int norm = planner_follower(planner, number);
     StemNode *n;

@@ -85,7 +85,7 @@ static const struct {
 /* ---- One name ---- */
 
 /* The text of each '*' is the shortest that fits, that of the last one all that is left. */
-static bool apply(const NameRule *rule, const char *name, char made[LONGEST]) {
+static bool apply_rule(const NameRule *rule, const char *name, char made[LONGEST]) {
     const char *to = rule->to;
     size_t used = 0;
     for (const char *from = rule->from; *from;) {
@@ -107,18 +107,18 @@ static bool apply(const NameRule *rule, const char *name, char made[LONGEST]) {
     return !*name;
 }
 
-static bool has(const NameTable *own, const char *name) {
+static bool is_own_name(const NameTable *own, const char *name) {
     return name_table_find(own, name, strlen(name)) >= 0;
 }
 
 /* Whether rules lead from `name` to one of the network's, which then is `made`. */
 static bool find_name(const NameTable *own, const char *name, int steps, char made[LONGEST]) {
     for (size_t g = 0; g < COUNT_OF(groups) && steps; g++) {
-        if (groups[g].mark && !has(own, groups[g].mark)) continue;
+        if (groups[g].mark && !is_own_name(own, groups[g].mark)) continue;
         for (size_t i = 0; i < groups[g].count; i++) {
             char next[LONGEST];
-            if (!apply(&groups[g].rules[i], name, next)) continue;
-            if (has(own, next)) {
+            if (!apply_rule(&groups[g].rules[i], name, next)) continue;
+            if (is_own_name(own, next)) {
                 memcpy(made, next, sizeof next);
                 return true;
             }
@@ -136,7 +136,7 @@ static cf_status map_all(const char *path, const NameTable *own, StoredFile *fil
     FORWARD(memory_new(file->tensor_count, sizeof *names, &names));
     for (size_t t = 0; t < file->tensor_count; t++) {
         const char *name = file->tensors[t].name;
-        if (!has(own, name) && find_name(own, name, MOST_STEPS, names[renamed]))
+        if (!is_own_name(own, name) && find_name(own, name, MOST_STEPS, names[renamed]))
             file->tensors[t].name = names[renamed++];
     }
     if (!renamed) {
