@@ -10,6 +10,8 @@
 cf_status c_network_new(const cf_model *model, const char *name, const CFormat *format, CNetwork *net) {
     *net = (CNetwork){.model = model, .name = name, .format = format, .part = ""};
     FORWARD(text_draft(&net->constants));
+    FORWARD(memory_copy_string(name, &net->upper));
+    for (char *c = net->upper; *c; c++) *c = (char)toupper((unsigned char)*c);
     return memory_new((size_t)model->layers.count, sizeof(size_t), &net->constant_bytes);
 }
 
@@ -20,6 +22,7 @@ void c_network_free(CNetwork *net) {
     free(net->lies_with);
     free(net->constant_bytes);
     free(net->logits);
+    free(net->upper);
     text_draft_abandon(&net->constants);
     *net = (CNetwork){0};
 }

@@ -37,6 +37,7 @@ typedef struct CNetwork {
     cf_status status;
     const cf_model *model;
     const char *name; /* the prefix of its public names */
+    char *upper;      /* the same in capitals, of its constants */
     const CFormat *format;
     int layer;        /* the one under way, after which constants are named */
     const char *part; /* of that layer, "fc1_"; "": it has none */

@@ -2,7 +2,7 @@
  * also where a 1x1 convolution (and its norm) stands on that side; other values from before are read by their names. */
 #include "export/onnx_graph.h"
 
-#include "base/memory.h"
+#include "base/text.h"
 #include "base/text_draft.h"
 
 #include <stdio.h>
@@ -91,7 +91,7 @@ static bool shapes_differ(Shape a, Shape b) {
  * bias of the convolution is what is left of a norm that was folded into it. */
 static bool is_shortcut(const Emission *e, int op, int from, int *conv, int *norm) {
     const OnnxOp *last = op_at(e, op);
-    const bool normed = last->layer.type && strcmp(last->layer.type->word, "bn") == 0;
+    const bool normed = last->layer.type && last->layer.type == &bn_type;
     *norm = normed ? op : -1;
     *conv = normed ? last->layer.input[0] : op;
     const Layer *c = &op_at(e, *conv)->layer;
@@ -217,12 +217,6 @@ static void name_items(Emission *e, bool named) {
 
 /* ---- The text ---- */
 
-/* TensorFlow's SAME, as the line's pad tf has it. */
-static bool is_tf(int side, int size, int stride, int before, int outputs) {
-    const int wanted = (outputs - 1) * stride + size - side;
-    return outputs == (side + stride - 1) / stride && before == (wanted > 0 ? wanted / 2 : 0);
-}
-
 /* A padding of the line that gives what is there; false: none. */
 static bool write_padding(FILE *out, const Layer *l, bool pool) {
     const int R = (l->R - 1) * l->dilation + 1, S = (l->S - 1) * l->dilation + 1;
@@ -233,8 +227,11 @@ static bool write_padding(FILE *out, const Layer *l, bool pool) {
     if (even && !l->pad_h && !l->pad_w) return fputs(pool ? "" : " pad valid", out) >= 0;
     if (even && l->pad_h == l->pad_w) return fprintf(out, " pad %d", l->pad_h) > 0;
     if (even && half) return fputs(" pad same", out) >= 0;
-    return !pool && is_tf(l->in.H, R, l->stride, l->pad_h, l->out.H) &&
-           is_tf(l->in.W, S, l->stride, l->pad_w, l->out.W) && fputs(" pad tf", out) >= 0;
+    int high, wide; /* what TensorFlow's SAME gives */
+    const bool same = layer_same_padding(l->in.H, R, l->stride, 1, &high) == l->pad_h &&
+                      layer_same_padding(l->in.W, S, l->stride, 1, &wide) == l->pad_w && high == l->out.H &&
+                      wide == l->out.W;
+    return !pool && same && fputs(" pad tf", out) >= 0;
 }
 
 static void write_number(FILE *out, float value) {
@@ -257,13 +254,12 @@ static bool write_arguments(FILE *out, const Layer *l, bool last) {
     if (layer_is_conv(l)) return write_conv(out, l);
     if (l->type == &dense_type && last) fputs(" classes", out);
     if (l->type == &dense_type && !last) fprintf(out, " %d", l->out.C);
-    if (strcmp(word, "bn") == 0 && l->epsilon != BN_EPSILON) fprintf(out, " eps %.9g", l->epsilon);
-    if (strcmp(word, "leakyrelu") == 0) write_number(out, l->activation.slope);
-    if (strcmp(word, "groupnorm") == 0 || strcmp(word, "se") == 0 || strcmp(word, "attention") == 0)
-        fprintf(out, " %d", l->number);
-    for (int i = 0; strcmp(word, "normalize") == 0 && i < 2 * l->number; i++)
+    if (l->type == &bn_type && l->epsilon != BN_EPSILON) fprintf(out, " eps %.9g", l->epsilon);
+    if (text_has_word("leakyrelu", word)) write_number(out, l->activation.slope);
+    if (text_has_word("groupnorm se attention", word)) fprintf(out, " %d", l->number);
+    for (int i = 0; text_has_word("normalize", word) && i < 2 * l->number; i++)
         write_number(out, i < l->number ? l->means[i] : l->deviations[i - l->number]);
-    if (strcmp(word, "maxpool") != 0 && strcmp(word, "avgpool") != 0) return true;
+    if (!text_has_word("maxpool avgpool", word)) return true;
     fprintf(out, " %d", l->R);
     if (l->R != l->S) fprintf(out, "x%d", l->S);
     if (l->R != l->S || l->stride != l->R) fprintf(out, " stride %d", l->stride);
@@ -280,7 +276,7 @@ static bool gives_classes(const Emission *e, int item) {
 
 static bool norm_follows(const Emission *e, int item) {
     return item + 1 < e->count && e->items[item + 1].kind == ITEM_LAYER &&
-           strcmp(op_at(e, e->items[item + 1].op)->layer.type->word, "bn") == 0;
+           op_at(e, e->items[item + 1].op)->layer.type == &bn_type;
 }
 
 static cf_status write_item(const Emission *e, int i, FILE *out) {

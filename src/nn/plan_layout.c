@@ -5,17 +5,24 @@
 
 /* ---- Sizes ---- */
 
+static size_t convolution_weights(const LayerList *layers) {
+    size_t weights = 0;
+    for (int i = 0; i < layers->count; i++)
+        if (layer_is_conv(&layers->layers[i])) weights += layers->layers[i].parameters;
+    return weights;
+}
+
 /* Images of a slice. Eight large pictures each would be too few slices for many threads, at the batches that such pictures are
  * trained with, and what each thread has of its own would be large. But a slice has its own weight gradients: it is to keep no
  * fewer values than those have. */
 static int choose_slice(const LayerList *layers) {
     enum { MOST_VALUES = 1 << 20 }; /* of the largest array: those of MNIST's or SVHN's networks stay below */
-    size_t largest = shape_size(layers->input), kept = largest, weights = 0, slice = SLICE;
+    const size_t weights = convolution_weights(layers);
+    size_t largest = shape_size(layers->input), kept = largest, slice = SLICE;
     for (int i = 0; i < layers->count; i++) {
         const size_t size = shape_size(layers->layers[i].out);
         if (size > largest) largest = size;
         kept += size;
-        if (layer_is_conv(&layers->layers[i])) weights += layers->layers[i].parameters;
     }
     while (slice > 1 && slice * largest > MOST_VALUES && slice / 2 * kept >= weights) slice /= 2;
     return (int)slice;
@@ -24,10 +31,8 @@ static int choose_slice(const LayerList *layers) {
 /* Slices whose convolutions' weight gradients are formed as one sum, so that those of wide layers do not fill the memory. */
 static int choose_group(const LayerList *layers, int slices) {
     enum { MOST_FLOATS = 1 << 26, LEAST_GROUPS = 4 };
-    size_t weights = 0;
+    const size_t weights = convolution_weights(layers);
     int group = 1;
-    for (int i = 0; i < layers->count; i++)
-        if (layer_is_conv(&layers->layers[i])) weights += layers->layers[i].parameters;
     while ((size_t)(slices / group) * weights > MOST_FLOATS && slices / (2 * group) >= LEAST_GROUPS) group *= 2;
     return group;
 }

@@ -4,13 +4,6 @@
 
 /* ---- The layers ---- */
 
-/* The padding of TensorFlow's SAME in front: what makes ceil(size / stride) outputs, the smaller half of it. */
-static int same_padding(int size, int window, int stride, int dilation, int *outputs) {
-    *outputs = (size + stride - 1) / stride;
-    const int wanted = (*outputs - 1) * stride + (window - 1) * dilation + 1 - size;
-    return wanted > 0 ? wanted / 2 : 0;
-}
-
 enum { PAD_TF = -1 }; /* Layer.pad_h until the shape is known */
 
 static cf_status read_padding(Reader *reader, Layer *layer, bool *same) {
@@ -87,8 +80,8 @@ static cf_status conv_shape(const Reader *reader, Layer *layer) {
         return reader_fail(reader, layer->column, "%d channels arrive and %d leave: %d groups divide not both", in.C,
                            layer->out.C, layer->groups);
     if (layer->pad_h == PAD_TF) {
-        layer->pad_h = same_padding(in.H, layer->R, layer->stride, layer->dilation, &layer->out.H);
-        layer->pad_w = same_padding(in.W, layer->S, layer->stride, layer->dilation, &layer->out.W);
+        layer->pad_h = layer_same_padding(in.H, layer->R, layer->stride, layer->dilation, &layer->out.H);
+        layer->pad_w = layer_same_padding(in.W, layer->S, layer->stride, layer->dilation, &layer->out.W);
     } else {
         const int high = in.H + 2 * layer->pad_h, wide = in.W + 2 * layer->pad_w;
         FORWARD(window_fits(reader, layer, high, wide));

@@ -125,5 +125,7 @@ void layer_add_parameter(Layer *layer, const char *what, ParameterRole kind, int
 /* What a batch norm multiplies (x - mean) by when predicting. */
 float batch_norm_scale(float weight, float running_var, double epsilon);
 
+/* The padding of TensorFlow's SAME in front of a side, the smaller half of what makes ceil(size / stride) outputs. */
+int layer_same_padding(int size, int window, int stride, int dilation, int *outputs);
 /* The window of a convolution or pool over N images. */
 Window layer_window(const Layer *layer, int N);

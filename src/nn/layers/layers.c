@@ -50,6 +50,12 @@ Layer layer_begin(const LayerType *type, int column, int from) {
                    .momentum = BN_MOMENTUM};
 }
 
+int layer_same_padding(int size, int window, int stride, int dilation, int *outputs) {
+    *outputs = (size + stride - 1) / stride;
+    const int wanted = (*outputs - 1) * stride + (window - 1) * dilation + 1 - size;
+    return wanted > 0 ? wanted / 2 : 0;
+}
+
 void layer_describe_window(const Layer *layer, FILE *out) {
     fprintf(out, "%dx%d, stride %d, pad %d", layer->R, layer->S, layer->stride, layer->pad_h);
     if (layer->pad_w != layer->pad_h) fprintf(out, "x%d", layer->pad_w);
