@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+typedef enum ItemKind { ITEM_LAYER, ITEM_OPEN, ITEM_CLOSE } ItemKind;
+
 typedef struct Item {
-    enum { ITEM_LAYER, ITEM_OPEN, ITEM_CLOSE } kind;
+    ItemKind kind;
     int op;          /* CLOSE: of the addition */
     int named_input; /* add, concat: the item whose output is the second input; -1: none */
     int conv, norm;  /* OPEN: of the projection, norm -1 where it is folded; conv -1: none */
@@ -74,7 +76,7 @@ static void find_dominators(Emission *e) {
 
 /* ---- Items ---- */
 
-static Item *add_item(Emission *e, int kind, int op) {
+static Item *add_item(Emission *e, ItemKind kind, int op) {
     Item *item = &e->items[e->count++];
     *item = (Item){.kind = kind, .op = op, .named_input = -1, .conv = -1, .norm = -1};
     if (kind == ITEM_OPEN) return item;

@@ -135,7 +135,7 @@ cf_status planner_in_place(Planner *planner, Node *node, bool training) {
 }
 
 cf_status planner_extra(Planner *planner, Node *node, int which, ListKind list, size_t image_bytes) {
-    return has_list(planner, list) ? new_buffer(planner, list, image_bytes, &node->extra[which]) : CF_OK;
+    return has_list(planner, (int)list) ? new_buffer(planner, (int)list, image_bytes, &node->extra[which]) : CF_OK;
 }
 
 Weights planner_weights(const Planner *planner, int number, const char *what) {
@@ -218,10 +218,9 @@ static cf_status undo_activation(const Work *w) {
     return CF_OK;
 }
 
-cf_status planner_behind_activation(Planner *planner, Node *node, Activation act) {
-    node->act = act;
+cf_status planner_behind_activation(Planner *planner, Node *node) {
     node->d = node->y->gradient;
-    if (act.kind == ACT_NONE) return CF_OK;
+    if (node->act.kind == ACT_NONE) return CF_OK;
     FORWARD(planner_own_gradient(planner, node, &node->d));
     return planner_step(planner, IN_TRAINING, STEP_SLICES, undo_activation, node, 0, USES_Y | USES_DY | USES_D);
 }

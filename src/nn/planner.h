@@ -96,7 +96,7 @@ struct Node {
     Buffer *dx[2];    /* where the gradients of the inputs go; NULL: not wanted */
     Buffer *extra[2]; /* what one of its steps leaves to another besides: of one list each */
     bool learns;      /* its parameters have gradients */
-    Activation act;   /* taken into the node, as planner_behind_activation has it */
+    Activation act;   /* what the node computes, or has taken in */
     Buffer *d;        /* the gradient of y, or that behind act */
     Node *next;
 };
@@ -245,9 +245,9 @@ cf_status planner_begin_gradient(Planner *planner, Tensor *tensor);
 /* Where what changes the gradient of y in place puts it: that gradient itself if nobody else reads it. */
 cf_status planner_own_gradient(Planner *planner, const Node *node, Buffer **gradient);
 
-/* For `backward`: node->d is the gradient in front of `act`, which the node has taken in and whose derivative follows from y: the
- * gradient of y itself where there is none. */
-cf_status planner_behind_activation(Planner *planner, Node *node, Activation act);
+/* For `add_backward`: node->d is the gradient in front of node->act, whose derivative follows from y: the gradient of y itself where
+ * there is none. */
+cf_status planner_behind_activation(Planner *planner, Node *node);
 /* `gradient` is that of input `which`, or a part of it. */
 cf_status planner_lend(Planner *planner, Node *node, int which, Buffer *gradient);
 

@@ -30,23 +30,14 @@ static void describe_slope(const Layer *layer, FILE *out) {
 
 /* ---- The node ---- */
 
-typedef struct ActivationNode {
-    Node node;
-    Activation act;
-} ActivationNode;
-
-static Activation act_of(const Work *w) {
-    return ((const ActivationNode *)w->node)->act;
-}
-
 static cf_status act_forward(const Work *w) {
-    work_kernels(w)->act_forward(act_of(w), work_x(w, 0), work_values(w), work_y(w));
+    work_kernels(w)->act_forward(w->node->act, work_x(w, 0), work_values(w), work_y(w));
     return CF_OK;
 }
 
 static cf_status act_backward(const Work *w) {
-    const void *from = activation_from_output(act_of(w)) ? work_y(w) : work_x(w, 0);
-    work_kernels(w)->act_backward(act_of(w), from, work_dy(w), work_values(w), work_dx(w, 0));
+    const void *from = activation_from_output(w->node->act) ? work_y(w) : work_x(w, 0);
+    work_kernels(w)->act_backward(w->node->act, from, work_dy(w), work_values(w), work_dx(w, 0));
     return CF_OK;
 }
 
@@ -59,11 +50,11 @@ cf_status lay_activation(Planner *planner, int number, Activation act, Tensor *x
                                     .forward = {act_forward, USES_X | USES_Y},
                                     .backward = {act_backward, USES_DX | USES_DY | USES_Y},
                                     .elementwise = true};
-    ActivationNode *n;
+    Node *n;
     y->needed_by_maker = activation_from_output(act);
     FORWARD(planner_node(planner, sizeof *n, y->needed_by_maker ? &from_y : &from_x, number, x, NULL, false, y, &n));
     n->act = act;
-    return planner_in_place(planner, &n->node, y->needed_by_maker);
+    return planner_in_place(planner, n, y->needed_by_maker);
 }
 
 static cf_status lay_activation_layer(Planner *planner, int number) {

@@ -272,9 +272,7 @@ static cf_status block_backward(const Work *w) {
 }
 
 static cf_status add_backward(Planner *planner, Node *node) {
-    /* Behind an addition the gradient in front of the activation is that of both its sides; else the kernels see to it. */
-    const Activation none = {ACT_NONE, 0};
-    FORWARD(planner_behind_activation(planner, node, node->x[1] ? block_of(node)->norm.block.act : none));
+    FORWARD(planner_behind_activation(planner, node));
     if (node->learns) {
         FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, slice_sums, node, 0, USES_X | USES_EXTRA | USES_D));
         FORWARD(planner_step(planner, IN_TRAINING, STEP_ONCE, close_sums, node, 1, USES_NOTHING));
@@ -299,6 +297,8 @@ static cf_status lay_block(Planner *planner, int number) {
     FORWARD(planner_output(planner, parts.last, &y));
     FORWARD(planner_node(planner, sizeof *n, &type, number, x, other, true, y, &n));
     FORWARD(batch_norm_init(planner, number, &parts, &n->norm));
+    /* Behind an addition the gradient in front of the activation is that of both its sides; else the kernels see to it. */
+    if (other) n->node.act = parts.act;
     if (!parts.pool) FORWARD(planner_in_place(planner, &n->node, false));
     if (!y->wants_gradient) return CF_OK;
     y->needed_by_maker = other && parts.act.kind != ACT_NONE;

@@ -38,7 +38,6 @@ typedef struct DenseNode {
     Node node;
     Dense *dense;
     int outputs;
-    float slope; /* of the rectifier; 1: none */
     Weights weight, bias;
     double *sums; /* [groups][outputs]: of the bias */
 } DenseNode;
@@ -129,7 +128,7 @@ static cf_status backward_bias(const Work *w) {
 static cf_status add_backward(Planner *planner, Node *node) {
     const Plan *plan = planner->plan;
     DenseNode *n = dense_of(node);
-    FORWARD(planner_behind_activation(planner, node, (Activation){n->slope < 1 ? ACT_RELU : ACT_NONE, n->slope}));
+    FORWARD(planner_behind_activation(planner, node));
     if (node->learns) {
         const size_t outputs = (size_t)n->outputs;
         const DoubleSum bias = {&n->sums, 0, outputs, outputs, groups_of(plan), n->bias.gradient};
@@ -148,7 +147,7 @@ static void release_dense(const Engine *engine, Node *node) {
     engine->dense_free(dense_of(node)->dense);
 }
 
-cf_status lay_dense(Planner *planner, int number, const char *weight, const char *bias, float slope, Tensor *x,
+cf_status lay_dense(Planner *planner, int number, const char *weight, const char *bias, Activation act, Tensor *x,
                     Tensor *y) {
     static const NodeType type = {
         .name = "dense", .add_forward = add_forward, .add_backward = add_backward, .release = release_dense};
@@ -159,13 +158,13 @@ cf_status lay_dense(Planner *planner, int number, const char *weight, const char
     n->weight = planner_weights(planner, number, weight);
     n->bias = planner_weights(planner, number, bias);
     n->outputs = (int)y->size;
-    n->slope = slope;
-    y->needed_by_maker = slope < 1;
+    n->node.act = act;
+    y->needed_by_maker = act.kind != ACT_NONE;
     const DenseShape shape = {.N = planner->plan->batch,
                               .slice = SLICE,
                               .inputs = (int)x->size,
                               .outputs = n->outputs,
-                              .slope = slope,
+                              .slope = act.kind == ACT_NONE ? 1 : act.slope,
                               .bias = n->bias.values != NULL,
                               .float_out = y->element == sizeof(float)};
     if (n->bias.gradient)
@@ -183,7 +182,7 @@ static cf_status lay_dense_layer(Planner *planner, int number) {
     Tensor *y;
     if (takes) planner_take(planner, next);
     FORWARD(planner_output(planner, takes ? next : number, &y));
-    return lay_dense(planner, number, "weight", "bias", takes ? act->activation.slope : 1,
+    return lay_dense(planner, number, "weight", "bias", takes ? act->activation : (Activation){ACT_NONE, 0},
                      planner_input(planner, number, 0), y);
 }
 

@@ -21,18 +21,13 @@ static cf_status concat_shape(const Reader *reader, Layer *layer) {
 
 /* ---- add, with the activation that follows it ---- */
 
-typedef struct AddNode {
-    Node node;
-    Activation act;
-} AddNode;
-
 static cf_status add_forward(const Work *w) {
-    work_kernels(w)->add(work_x(w, 0), work_x(w, 1), work_values(w), ((const AddNode *)w->node)->act, work_y(w));
+    work_kernels(w)->add(work_x(w, 0), work_x(w, 1), work_values(w), w->node->act, work_y(w));
     return CF_OK;
 }
 
 static cf_status add_backward(Planner *planner, Node *node) {
-    FORWARD(planner_behind_activation(planner, node, ((const AddNode *)node)->act));
+    FORWARD(planner_behind_activation(planner, node));
     for (int i = 0; i < 2; i++) FORWARD(planner_lend(planner, node, i, node->d));
     return CF_OK;
 }
@@ -43,11 +38,11 @@ static cf_status lay_add(Planner *planner, int number) {
     const int next = planner_follower(planner, number);
     const Layer *act = next < 0 ? NULL : planner_layer(planner, next);
     const bool takes = act && layer_is_activation(act) && activation_from_output(act->activation);
-    AddNode *n;
+    Node *n;
     if (takes) planner_take(planner, next);
     FORWARD(planner_layer_node(planner, sizeof *n, &type, number, takes ? next : number, &n));
     if (takes) n->act = act->activation;
-    n->node.y->needed_by_maker = takes;
+    n->y->needed_by_maker = takes;
     return CF_OK;
 }
 

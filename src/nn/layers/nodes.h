@@ -16,8 +16,8 @@ static inline void work_sum_slots(const Work *w, const float *slots, size_t size
 /* A convolution of x: the window without N, and the names of its tensors; bias NULL: none. */
 cf_status lay_convolution(Planner *planner, int number, const Window *window, const char *weight, const char *bias,
                           Tensor *x, Tensor *y);
-/* Every value of y from every value of x, by tensors `weight` and `bias`, with a rectifier behind it; slope 1: none. */
-cf_status lay_dense(Planner *planner, int number, const char *weight, const char *bias, float slope, Tensor *x,
+/* Every value of y from every value of x, by tensors `weight` and `bias`; act: a rectifier behind it, or none. */
+cf_status lay_dense(Planner *planner, int number, const char *weight, const char *bias, Activation act, Tensor *x,
                     Tensor *y);
 cf_status lay_activation(Planner *planner, int number, Activation act, Tensor *x, Tensor *y);
 /* The mean over windows. */

@@ -66,8 +66,8 @@ static cf_status lay_squeeze(Planner *planner, int number) {
     FORWARD(planner_output(planner, number, &y));
     x->readers++; /* the mean and the product */
     FORWARD(lay_average(planner, number, &whole, x, means));
-    FORWARD(lay_dense(planner, number, "fc1.weight", "fc1.bias", 0, means, squeezed));
-    FORWARD(lay_dense(planner, number, "fc2.weight", "fc2.bias", 1, squeezed, opened));
+    FORWARD(lay_dense(planner, number, "fc1.weight", "fc1.bias", (Activation){ACT_RELU, 0}, means, squeezed));
+    FORWARD(lay_dense(planner, number, "fc2.weight", "fc2.bias", (Activation){ACT_NONE, 0}, squeezed, opened));
     FORWARD(lay_activation(planner, number, (Activation){ACT_SIGMOID, 0}, opened, scales));
     return planner_node(planner, sizeof *n, &type, number, x, scales, false, y, &n);
 }

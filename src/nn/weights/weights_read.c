@@ -131,7 +131,7 @@ static bool find_name(const NameTable *own, const char *name, int steps, char ma
 /* ---- All names of a file ---- */
 
 static cf_status map_all(const char *path, const NameTable *own, StoredFile *file) {
-    char(*names)[LONGEST];
+    AUTO_FREE char(*names)[LONGEST] = NULL;
     size_t renamed = 0;
     FORWARD(memory_new(file->tensor_count, sizeof *names, &names));
     for (size_t t = 0; t < file->tensor_count; t++) {
@@ -139,11 +139,8 @@ static cf_status map_all(const char *path, const NameTable *own, StoredFile *fil
         if (!is_own_name(own, name) && find_name(own, name, MOST_STEPS, names[renamed]))
             file->tensors[t].name = names[renamed++];
     }
-    if (!renamed) {
-        free(names);
-        return CF_OK;
-    }
-    file->renamed = names[0];
+    if (!renamed) return CF_OK;
+    file->renamed = memory_take(&names);
     return safetensors_index(path, file);
 }
 
