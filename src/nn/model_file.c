@@ -210,9 +210,7 @@ cf_status weights_write(const cf_model *model, const char *path) {
 static void notice_surplus(const StoredFile *file, const Parameters *parameters, const char *path) {
     const size_t surplus = file->tensor_count - (size_t)parameters->count; /* the model's are all there */
     for (size_t t = 0; surplus && t < file->tensor_count; t++) {
-        int i = 0;
-        while (i < parameters->count && strcmp(parameters->table[i].name, file->tensors[t].name) != 0) i++;
-        if (i < parameters->count) continue;
+        if (parameters_named(parameters, file->tensors[t].name)) continue;
         if (surplus == 1)
             notice("%s: a tensor that the model does not need is passed over: %.80s", path, file->tensors[t].name);
         else

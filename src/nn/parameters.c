@@ -59,6 +59,12 @@ void parameters_free(Parameters *parameters) {
     *parameters = (Parameters){0};
 }
 
+const Parameter *parameters_named(const Parameters *parameters, const char *name) {
+    for (const Parameter *p = parameters->table; p < parameters->table + parameters->count; p++)
+        if (strcmp(p->name, name) == 0) return p;
+    return NULL;
+}
+
 float *parameters_find(const Parameters *parameters, int layer, const char *what) {
     for (int i = 0; i < parameters->count; i++) {
         const Parameter *entry = &parameters->table[i];

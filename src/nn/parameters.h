@@ -32,6 +32,8 @@ cf_status parameters_new(const LayerList *layers, Parameters *parameters);
 void parameters_free(Parameters *parameters);
 /* The values of "layer.what" for what = "weight", "bias", "running_mean" ..; NULL where the layer has none. */
 float *parameters_find(const Parameters *parameters, int layer, const char *what);
+/* The tensor of this name; NULL: there is none. */
+const Parameter *parameters_named(const Parameters *parameters, const char *name);
 /* He-normal weights (He, Zhang, Ren, Sun 2015): N(0, 2 / fan-in), for the last layer, behind which nothing is rectified,
  * N(0, 1 / fan-in); learned positions N(0, 0.02^2) (Dosovitskiy et al. 2021); biases 0; norms 1, 0, mean 0, variance 1. */
 cf_status parameters_initialise(Parameters *parameters, uint64_t seed);

@@ -203,9 +203,7 @@ static cf_status add_left(Taking *t) {
     const Parameters *parameters = &t->model->parameters;
     for (size_t k = 0; k < t->file->tensor_count; k++) {
         const StoredTensor *tensor = &t->file->tensors[k];
-        int i = 0;
-        while (i < parameters->count && strcmp(parameters->table[i].name, tensor->name) != 0) i++;
-        if (i < parameters->count) continue;
+        if (parameters_named(parameters, tensor->name)) continue;
         TransferRow *row = &t->made.rows[t->made.count++];
         FORWARD(memory_copy_string(tensor->name, &row->name));
         shape_to_text(tensor->shape, tensor->dims, row->there);
