@@ -114,13 +114,6 @@ OnnxName onnx_shape(OnnxOut *o, int dims, const int64_t *shape) {
                       (size_t)dims * sizeof *shape);
 }
 
-static const Parameter *find_parameter(const OnnxOut *o, const char *what) {
-    const Parameters *p = &o->model->parameters;
-    int i = 0;
-    while (p->table[i].layer != o->layer || strcmp(p->table[i].spec->what, what) != 0) i++;
-    return &p->table[i];
-}
-
 static void transpose(const float *from, size_t rows, size_t columns, float *to) {
     for (size_t r = 0; r < rows; r++)
         for (size_t c = 0; c < columns; c++) to[c * rows + r] = from[r * columns + c];
@@ -128,7 +121,7 @@ static void transpose(const float *from, size_t rows, size_t columns, float *to)
 
 OnnxName onnx_shaped_parameter(OnnxOut *o, const char *what, int dims, const int64_t *shape, bool transposed) {
     const Parameters *p = &o->model->parameters;
-    const Parameter *parameter = find_parameter(o, what);
+    const Parameter *parameter = parameters_of_layer(&o->model->parameters, o->layer, what);
     const float *values = p->values + parameter->offset;
     OnnxName name;
     snprintf(name.text, sizeof name.text, "%s", parameter->name);
@@ -140,7 +133,7 @@ OnnxName onnx_shaped_parameter(OnnxOut *o, const char *what, int dims, const int
 }
 
 OnnxName onnx_parameter(OnnxOut *o, const char *what) {
-    const Parameter *parameter = find_parameter(o, what);
+    const Parameter *parameter = parameters_of_layer(&o->model->parameters, o->layer, what);
     int64_t shape[COUNT_OF(parameter->shape)];
     for (int i = 0; i < parameter->dims; i++) shape[i] = (int64_t)parameter->shape[i];
     return onnx_shaped_parameter(o, what, parameter->dims, shape, false);

@@ -65,12 +65,15 @@ const Parameter *parameters_named(const Parameters *parameters, const char *name
     return NULL;
 }
 
-float *parameters_find(const Parameters *parameters, int layer, const char *what) {
-    for (int i = 0; i < parameters->count; i++) {
-        const Parameter *entry = &parameters->table[i];
-        if (entry->layer == layer && strcmp(entry->spec->what, what) == 0) return parameters->values + entry->offset;
-    }
+const Parameter *parameters_of_layer(const Parameters *parameters, int layer, const char *what) {
+    for (const Parameter *p = parameters->table; p < parameters->table + parameters->count; p++)
+        if (p->layer == layer && strcmp(p->spec->what, what) == 0) return p;
     return NULL;
+}
+
+float *parameters_find(const Parameters *parameters, int layer, const char *what) {
+    const Parameter *found = parameters_of_layer(parameters, layer, what);
+    return found ? parameters->values + found->offset : NULL;
 }
 
 /* Numbers are drawn in the order of the file, so that a weight does not depend on how an engine orders its inputs; a layer's

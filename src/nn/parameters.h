@@ -30,7 +30,8 @@ typedef struct Parameters {
 cf_status parameters_layout(const LayerList *layers, Parameters *parameters);
 cf_status parameters_new(const LayerList *layers, Parameters *parameters);
 void parameters_free(Parameters *parameters);
-/* The values of "layer.what" for what = "weight", "bias", "running_mean" ..; NULL where the layer has none. */
+/* The tensor "layer.what" for what = "weight", "bias", "running_mean" ..; and its values. NULL where the layer has none. */
+const Parameter *parameters_of_layer(const Parameters *parameters, int layer, const char *what);
 float *parameters_find(const Parameters *parameters, int layer, const char *what);
 /* The tensor of this name; NULL: there is none. */
 const Parameter *parameters_named(const Parameters *parameters, const char *name);
