@@ -284,8 +284,7 @@ static cf_status read_input(Nodes *s) {
                 d[2] > LONGEST_SIDE || d[3] > LONGEST_SIDE,
             CF_BAD_INPUT,
             "the input %.60s: images of float32 expected, N x C x H x W, with numbers for C, H and W; found %d "
-            "dimensions, %zu x %zu x %zu behind "
-            "the first, of type %d",
+            "dimensions, %zu x %zu x %zu behind the first, of type %d",
             image->name, image->dims, d[1], d[2], d[3], image->type);
     FAIL_IF(d[1] * d[2] * d[3] > LARGEST_LAYER, CF_BAD_INPUT, "images of %zu x %zu x %zu are larger than %d values",
             d[1], d[2], d[3], LARGEST_LAYER);

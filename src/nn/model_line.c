@@ -373,8 +373,7 @@ static cf_status finish_line(Parse *parse) {
     const size_t outputs = shape_size(last->out);
     if (outputs != (size_t)parse->reader.classes)
         return reader_fail(&parse->reader, last->column,
-                           "the last layer gives %zu values; the data have %d classes (end with: dense "
-                           "classes)",
+                           "the last layer gives %zu values; the data have %d classes (end with: dense classes)",
                            outputs, parse->reader.classes);
     memmove(list->heads + 1, list->heads, (size_t)list->head_count * sizeof *list->heads);
     memmove(list->head_names + 1, list->head_names, (size_t)list->head_count * sizeof *list->head_names);

@@ -103,8 +103,7 @@ static cf_status check_view(const Archive *a, const PickledTensor *t, size_t *co
     shape_to_text(t->strides, t->dims, strides);
     return FAIL(
         CF_BAD_INPUT,
-        "%s: tensor \"%.*s\": a view of shape %s, strides %s from value %zu on does not lie once in a storage of "
-        "%zu values",
+        "%s: tensor \"%.*s\": a view of shape %s, strides %s from value %zu on does not lie once in a storage of %zu values",
         a->path, (int)t->name.length, t->name.text, shape, strides, t->offset, t->storage_count);
 }
 
