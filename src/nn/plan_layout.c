@@ -120,13 +120,16 @@ static cf_status lay_layers(Planner *planner) {
     return CF_OK;
 }
 
-static cf_status add_forward(Planner *planner) {
-    for (Node *node = planner->plan->nodes; node; node = node->next) {
-        const SliceStep *step = &node->type->forward;
-        if (node->type->add_forward) FORWARD(node->type->add_forward(planner, node));
-        if (step->work) FORWARD(planner_step(planner, IN_BOTH, STEP_SLICES, step->work, node, 0, step->uses));
+static cf_status add_forward(Planner *planner, Node *node) {
+    const NodeType *type = node->type;
+    if (type->refresh) FORWARD(planner_refresh(planner, type->refresh, node, 1));
+    if (type->statistics[0] && !planner_frozen(planner, node->number)) {
+        FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, type->statistics[0], node, 0, USES_X));
+        FORWARD(planner_step(planner, IN_TRAINING, STEP_ONCE, type->statistics[1], node, 1, USES_NOTHING));
     }
-    return CF_OK;
+    if (type->add_forward) FORWARD(type->add_forward(planner, node));
+    if (!type->forward.work) return CF_OK;
+    return planner_step(planner, IN_BOTH, STEP_SLICES, type->forward.work, node, 0, type->forward.uses);
 }
 
 static void hold_values(Tensor *tensor) {
@@ -151,7 +154,7 @@ static cf_status lay_out(Planner *planner) {
     FORWARD(lay_image(planner));
     FORWARD(lay_layers(planner));
     for (Tensor *t = plan->tensors; t; t = t->next) FORWARD(planner_make_values(planner, t));
-    FORWARD(add_forward(planner));
+    for (Node *node = plan->nodes; node; node = node->next) FORWARD(add_forward(planner, node));
     FORWARD(planner_add_heads(planner));
     planner->going_back = plan->spread != NULL;
     if (plan->options.mode != PLAN_INFERENCE) FORWARD(planner_add_backward(planner));

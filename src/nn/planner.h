@@ -77,11 +77,13 @@ typedef struct SliceStep {
 /* What a node of some type does; each may be NULL. With nothing for the way back the gradients of its inputs are its output's. */
 typedef struct NodeType {
     const char *name;
-    SliceStep forward;                                      /* in both lists */
-    SliceStep backward;                                     /* in the training list */
-    cf_status (*add_forward)(Planner *planner, Node *node); /* steps in front of `forward`: both lists, refresh */
-    cf_status (*add_backward)(Planner *planner,
-                              Node *node); /* steps behind `backward`: the training list, the closing one */
+    StepFn refresh;       /* when the weights have changed */
+    StepFn statistics[2]; /* in training, of a layer that is not frozen: of a slice of x, and then of all */
+    SliceStep forward;    /* in both lists */
+    SliceStep backward;   /* in the training list */
+    /* Steps in front of `forward`, to both lists and refresh; and behind `backward`, to the training list and the closing one. */
+    cf_status (*add_forward)(Planner *planner, Node *node);
+    cf_status (*add_backward)(Planner *planner, Node *node);
     void (*release)(const Engine *engine, Node *node);
     bool elementwise; /* the gradient of its input may be its output's, changed in place */
     bool lends[2];    /* add_backward gives the gradient of this input by planner_lend, not in node->dx */

@@ -224,13 +224,6 @@ static cf_status block_forward(const Work *w) {
     return CF_OK;
 }
 
-static cf_status add_moments(Planner *planner, Node *node) {
-    FORWARD(planner_refresh(planner, use_running, node, 1));
-    if (planner_frozen(planner, node->number)) return CF_OK;
-    FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, slice_moments, node, 0, USES_X));
-    return planner_step(planner, IN_TRAINING, STEP_ONCE, close_moments, node, 1, USES_NOTHING);
-}
-
 /* As the way back sees it: without an activation where that was done before. */
 static Block back_block(const BlockNode *n) {
     Block block = n->norm.block;
@@ -285,8 +278,9 @@ static cf_status add_backward(Planner *planner, Node *node) {
 
 static cf_status lay_block(Planner *planner, int number) {
     static const NodeType type = {.name = "block",
+                                  .refresh = use_running,
+                                  .statistics = {slice_moments, close_moments},
                                   .forward = {block_forward, USES_FORWARD},
-                                  .add_forward = add_moments,
                                   .add_backward = add_backward,
                                   .lends = {false, true}};
     const BlockParts parts = block_parts(planner, number, true);

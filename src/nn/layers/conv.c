@@ -124,10 +124,6 @@ static cf_status pack_conv(const Work *w) {
     return w->plan->options.engine->conv_pack(n->conv, n->weight.values);
 }
 
-static cf_status refresh_conv(Planner *planner, Node *node) {
-    return planner_refresh(planner, pack_conv, node, 1);
-}
-
 static size_t rows_of(const Window *window) {
     return (size_t)window->N * (size_t)window->P * (size_t)window->Q;
 }
@@ -189,9 +185,9 @@ static void release_conv(const Engine *engine, Node *node) {
 cf_status lay_convolution(Planner *planner, int number, const Window *window, const char *weight, const char *bias,
                           Tensor *x, Tensor *y) {
     static const NodeType type = {.name = "convolution",
+                                  .refresh = pack_conv,
                                   .forward = {conv_forward, USES_X | USES_Y},
                                   .backward = {conv_backward, USES_X | USES_DX | USES_DY},
-                                  .add_forward = refresh_conv,
                                   .add_backward = close_gradients,
                                   .release = release_conv};
     const Plan *plan = planner->plan;

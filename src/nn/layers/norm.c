@@ -142,15 +142,11 @@ static cf_status normalize_backward(const Work *w) {
     return CF_OK;
 }
 
-static cf_status refresh_vectors(Planner *planner, Node *node) {
-    return planner_refresh(planner, set_vectors, node, 1);
-}
-
 static cf_status lay_normalize(Planner *planner, int number) {
     static const NodeType type = {.name = "normalize",
+                                  .refresh = set_vectors,
                                   .forward = {normalize_forward, USES_X | USES_Y},
-                                  .backward = {normalize_backward, USES_X | USES_DX | USES_DY},
-                                  .add_forward = refresh_vectors};
+                                  .backward = {normalize_backward, USES_X | USES_DX | USES_DY}};
     const Shape s = planner_layer(planner, number)->in;
     NormalizeNode *n;
     FORWARD(planner_layer_node(planner, sizeof *n, &type, number, number, &n));

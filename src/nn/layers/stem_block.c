@@ -56,13 +56,6 @@ static cf_status stem_forward(const Work *w) {
     return CF_OK;
 }
 
-static cf_status add_moments(Planner *planner, Node *node) {
-    FORWARD(planner_refresh(planner, pack_stem, node, 1));
-    if (planner_frozen(planner, node->number)) return CF_OK;
-    FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, sum_patches, node, 0, USES_X));
-    return planner_step(planner, IN_TRAINING, STEP_ONCE, close_moments, node, 1, USES_NOTHING);
-}
-
 static cf_status stem_backward(const Work *w) {
     StemNode *n = stem_of(w->node);
     engine_of(w)->backward(n->stem, w->thread, &n->norm.block, work_valid(w), work_x(w, 0), work_y(w), work_dy(w),
@@ -91,9 +84,10 @@ static void release_stem(const Engine *engine, Node *node) {
 
 cf_status lay_stem(Planner *planner, int number, bool *laid) {
     static const NodeType type = {.name = "stem",
+                                  .refresh = pack_stem,
+                                  .statistics = {sum_patches, close_moments},
                                   .forward = {stem_forward, USES_FORWARD},
                                   .backward = {stem_backward, USES_X | USES_Y | USES_DY | USES_EXTRA},
-                                  .add_forward = add_moments,
                                   .add_backward = add_closing,
                                   .release = release_stem};
     Plan *plan = planner->plan;
