@@ -4,9 +4,6 @@
  * another way there (halves, at the change of scale) may differ by one step. */
 #include "export/onnx_write.h"
 
-#define INPUTS(...) ((const char *[]){__VA_ARGS__, NULL})
-#define DIMS(...)   ((const int64_t[]){__VA_ARGS__})
-
 /* Where the values of the network's tensors are, dequantized. */
 typedef struct Values {
     OnnxOut *out;

@@ -5,9 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-#define INPUTS(...) ((const char *[]){__VA_ARGS__, NULL})
-#define DIMS(...)   ((const int64_t[]){__VA_ARGS__})
-
 /* ---- One operator ---- */
 
 /* The operator that LayerType names. */

@@ -110,8 +110,7 @@ OnnxName onnx_integers_of(OnnxOut *o, int type, int dims, const int64_t *shape, 
 }
 
 OnnxName onnx_shape(OnnxOut *o, int dims, const int64_t *shape) {
-    return raw_tensor(o, new_name(o, "shape"), ONNX_INT64, 1, (const int64_t[]){dims}, shape,
-                      (size_t)dims * sizeof *shape);
+    return raw_tensor(o, new_name(o, "shape"), ONNX_INT64, 1, DIMS(dims), shape, (size_t)dims * sizeof *shape);
 }
 
 static void transpose(const float *from, size_t rows, size_t columns, float *to) {
@@ -144,12 +143,12 @@ OnnxName onnx_parameter(OnnxOut *o, const char *what) {
 static void take_as(OnnxOut *o, OnnxFlow *x, Shape shape, bool flat) {
     if (x->flat == flat) return;
     if (flat) {
-        onnx_begin(o, "Flatten", (const char *[]){x->name.text, NULL}, &x->name);
+        onnx_begin(o, "Flatten", INPUTS(x->name.text), &x->name);
         onnx_integer(o, "axis", 1);
         onnx_end(o);
     } else {
-        const OnnxName maps = onnx_shape(o, 4, (const int64_t[]){0, shape.C, shape.H, shape.W});
-        onnx_node(o, "Reshape", (const char *[]){x->name.text, maps.text, NULL}, &x->name);
+        const OnnxName maps = onnx_shape(o, 4, DIMS(0, shape.C, shape.H, shape.W));
+        onnx_node(o, "Reshape", INPUTS(x->name.text, maps.text), &x->name);
     }
     x->flat = flat;
 }
@@ -193,12 +192,12 @@ static void write_end(OnnxOut *o, OnnxFlow *x, bool softmax) {
     const char *name = softmax ? "probabilities" : "logits";
     const Shape out = layer_of(o)->out;
     if (!x->flat && out.H * out.W > 1) {
-        onnx_begin(o, "Transpose", (const char *[]){x->name.text, NULL}, &x->name);
-        onnx_integers(o, "perm", 4, (const int64_t[]){0, 2, 3, 1});
+        onnx_begin(o, "Transpose", INPUTS(x->name.text), &x->name);
+        onnx_integers(o, "perm", 4, DIMS(0, 2, 3, 1));
         onnx_end(o);
     }
     take_as(o, x, out, true);
-    onnx_begin(o, softmax ? "Softmax" : "Identity", (const char *[]){x->name.text, NULL}, NULL);
+    onnx_begin(o, softmax ? "Softmax" : "Identity", INPUTS(x->name.text), NULL);
     proto_text(&o->file, NODE_OUTPUT, name);
     proto_text(&o->file, NODE_NAME, name);
     if (softmax) onnx_integer(o, "axis", 1);
@@ -216,7 +215,7 @@ static cf_status write_graph(OnnxOut *o, bool softmax, const bool *needed, OnnxF
     } else {
         const OnnxName largest = onnx_number(o, 255);
         flows[-1].flat = false;
-        onnx_node(o, "Div", (const char *[]){"image", largest.text, NULL}, &flows[-1].name);
+        onnx_node(o, "Div", INPUTS("image", largest.text), &flows[-1].name);
         for (o->layer = 0; o->layer < list->count; o->layer++)
             if (needed[o->layer]) write_layer(o, flows);
     }

@@ -36,6 +36,10 @@ typedef struct OnnxLayer {
 /* onnx_layers.c; NULL: there is no such word. */
 const OnnxLayer *onnx_layer(const char *word);
 
+/* Names of values, NULL at their end; integers. */
+#define INPUTS(...) ((const char *[]){__VA_ARGS__, NULL})
+#define DIMS(...)   ((const int64_t[]){__VA_ARGS__})
+
 /* A node from values whose names end with NULL; attributes may follow, then onnx_end. *y, which may be an input, is its output's
  * new name. */
 void onnx_begin(OnnxOut *out, const char *op, const char *const *inputs, OnnxName *y);
