@@ -29,6 +29,11 @@ cf_status file_check_output(const char *path);
 /* Removes a file, or a folder with all that is in it; links are removed, not followed. What is not there is fine. */
 cf_status file_remove_tree(const char *path);
 
+/* For AUTO(file_close) FILE *stream = NULL: closes what was opened. */
+static inline void file_close(FILE **stream) {
+    if (*stream) fclose(*stream);
+}
+
 /* The whole file in a new buffer with a zero byte after it; at most `limit` bytes, else an error. */
 cf_status file_read(const char *path, size_t limit, unsigned char **bytes, size_t *size);
 

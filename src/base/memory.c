@@ -51,6 +51,21 @@ cf_status memory_new(size_t count, size_t size, void *out) {
     return CF_OK;
 }
 
+cf_status memory_room(void *array, size_t count, size_t size) {
+    unsigned char *items;
+    memcpy(&items, array, sizeof items);
+    if ((count & (count - 1)) == 0) { /* 0, too */
+        size_t bytes;
+        FAIL_IF(!size_multiply(count ? 2 * count : 1, size, &bytes), CF_NO_MEMORY,
+                "out of memory: %zu items of %zu bytes are more than can be addressed", count, size);
+        items = realloc(items, bytes);
+        FAIL_IF(!items, CF_NO_MEMORY, "out of memory: a list of %zu items of %zu bytes cannot grow", count, size);
+        memcpy(array, &items, sizeof items);
+    }
+    memset(items + count * size, 0, size);
+    return CF_OK;
+}
+
 cf_status memory_reserve(size_t bytes) {
     void *probe = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     FAIL_IF(probe == MAP_FAILED, CF_NO_MEMORY,
@@ -77,21 +92,6 @@ cf_status memory_print(char **out, const char *format, ...) {
 
 cf_status memory_copy_string(const char *text, char **out) {
     return memory_print(out, "%s", text);
-}
-
-cf_status memory_room(void *array, size_t count, size_t size) {
-    unsigned char *items;
-    memcpy(&items, array, sizeof items);
-    if ((count & (count - 1)) == 0) { /* 0, too */
-        size_t bytes;
-        FAIL_IF(!size_multiply(count ? 2 * count : 1, size, &bytes), CF_NO_MEMORY,
-                "out of memory: %zu items of %zu bytes are more than can be addressed", count, size);
-        items = realloc(items, bytes);
-        FAIL_IF(!items, CF_NO_MEMORY, "out of memory: a list of %zu items of %zu bytes cannot grow", count, size);
-        memcpy(array, &items, sizeof items);
-    }
-    memset(items + count * size, 0, size);
-    return CF_OK;
 }
 
 cf_status blocks_take(Blocks *blocks, size_t count, size_t size, void *out) {

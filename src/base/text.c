@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +74,19 @@ void text_list(const char *const *words, char *list, size_t size) {
                                  words[i]);
 }
 
+void text_append(char *text, size_t size, const char *format, ...) {
+    const size_t used = strlen(text);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text + used, size - used, format, arguments);
+    va_end(arguments);
+}
+
+bool text_ends_with(const char *text, const char *end) {
+    const size_t length = strlen(text), ending = strlen(end);
+    return length > ending && strcmp(text + length - ending, end) == 0;
+}
+
 bool text_to_integer(const char *text, long long lowest, long long highest, long long *value) {
     char *end;
     errno = 0;
@@ -88,6 +102,13 @@ bool text_to_number(const char *text, double *value) {
     if (end == text || *end != '\0' || !isfinite(number)) return false;
     *value = number;
     return true;
+}
+
+bool text_to_range(const char *text, double *low, double *high, bool *two) {
+    char *end;
+    *low = *high = strtod(text, &end);
+    *two = *end == ':';
+    return end != text && isfinite(*low) && (*two ? text_to_number(end + 1, high) : *end == '\0');
 }
 
 const char *text_thousands(long long n, char text[32]) {

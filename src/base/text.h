@@ -19,9 +19,17 @@ void text_list(const char *const *words, char *list, size_t size);
 /* Whether `word` is one of those that stand in `list` between single spaces. */
 bool text_has_word(const char *list, const char *word);
 
+/* printf behind a text that stands in a buffer of `size` bytes; as much as fits. */
+void text_append(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Whether a text ends so, and is more than its end: a file's name. */
+bool text_ends_with(const char *text, const char *end);
+
 /* Whole strings only: "12x" is not a number. NaN and infinity are refused. */
 bool text_to_integer(const char *text, long long lowest, long long highest, long long *value);
 bool text_to_number(const char *text, double *value);
+/* "LOW:HIGH", or one number, which is both; *two: which of them. */
+bool text_to_range(const char *text, double *low, double *high, bool *two);
 
 /* "12,345" in `text`, which is returned. */
 const char *text_thousands(long long n, char text[32]);

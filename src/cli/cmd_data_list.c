@@ -20,14 +20,10 @@ static const Option list_options[] = {
 };
 
 static cf_status print_folders(const char *data_dir) {
-    char *folders[MAX_DATA_FOLDERS];
-    int count;
-    FORWARD(data_folders(data_dir, folders, &count));
+    AUTO(data_folders_free) DataFolders folders = {0};
+    FORWARD(data_folders(data_dir, &folders));
     printf("looked for in:");
-    for (int i = 0; i < count; i++) {
-        print_printable("%s %s", i ? "," : "", folders[i]);
-        free(folders[i]);
-    }
+    for (int i = 0; i < folders.count; i++) print_printable("%s %s", i ? "," : "", folders.paths[i]);
     putchar('\n');
     return CF_OK;
 }

@@ -5,10 +5,9 @@
 #include "base/memory.h"
 #include "cli/data_options.h"
 #include "cli/terminal.h"
-#include "data/class_list.h"
 #include "data/generate/generated_set.h"
+#include "data/set_files.h"
 #include "data/set_load.h"
-#include "data/writers.h"
 
 #include <stddef.h>
 #include <stdio.h>

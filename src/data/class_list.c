@@ -1,4 +1,4 @@
-#include "data/class_list.h"
+#include "data/set_files.h"
 
 #include "base/memory.h"
 #include "base/name_table.h"
@@ -16,7 +16,7 @@ typedef struct ClassList {
     NameTable lines;
 } ClassList;
 
-static void list_free(ClassList *list) {
+static void class_list_free(ClassList *list) {
     free(list->names);
     free(list->class_of);
     name_table_free(&list->lines);
@@ -56,9 +56,7 @@ static cf_status read_list(const char *path, char *text, ClassList *list) {
     size_t length = strlen(text);
     while (length && strchr("\r\n", text[length - 1])) text[--length] = '\0';
     FAIL_IF(!length, CF_BAD_INPUT, "%s is empty; one class a line was expected", path);
-    for (char *line = text, *next; line; line = next) {
-        next = strchr(line, '\n');
-        if (next) *next++ = '\0';
+    for (char *line; (line = strsep(&text, "\n"));) {
         const size_t end = strlen(line);
         if (end && line[end - 1] == '\r') line[end - 1] = '\0';
         FORWARD(read_line(path, line, list));
@@ -66,29 +64,21 @@ static cf_status read_list(const char *path, char *text, ClassList *list) {
     return CF_OK;
 }
 
-static cf_status apply(const char *path, const ClassList *list, cf_set *set) {
-    for (size_t i = 0; i < set->count; i++)
-        FAIL_IF(
-            list->class_of[set->labels[i]] < 0, CF_BAD_INPUT,
-            "%s names %d classes, and none has label %d, which image %zu of %s has; complete the list, or remove it",
-            path, list->count, set->labels[i], i, set->source);
-    for (size_t i = 0; i < set->count; i++) set->labels[i] = (uint16_t)list->class_of[set->labels[i]];
-    return set_change_classes(set, list->names, list->count);
-}
-
 cf_status class_list_apply(const char *path, cf_set *set) {
-    ClassList list = {0};
-    unsigned char *bytes;
+    AUTO(class_list_free) ClassList list = {0};
+    AUTO_FREE unsigned char *bytes = NULL;
     size_t size;
     FORWARD(file_read(path, MOST_BYTES, &bytes, &size));
-    cf_status status = list_new(&list);
-    if (!status)
-        status = strlen((char *)bytes) == size ? read_list(path, (char *)bytes, &list)
-                                               : FAIL(CF_BAD_INPUT, "%s is no text: it has a zero byte", path);
-    if (!status) status = apply(path, &list, set);
-    list_free(&list);
-    free(bytes);
-    return status;
+    FORWARD(list_new(&list));
+    FAIL_IF(strlen((char *)bytes) != size, CF_BAD_INPUT, "%s is no text: it has a zero byte", path);
+    FORWARD(read_list(path, (char *)bytes, &list));
+    for (size_t i = 0; i < set->count; i++)
+        FAIL_IF(
+            list.class_of[set->labels[i]] < 0, CF_BAD_INPUT,
+            "%s names %d classes, and none has label %d, which image %zu of %s has; complete the list, or remove it",
+            path, list.count, set->labels[i], i, set->source);
+    for (size_t i = 0; i < set->count; i++) set->labels[i] = (uint16_t)list.class_of[set->labels[i]];
+    return set_change_classes(set, list.names, list.count);
 }
 
 bool class_list_values(const cf_set *set, uint16_t *values) {

@@ -14,9 +14,10 @@
  * Classes are as many as the highest label says, at least 10. With more than 10, labels of a byte, and most of the classes without
  * a single example, it is not many classes but a wrong label: the first one beyond the first gap is reported.
  */
-#include "base/limits.h"
 #include "base/memory.h"
-#include "data/readers.h"
+#include "base/text.h"
+#include "data/packing.h"
+#include "data/set_files.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -59,8 +60,7 @@ static cf_status read_some(IdxFile *file, void *bytes, size_t size, size_t *got)
 
 static cf_status check_magic(const IdxFile *file, const unsigned char magic[4], bool images) {
     FAIL_IF(magic[0] == '<', CF_BAD_INPUT,
-            "%s is not an IDX file: it begins like a web page, which a download sometimes leaves; get the "
-            "file again",
+            "%s is not an IDX file: it begins like a web page, which a download sometimes leaves; get the file again",
             file->path);
     FAIL_IF(magic[0] != 0 || magic[1] != 0, CF_BAD_INPUT,
             "%s is not an IDX file: it begins with the bytes %02x %02x %02x %02x; 00 00 08 and the number of "
@@ -84,8 +84,7 @@ static cf_status check_size(const IdxFile *file) {
     size_t expected = file->header_size + file->bytes;
     if (!gzdirect(file->stream)) {
         FAIL_IF(file->bytes / DEFLATE_RATIO > file->file_size, CF_BAD_INPUT,
-                "%s claims %zu bytes of elements, more than gzip can pack into its %zu bytes; the dimensions "
-                "(byte 4) "
+                "%s claims %zu bytes of elements, more than gzip can pack into its %zu bytes; the dimensions (byte 4) "
                 "are damaged",
                 file->path, file->bytes, file->file_size);
         return CF_OK;
@@ -128,12 +127,11 @@ static cf_status read_header(IdxFile *file, bool images) {
 
 static void idx_close(IdxFile *file) {
     if (file->stream) gzclose_r(file->stream);
-    file->stream = NULL;
 }
 
-static cf_status idx_open(const char *path, bool images, IdxFile *file) {
+static cf_status idx_open(IdxFile *file, bool images) {
+    const char *path = file->path;
     struct stat info;
-    *file = (IdxFile){.path = path};
     FAIL_IF(stat(path, &info) != 0, CF_IO, "cannot open %s: %s", path, strerror(errno));
     FAIL_IF(S_ISDIR(info.st_mode), CF_BAD_INPUT, "%s is a folder; an IDX file was expected", path);
     FAIL_IF(info.st_size == 0, CF_BAD_INPUT, "%s is empty; an IDX file was expected", path);
@@ -141,9 +139,7 @@ static cf_status idx_open(const char *path, bool images, IdxFile *file) {
     file->stream = gzopen(path, "rb");
     FAIL_IF(!file->stream, CF_IO, "cannot open %s: %s", path, strerror(errno));
     gzbuffer(file->stream, 1 << 18);
-    cf_status status = read_header(file, images);
-    if (status) idx_close(file);
-    return status;
+    return read_header(file, images);
 }
 
 /* All elements into `bytes`; then the end must come, and gzip's checksum agree. */
@@ -160,8 +156,9 @@ static cf_status read_elements(IdxFile *file, unsigned char *bytes) {
     return CF_OK;
 }
 
-static cf_status count_classes(const IdxFile *file, const uint16_t *labels, size_t count, int *classes) {
-    bool *seen;
+static cf_status count_classes(const IdxFile *file, const uint16_t *labels, int *classes) {
+    AUTO_FREE bool *seen = NULL;
+    const size_t count = file->size[0];
     int highest = 0, missing = 0, gap = FEWEST_CLASSES;
     FORWARD(memory_new(MAX_CLASSES, sizeof *seen, &seen));
     for (size_t i = 0; i < count; i++) {
@@ -171,49 +168,31 @@ static cf_status count_classes(const IdxFile *file, const uint16_t *labels, size
     *classes = highest < FEWEST_CLASSES ? FEWEST_CLASSES : highest + 1;
     for (int k = 0; k < *classes; k++) missing += !seen[k];
     while (gap < highest && seen[gap]) gap++;
-    free(seen);
     if (*classes == FEWEST_CLASSES || missing <= *classes / 2 || file->element > 1) return CF_OK;
     size_t wrong = 0;
     while (labels[wrong] < gap) wrong++;
     return FAIL(CF_BAD_INPUT,
-                "%s: label %d (number %zu, byte %zu) is out of range: 0 to %d were expected, as %d of the %d "
-                "classes up "
-                "to label %d have no example",
+                "%s: label %d (number %zu, byte %zu) is out of range: 0 to %d were expected, as %d of the %d classes "
+                "up to label %d have no example",
                 file->path, labels[wrong], wrong, wrong + 8, gap - 1, missing, *classes, highest);
 }
 
 /* Labels from the big-endian numbers of the file. */
-static cf_status take_labels(const IdxFile *file, const unsigned char *bytes, uint16_t *labels) {
+static cf_status read_labels(IdxFile *file, uint16_t **labels, int *classes) {
+    AUTO_FREE unsigned char *bytes = NULL;
     const size_t element = (size_t)file->element;
+    FORWARD(memory_new(file->bytes, 1, &bytes));
+    FORWARD(read_elements(file, bytes));
+    FORWARD(memory_new(file->size[0], sizeof **labels, labels));
     for (size_t i = 0; i < file->size[0]; i++) {
         uint32_t value = 0;
         for (size_t b = 0; b < element; b++) value = value << 8 | bytes[i * element + b];
         if (element == 2 && value > INT16_MAX) value |= 0xffff0000u; /* the sign */
         FAIL_IF(value >= MAX_CLASSES, CF_BAD_INPUT, "%s: label %d (number %zu, byte %zu) is out of range: 0 to %d",
                 file->path, (int32_t)value, i, i * element + 8, MAX_CLASSES - 1);
-        labels[i] = (uint16_t)value;
+        (*labels)[i] = (uint16_t)value;
     }
-    return CF_OK;
-}
-
-static cf_status read_labels(const char *path, uint16_t **labels, size_t *count, int *classes) {
-    IdxFile file;
-    unsigned char *bytes = NULL;
-    uint16_t *made = NULL;
-    cf_status status;
-    FORWARD(idx_open(path, false, &file));
-    FORWARD_TO(done, memory_new(file.bytes, 1, &bytes));
-    FORWARD_TO(done, read_elements(&file, bytes));
-    FORWARD_TO(done, memory_new(file.size[0], sizeof *made, &made));
-    FORWARD_TO(done, take_labels(&file, bytes, made));
-    status = count_classes(&file, made, file.size[0], classes);
-done:
-    idx_close(&file);
-    free(bytes);
-    if (status) free(made);
-    if (!status) *labels = made;
-    *count = file.size[0];
-    return status;
+    return count_classes(file, *labels, classes);
 }
 
 /* Finds channels, height, width, and the strides of the file's order. */
@@ -232,43 +211,57 @@ static cf_status find_shape(const IdxFile *file, int chw[3], size_t stride_hwc[3
     return CF_OK;
 }
 
-static cf_status read_images(IdxFile *file, int classes, cf_set **set) {
-    int chw[3];
+cf_status idx_read(const char *images_path, const char *labels_path, cf_set **set) {
+    AUTO(idx_close) IdxFile images = {.path = images_path}, labels = {.path = labels_path};
+    AUTO_FREE uint16_t *values = NULL;
+    AUTO(cf_set_free_at) cf_set *made = NULL;
+    int chw[3], classes = 0;
     size_t stride_hwc[3];
     bool in_order;
-    cf_set *made;
-    cf_status status;
-    FORWARD(find_shape(file, chw, stride_hwc, &in_order));
-    FORWARD(set_new(file->path, file->path, file->size[0], chw[0], chw[1], chw[2], classes, &made));
-    FORWARD_TO(failed, read_elements(file, made->pixels));
-    if (!in_order) FORWARD_TO(failed, images_reorder(made->pixels, made->count, chw, stride_hwc));
-    FORWARD_TO(failed, set_name_classes_by_number(made));
-    *set = made;
+    FORWARD(idx_open(&images, true));
+    FORWARD(idx_open(&labels, false));
+    FORWARD(read_labels(&labels, &values, &classes));
+    FAIL_IF(labels.size[0] != images.size[0], CF_BAD_INPUT,
+            "%s has %zu images, %s has %zu labels; they must be as many", images_path, images.size[0], labels_path,
+            labels.size[0]);
+    FORWARD(find_shape(&images, chw, stride_hwc, &in_order));
+    FORWARD(set_new(images_path, images_path, images.size[0], chw[0], chw[1], chw[2], classes, &made));
+    FORWARD(read_elements(&images, made->pixels));
+    if (!in_order) FORWARD(images_reorder(made->pixels, made->count, chw, stride_hwc));
+    FORWARD(set_name_classes_by_number(made));
+    memcpy(made->labels, values, made->count * sizeof *values);
+    *set = memory_take(&made);
     return CF_OK;
-failed:
-    cf_set_free(made);
-    return status;
 }
 
-cf_status idx_read(const char *images_path, const char *labels_path, cf_set **set) {
-    IdxFile file;
-    uint16_t *labels = NULL;
-    size_t count = 0;
-    int classes = 0;
-    cf_set *made = NULL;
-    cf_status status;
-    FORWARD(idx_open(images_path, true, &file));
-    FORWARD_TO(done, read_labels(labels_path, &labels, &count, &classes));
-    if (count != file.size[0]) {
-        status = FAIL(CF_BAD_INPUT, "%s has %zu images, %s has %zu labels; they must be as many", images_path,
-                      file.size[0], labels_path, count);
-        goto done;
-    }
-    FORWARD_TO(done, read_images(&file, classes, &made));
-    memcpy(made->labels, labels, count * sizeof *labels);
-    *set = made;
-done:
-    idx_close(&file);
-    free(labels);
-    return status;
+/* ---- Writing ---- */
+
+static cf_status write_elements(const char *path, int element, const uint32_t *sizes, int dims,
+                                const unsigned char *bytes, size_t size) {
+    unsigned char header[4 + 4 * MAX_DIMS] = {0, 0, (unsigned char)element, (unsigned char)dims};
+    size_t written;
+    AUTO(file_abandon) FileDraft draft = {0};
+    AUTO(packing_free_at) Packing *packing = NULL;
+    for (int b = 0; b < 4 * dims; b++) header[4 + b] = (unsigned char)(sizes[b / 4] >> (24 - 8 * (b % 4)));
+    FORWARD(file_draft(path, &draft));
+    FORWARD(packing_new(draft.stream, text_ends_with(path, ".gz") ? PACKING_GZIP : PACKING_NONE, &packing));
+    FORWARD(packing_add(packing, header, 4 + 4 * (size_t)dims));
+    FORWARD(packing_add(packing, bytes, size));
+    FORWARD(packing_finish(packing, &written));
+    return file_commit(&draft);
+}
+
+cf_status idx_write(const cf_set *set, const uint16_t *values, size_t first, size_t count, const char *images_path,
+                    const char *labels_path) {
+    const uint32_t sizes[MAX_DIMS] = {(uint32_t)count, (uint32_t)set->height, (uint32_t)set->width,
+                                      (uint32_t)set->channels};
+    const size_t image = set_image_size(set), size = set_label_size(set);
+    AUTO_FREE unsigned char *labels = NULL;
+    FORWARD(write_elements(images_path, ELEMENT_BYTE, sizes, set->channels == 1 ? 3 : 4, set->pixels + first * image,
+                           count * image));
+    FORWARD(memory_new(count, size, &labels));
+    for (size_t i = 0; i < count; i++)
+        for (size_t b = 0; b < size; b++)
+            labels[size * i + b] = (unsigned char)(values[set->labels[first + i]] >> 8 * (size - 1 - b));
+    return write_elements(labels_path, size == 1 ? ELEMENT_BYTE : ELEMENT_SHORT, sizes, 1, labels, count * size);
 }

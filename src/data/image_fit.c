@@ -1,8 +1,6 @@
-#include "data/image_fit.h"
-
-#include "base/memory.h"
 #include "base/slices.h"
 #include "data/prepare.h"
+#include "data/set_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -43,42 +41,33 @@ static void copy_rows(const unsigned char *from, size_t from_line, unsigned char
 
 static cf_status crop(const unsigned char *pixels, const int from[3], const int to[3], unsigned char *out) {
     int size[2];
-    unsigned char *part;
+    AUTO_FREE unsigned char *part = NULL;
     size_within(from + 1, to + 1, size);
     const size_t pixel = (size_t)from[0], line = (size_t)from[2] * pixel, row = (size_t)size[1] * pixel;
     const size_t first = (size_t)((from[1] - size[0]) / 2) * line + (size_t)((from[2] - size[1]) / 2) * pixel;
     FORWARD(memory_new((size_t)size[0], row, &part));
     copy_rows(pixels + first, line, part, row, size[0], row);
-    cf_status status = resize_bytes(part, (const int[3]){from[0], size[0], size[1]}, to, out);
-    free(part);
-    return status;
+    return resize_bytes(part, (const int[3]){from[0], size[0], size[1]}, to, out);
 }
 
 static cf_status pad(const unsigned char *pixels, const int from[3], const int to[3], unsigned char *out) {
     int size[2];
-    unsigned char *whole;
+    AUTO_FREE unsigned char *whole = NULL;
     size_within(to + 1, from + 1, size);
     const size_t pixel = (size_t)to[0], line = (size_t)to[2] * pixel, row = (size_t)size[1] * pixel;
     const size_t first = (size_t)((to[1] - size[0]) / 2) * line + (size_t)((to[2] - size[1]) / 2) * pixel;
     FORWARD(memory_new((size_t)size[0], row, &whole));
-    cf_status status = resize_bytes(pixels, from, (const int[3]){to[0], size[0], size[1]}, whole);
+    FORWARD(resize_bytes(pixels, from, (const int[3]){to[0], size[0], size[1]}, whole));
     memset(out, 0, (size_t)to[1] * line);
-    if (!status) copy_rows(whole, row, out + first, line, size[0], row);
-    free(whole);
-    return status;
+    copy_rows(whole, row, out + first, line, size[0], row);
+    return CF_OK;
 }
 
 cf_status fit_bytes(Fit fit, const unsigned char *pixels, const int from_chw[3], const int to_chw[3],
                     unsigned char *out) {
-    switch (fit) {
-    case FIT_CROP:
-        return crop(pixels, from_chw, to_chw, out);
-    case FIT_PAD:
-        return pad(pixels, from_chw, to_chw, out);
-    case FIT_SQUASH:
-        break;
-    }
-    return resize_bytes(pixels, from_chw, to_chw, out);
+    return fit == FIT_CROP  ? crop(pixels, from_chw, to_chw, out)
+           : fit == FIT_PAD ? pad(pixels, from_chw, to_chw, out)
+                            : resize_bytes(pixels, from_chw, to_chw, out);
 }
 
 /* ---- Sets ---- */
@@ -99,18 +88,14 @@ static cf_status resize_image(void *context, int64_t index, int thread) {
 }
 
 cf_status set_take_size(cf_set *set, const ReadOptions *options) {
-    Resizing r = {.set = set, .fit = options->fit};
+    AUTO_FREE unsigned char *pixels = NULL;
+    const int to[3] = {set->channels, options->height, options->width};
     if (!options->height || (options->height == set->height && options->width == set->width)) return CF_OK;
-    cf_set_shape(set, r.from);
-    memcpy(r.to, (const int[]){set->channels, options->height, options->width}, sizeof r.to);
-    FORWARD(memory_new(set->count, (size_t)r.to[0] * (size_t)r.to[1] * (size_t)r.to[2], &r.out));
-    cf_status status = slices_run(slices_threads(0), (int64_t)set->count, resize_image, &r);
-    if (status) {
-        free(r.out);
-        return status;
-    }
+    FORWARD(memory_new(set->count, (size_t)to[0] * (size_t)to[1] * (size_t)to[2], &pixels));
+    Resizing r = {set, {set->channels, set->height, set->width}, {to[0], to[1], to[2]}, options->fit, pixels};
+    FORWARD(slices_run(slices_threads(0), (int64_t)set->count, resize_image, &r));
     free(set->pixels);
-    set->pixels = r.out;
+    set->pixels = memory_take(&pixels);
     set->height = options->height;
     set->width = options->width;
     return CF_OK;

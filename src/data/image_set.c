@@ -1,10 +1,12 @@
 #include "data/image_set.h"
 
-#include "base/memory.h"
+#include "base/slices.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+const char *const set_part_names[SET_PARTS] = {"training", "validation", "test"};
 
 static cf_status check_shape(const char *name, size_t count, int channels, int height, int width, int classes) {
     size_t size;
@@ -17,16 +19,14 @@ static cf_status check_shape(const char *name, size_t count, int channels, int h
     FAIL_IF(!size_multiply((size_t)channels * (size_t)height, (size_t)width, &size) ||
                 !size_multiply(size, count, &size) || size > MOST_SET_BYTES,
             CF_BAD_INPUT,
-            "%s: %zu images of %d x %d x %d (channels, height, width) are more than the %zu GiB that a set "
-            "may have",
+            "%s: %zu images of %d x %d x %d (channels, height, width) are more than the %zu GiB that a set may have",
             name, count, channels, height, width, MOST_SET_BYTES >> 30);
     return CF_OK;
 }
 
 cf_status set_new_around(const char *name, const char *source, size_t count, int channels, int height, int width,
                          int classes, unsigned char *pixels, cf_set **set) {
-    cf_set *made;
-    cf_status status;
+    AUTO(cf_set_free_at) cf_set *made = NULL;
     FORWARD(check_shape(name, count, channels, height, width, classes));
     FORWARD(memory_new(1, sizeof *made, &made));
     made->count = made->official_train = count;
@@ -34,26 +34,23 @@ cf_status set_new_around(const char *name, const char *source, size_t count, int
     made->height = height;
     made->width = width;
     made->classes = classes;
-    FORWARD_TO(failed, memory_copy_string(name, &made->name));
-    FORWARD_TO(failed, memory_copy_string(source, &made->source));
-    FORWARD_TO(failed, memory_new(count, sizeof *made->labels, &made->labels));
-    FORWARD_TO(failed, memory_new((size_t)classes, sizeof *made->class_names, &made->class_names));
+    FORWARD(memory_copy_string(name, &made->name));
+    FORWARD(memory_copy_string(source, &made->source));
+    FORWARD(memory_new(count, sizeof *made->labels, &made->labels));
+    FORWARD(memory_new((size_t)classes, sizeof *made->class_names, &made->class_names));
     made->pixels = pixels;
-    *set = made;
+    *set = memory_take(&made);
     return CF_OK;
-failed:
-    cf_set_free(made);
-    return status;
 }
 
 cf_status set_new(const char *name, const char *source, size_t count, int channels, int height, int width, int classes,
                   cf_set **set) {
-    unsigned char *pixels;
+    AUTO_FREE unsigned char *pixels = NULL;
     FORWARD(check_shape(name, count, channels, height, width, classes));
     FORWARD(memory_new(count, (size_t)channels * (size_t)height * (size_t)width, &pixels));
-    cf_status status = set_new_around(name, source, count, channels, height, width, classes, pixels, set);
-    if (status) free(pixels);
-    return status;
+    FORWARD(set_new_around(name, source, count, channels, height, width, classes, pixels, set));
+    memory_take(&pixels); /* the set's */
+    return CF_OK;
 }
 
 cf_status set_name_classes_by_number(cf_set *set) {
@@ -65,9 +62,9 @@ cf_status set_name_classes_by_number(cf_set *set) {
     return CF_OK;
 }
 
-static void free_names(char **names, int count) {
-    for (int k = 0; names && k < count; k++) free(names[k]);
-    free(names);
+static void free_texts(char **texts, size_t count) {
+    for (size_t i = 0; texts && i < count; i++) free(texts[i]);
+    free(texts);
 }
 
 cf_status set_change_classes(cf_set *set, const char *const *names, int classes) {
@@ -76,10 +73,10 @@ cf_status set_change_classes(cf_set *set, const char *const *names, int classes)
     FORWARD(memory_new((size_t)classes, sizeof *copies, &copies));
     for (int k = 0; k < classes && !status; k++) status = memory_copy_string(names[k], &copies[k]);
     if (status) {
-        free_names(copies, classes);
+        free_texts(copies, (size_t)classes);
         return status;
     }
-    free_names(set->class_names, set->classes);
+    free_texts(set->class_names, (size_t)set->classes);
     set->class_names = copies;
     set->classes = classes;
     return CF_OK;
@@ -98,13 +95,11 @@ size_t set_test_begin(const cf_set *set) {
 }
 
 static cf_status check_joinable(const cf_set *train, const cf_set *test) {
-    FAIL_IF(train->channels != test->channels || train->height != test->height || train->width != test->width,
-            CF_BAD_INPUT,
-            "%s has images of %d x %d x %d (channels, height, width), %s of %d x %d x %d; both parts of a "
-            "set must "
-            "have one shape",
-            train->source, train->channels, train->height, train->width, test->source, test->channels, test->height,
-            test->width);
+    FAIL_IF(
+        train->channels != test->channels || train->height != test->height || train->width != test->width, CF_BAD_INPUT,
+        "%s has images of %d x %d x %d (channels, height, width), %s of %d x %d x %d; both parts of a set must have one shape",
+        train->source, train->channels, train->height, train->width, test->source, test->channels, test->height,
+        test->width);
     int both = train->classes < test->classes ? train->classes : test->classes;
     for (int k = 0; k < both; k++)
         FAIL_IF(strcmp(train->class_names[k], test->class_names[k]) != 0, CF_BAD_INPUT,
@@ -115,9 +110,8 @@ static cf_status check_joinable(const cf_set *train, const cf_set *test) {
     return CF_OK;
 }
 
-/* Large blocks grow in place or are moved by the page table, so no second copy of `train` exists at any time.
- */
-static cf_status append(void *array, size_t size, const void *more, size_t more_size) {
+/* Large blocks grow in place or are moved by the page table, so no second copy of `train` exists at any time. */
+static cf_status append_bytes(void *array, size_t size, const void *more, size_t more_size) {
     unsigned char *bytes;
     memcpy(&bytes, array, sizeof bytes);
     bytes = realloc(bytes, size + more_size);
@@ -127,42 +121,25 @@ static cf_status append(void *array, size_t size, const void *more, size_t more_
     return CF_OK;
 }
 
-/* The names of both parts, in the training part's list; none, where a part has none. `train` and `test` still have their own counts. */
-static cf_status join_files(cf_set *train, cf_set *test) {
-    if (train->files && test->files) {
-        char **grown = realloc(train->files, (train->count + test->count) * sizeof *grown);
-        FAIL_IF(!grown, CF_NO_MEMORY, "out of memory while joining two parts of a set");
-        memcpy(grown + train->count, test->files, test->count * sizeof *grown);
-        train->files = grown;
-        free(test->files);
-        test->files = NULL;
-        return CF_OK;
-    }
-    for (size_t i = 0; train->files && i < train->count; i++) free(train->files[i]);
-    free(train->files);
-    train->files = NULL;
-    return CF_OK;
-}
-
 cf_status set_join(cf_set *train, cf_set *test, cf_set **joined) {
-    cf_status status;
-    const size_t image = set_image_size(train), label = sizeof *train->labels;
-    FORWARD_TO(failed, check_joinable(train, test));
-    if (train->classes < test->classes)
-        FORWARD_TO(failed, set_change_classes(train, (const char *const *)test->class_names, test->classes));
-    FORWARD_TO(failed, append(&train->labels, train->count * label, test->labels, test->count * label));
-    FORWARD_TO(failed, append(&train->pixels, train->count * image, test->pixels, test->count * image));
-    FORWARD_TO(failed, join_files(train, test));
-    train->official_train = train->count;
-    train->count += test->count;
-    train->sha256[0] = '\0';
-    cf_set_free(test);
-    *joined = train;
+    AUTO(cf_set_free_at) cf_set *first = train, *second = test;
+    const size_t image = set_image_size(train), label = sizeof *train->labels, file = sizeof *train->files;
+    FORWARD(check_joinable(first, second));
+    if (first->classes < second->classes)
+        FORWARD(set_change_classes(first, (const char *const *)second->class_names, second->classes));
+    FORWARD(append_bytes(&first->labels, first->count * label, second->labels, second->count * label));
+    FORWARD(append_bytes(&first->pixels, first->count * image, second->pixels, second->count * image));
+    if (first->files && second->files) {
+        FORWARD(append_bytes(&first->files, first->count * file, second->files, second->count * file));
+        free(memory_take(&second->files)); /* the names are the other's */
+    } else {
+        free_texts(memory_take(&first->files), first->count);
+    }
+    first->official_train = first->count;
+    first->count += second->count;
+    first->sha256[0] = '\0';
+    *joined = memory_take(&first);
     return CF_OK;
-failed:
-    cf_set_free(train);
-    cf_set_free(test);
-    return status;
 }
 
 void set_keep(cf_set *set, const unsigned char *stays) {
@@ -182,14 +159,10 @@ void set_keep(cf_set *set, const unsigned char *stays) {
     if (smaller) set->pixels = smaller;
 }
 
-static void put_little_endian(uint64_t value, unsigned char *bytes) {
-    for (int i = 0; i < 8; i++) bytes[i] = (unsigned char)(value >> 8 * i);
-}
-
 static cf_status add_labels(Sha256 *sha, const cf_set *set) {
     enum { PIECE = 1024 };
     unsigned char bytes[2 * PIECE];
-    const size_t size = set->classes > 256 ? 2 : 1;
+    const size_t size = set_label_size(set);
     for (size_t first = 0; first < set->count; first += PIECE) {
         const size_t count = set->count - first < PIECE ? set->count - first : PIECE;
         for (size_t i = 0; i < count; i++)
@@ -200,36 +173,64 @@ static cf_status add_labels(Sha256 *sha, const cf_set *set) {
 }
 
 cf_status set_seal(cf_set *set) {
-    Sha256 *sha;
-    cf_status status;
-    unsigned char shape[32];
-    put_little_endian(set->count, shape);
-    put_little_endian((uint64_t)set->channels, shape + 8);
-    put_little_endian((uint64_t)set->height, shape + 16);
-    put_little_endian((uint64_t)set->width, shape + 24);
+    AUTO(sha256_free_at) Sha256 *sha = NULL;
+    const uint64_t shape[] = {set->count, (uint64_t)set->channels, (uint64_t)set->height, (uint64_t)set->width};
+    unsigned char bytes[sizeof shape];
+    for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (unsigned char)(shape[i / 8] >> 8 * (i % 8));
     FORWARD(sha256_new(&sha));
-    FORWARD_TO(failed, sha256_add(sha, shape, sizeof shape));
-    FORWARD_TO(failed, add_labels(sha, set));
-    FORWARD_TO(failed, sha256_add(sha, set->pixels, set->count * set_image_size(set)));
-    return sha256_finish(sha, set->sha256);
-failed:
-    sha256_free(sha);
-    return status;
+    FORWARD(sha256_add(sha, bytes, sizeof bytes));
+    FORWARD(add_labels(sha, set));
+    FORWARD(sha256_add(sha, set->pixels, set->count * set_image_size(set)));
+    return sha256_finish(memory_take(&sha), set->sha256);
 }
 
-cf_status set_by_class(const cf_set *set, uint32_t **images, size_t **first) {
-    size_t *ends;
-    FORWARD(memory_new(set->count, sizeof **images, images));
-    cf_status status = memory_new((size_t)set->classes + 2, sizeof *ends, &ends);
-    if (status) {
-        free(*images);
-        *images = NULL;
-        return status;
+/* ---- The order of axes ---- */
+
+enum { BLOCK = 64 }; /* images per piece of work */
+
+typedef struct Reordering {
+    unsigned char *pixels, *scratch;
+    size_t count, image;
+    size_t channels, height, width;
+    const size_t *stride_hwc;
+} Reordering;
+
+static cf_status reorder_block(void *context, int64_t index, int thread) {
+    const Reordering *r = context;
+    const size_t first = (size_t)index * BLOCK, end = first + BLOCK < r->count ? first + BLOCK : r->count;
+    unsigned char *scratch = r->scratch + (size_t)thread * r->image, *to = r->pixels + first * r->image;
+    for (size_t i = first; i < end; i++) {
+        memcpy(scratch, to, r->image);
+        for (size_t h = 0; h < r->height; h++)
+            for (size_t w = 0; w < r->width; w++) {
+                const unsigned char *from = scratch + h * r->stride_hwc[0] + w * r->stride_hwc[1];
+                for (size_t c = 0; c < r->channels; c++) *to++ = from[c * r->stride_hwc[2]];
+            }
     }
+    return CF_OK;
+}
+
+cf_status images_reorder(unsigned char *pixels, size_t count, const int chw[3], const size_t stride_hwc[3]) {
+    const size_t image = (size_t)chw[0] * (size_t)chw[1] * (size_t)chw[2];
+    const int threads = slices_threads(0);
+    AUTO_FREE unsigned char *scratch = NULL;
+    FORWARD(memory_new((size_t)threads, image, &scratch));
+    Reordering r = {pixels, scratch, count, image, (size_t)chw[0], (size_t)chw[1], (size_t)chw[2], stride_hwc};
+    return slices_run(threads, (int64_t)((count + BLOCK - 1) / BLOCK), reorder_block, &r);
+}
+
+/* ---- Classes ---- */
+
+cf_status set_by_class(const cf_set *set, uint32_t **images, size_t **first) {
+    AUTO_FREE uint32_t *sorted = NULL;
+    size_t *ends;
+    FORWARD(memory_new(set->count, sizeof *sorted, &sorted));
+    FORWARD(memory_new((size_t)set->classes + 2, sizeof *ends, &ends));
     /* Counted two places on, summed one place on, so that filling moves each sum to where the next class begins. */
     for (size_t i = 0; i < set->count; i++) ends[set->labels[i] + 2]++;
     for (int k = 2; k <= set->classes; k++) ends[k] += ends[k - 1];
-    for (size_t i = 0; i < set->count; i++) (*images)[ends[set->labels[i] + 1]++] = (uint32_t)i;
+    for (size_t i = 0; i < set->count; i++) sorted[ends[set->labels[i] + 1]++] = (uint32_t)i;
+    *images = memory_take(&sorted);
     *first = ends;
     return CF_OK;
 }
@@ -244,14 +245,13 @@ void cf_set_free(cf_set *set) {
     if (!set) return;
     free(set->name);
     free(set->source);
-    free_names(set->class_names, set->classes);
+    free_texts(set->class_names, (size_t)set->classes);
     if (set->shared)
         set_free_shared(set);
     else
         free(set->pixels);
     free(set->labels);
-    for (size_t i = 0; set->files && i < set->count; i++) free(set->files[i]);
-    free(set->files);
+    free_texts(set->files, set->count);
     free(set);
 }
 

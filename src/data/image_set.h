@@ -8,6 +8,10 @@
 
 #include "base/files.h"
 #include "base/limits.h"
+#include "base/memory.h"
+
+enum { SET_PARTS = 3 };                             /* CF_TRAIN (or the only one), CF_VALIDATION, CF_TEST */
+extern const char *const set_part_names[SET_PARTS]; /* "training", "validation", "test" */
 
 struct cf_set {
     char *name;                                 /* as asked for: "mnist", or the path */
@@ -19,15 +23,15 @@ struct cf_set {
     char **class_names;    /* [classes] */
     unsigned char *pixels; /* [count][height][width][channels] */
     uint16_t *labels;      /* [count], each below classes */
-    char **
-        files; /* [count] path of each image's file relative to the set's source, or NULL: images without files of their own */
-    char sha256[SHA256_HEX]; /* over shape, labels and pixels as they stand here: the same whatever file they
-                                came in */
+    char **files; /* [count] path of each image's file relative to the source; NULL: they have no files of their own */
+    char sha256[SHA256_HEX]; /* over shape, labels and pixels as they stand here: the same whatever file they came in */
     /* set_share: the memory that the pixels lie in, and its file, -1: another process's; NULL: they are this process's own. */
     void *shared;
     size_t shared_bytes;
     int shared_file;
 };
+
+AUTO_HANDLE(cf_set, cf_set_free)
 
 /* An empty set of one part: zeroed pixels and labels to be filled in. class_names stay NULL for the caller to
  * fill. */
@@ -45,6 +49,10 @@ size_t set_image_size(const cf_set *set);
 cf_status set_name_classes(cf_set *set, const char *const *names);
 /* So many classes with these names in the place of its own. */
 cf_status set_change_classes(cf_set *set, const char *const *names, int classes);
+/* Bytes of a label where it is stored: more than 256 classes need two. */
+static inline size_t set_label_size(const cf_set *set) {
+    return set->classes > 256 ? 2 : 1;
+}
 /* The first image that is none of the training and the validation part: where the official test images begin. */
 size_t set_test_begin(const cf_set *set);
 /* The images of `test` behind those of `train`; ends both, also on failure. Shapes must be equal, and so must
@@ -56,6 +64,10 @@ void set_keep(cf_set *set, const unsigned char *stays);
 /* Computes sha256; call it when the set is complete. A label is one byte of what is hashed, two (little-endian) with more than 256
  * classes. */
 cf_status set_seal(cf_set *set);
+/* Brings the order of axes inside `count` images to H x W x C (channels innermost), in place. `stride_hwc` are the distances in bytes,
+ * before, between neighbours along height, width and channels within one image. Needs one image of scratch per thread. */
+cf_status images_reorder(unsigned char *pixels, size_t count, const int chw[3], const size_t stride_hwc[3]);
+
 /* ---- set_shared.c ---- */
 
 /* Moves the pixels of a sealed set to where other processes of this machine can have them, too; *file names that for them, as long as the
@@ -84,3 +96,7 @@ struct cf_subset {
 
 /* At most so many of the images, taken evenly; release some->images with free(). */
 cf_status subset_thin(const cf_subset *part, size_t most, cf_subset *some);
+
+/* same_images.c: how many of `images` have the very pixels of an image in parts[p]: found[p], each counted for the first part that has it.
+ * All parts are of one set, and sets have one shape. Takes time as the number of images does, and eight bytes for each. */
+cf_status same_images_count(const cf_subset *images, const cf_subset *const *parts, int count, size_t *found);

@@ -11,7 +11,8 @@ enum {
     MOST_MEDIAN = 101,       /* rows that a median is of, fewer of long rows */
     MOST_SAMPLED = 256,      /* rows of the sample of distances, likewise */
     SAMPLE_VALUES = 1 << 22, /* of each sample, at most */
-    MOST_COUNTED = 1 << 20   /* rows whose likes are counted */
+    MOST_COUNTED = 1 << 20,  /* rows whose likes are counted */
+    PART = 1 << 14           /* values that are asked for at once */
 };
 
 typedef struct Sample {
@@ -19,7 +20,7 @@ typedef struct Sample {
     double *values;    /* [rows][dim] */
 } Sample;
 
-struct Narrow {
+typedef struct Narrow {
     size_t n, dim;
     bool angles, stay, given; /* as the frame says; the offset is another's */
     bool exact, chosen;       /* all values are floats; the medians are taken */
@@ -27,7 +28,8 @@ struct Narrow {
     double *size, *spread;    /* [dim] sums of absolute values, of distances from the median */
     Sample median, distances;
     uint64_t *wide, *narrow; /* [n, at most MOST_COUNTED] a number for each row's doubles, and for its floats */
-};
+    float *values;           /* [n][dim] the result; borrowed */
+} Narrow;
 
 static cf_status sample_new(size_t n, size_t dim, size_t most, Sample *sample) {
     size_t rows = SAMPLE_VALUES / dim;
@@ -38,44 +40,20 @@ static cf_status sample_new(size_t n, size_t dim, size_t most, Sample *sample) {
     return memory_new(sample->rows * dim, sizeof *sample->values, &sample->values);
 }
 
-static cf_status allocate(Narrow *made) {
-    const size_t counted = made->n < MOST_COUNTED ? made->n : MOST_COUNTED;
-    FORWARD(sample_new(made->n, made->dim, MOST_MEDIAN, &made->median));
-    FORWARD(sample_new(made->n, made->dim, MOST_SAMPLED, &made->distances));
-    FORWARD(memory_new(made->dim, sizeof(double), &made->offset));
-    FORWARD(memory_new(made->dim, sizeof(double), &made->size));
-    FORWARD(memory_new(made->dim, sizeof(double), &made->spread));
-    FORWARD(memory_new(counted, sizeof(uint64_t), &made->wide));
-    return memory_new(counted, sizeof(uint64_t), &made->narrow);
+static cf_status narrow_allocate(Narrow *w) {
+    const size_t counted = w->n < MOST_COUNTED ? w->n : MOST_COUNTED;
+    FORWARD(sample_new(w->n, w->dim, MOST_MEDIAN, &w->median));
+    FORWARD(sample_new(w->n, w->dim, MOST_SAMPLED, &w->distances));
+    FORWARD(memory_new(w->dim, sizeof(double), &w->offset));
+    FORWARD(memory_new(w->dim, sizeof(double), &w->size));
+    FORWARD(memory_new(w->dim, sizeof(double), &w->spread));
+    FORWARD(memory_new(counted, sizeof(uint64_t), &w->wide));
+    return memory_new(counted, sizeof(uint64_t), &w->narrow);
 }
 
-cf_status narrow_new(size_t n, int dim, const RowsFrame *frame, Narrow **narrow) {
-    Narrow *made;
-    FAIL_IF(frame->offset && frame->dim != dim, CF_BAD_USE, "rows of %d values were expected, and these have %d",
-            frame->dim, dim);
-    FORWARD(memory_new(1, sizeof *made, &made));
-    made->n = n;
-    made->dim = (size_t)dim;
-    made->exact = true;
-    made->angles = frame->angles;
-    made->stay = frame->stay || frame->angles;
-    made->given = frame->offset != NULL;
-    cf_status status = allocate(made);
-    if (status) {
-        narrow_free(made);
-        return status;
-    }
-    if (made->given) memcpy(made->offset, frame->offset, made->dim * sizeof(double));
-    *narrow = made;
-    return CF_OK;
-}
-
-void narrow_free(Narrow *narrow) {
-    if (!narrow) return;
-    void *own[] = {narrow->offset,           narrow->size, narrow->spread, narrow->median.values,
-                   narrow->distances.values, narrow->wide, narrow->narrow};
+static void narrow_free(Narrow *w) {
+    void *own[] = {w->offset, w->size, w->spread, w->median.values, w->distances.values, w->wide, w->narrow};
     for (size_t i = 0; i < COUNT_OF(own); i++) free(own[i]);
-    free(narrow);
 }
 
 /* ---- Where the columns lie ---- */
@@ -85,7 +63,7 @@ static void keep_sampled(Sample *sample, size_t row, size_t column, size_t dim, 
     if (row % sample->step == 0) sample->values[row / sample->step * dim + column] = isfinite(x) ? x : 0;
 }
 
-void narrow_look(Narrow *w, const double *part, size_t first, size_t count) {
+static void look_at(Narrow *w, const double *part, size_t first, size_t count) {
     size_t row = first / w->dim, column = first % w->dim;
     for (size_t i = 0; i < count; i++) {
         const double x = part[i];
@@ -116,27 +94,25 @@ static double median_of(const Narrow *w, size_t column, double *spare) {
     return fabs(spare[rows / 2]) < 1e30 ? two_floats(spare[rows / 2]) : 0;
 }
 
-bool narrow_wants_weighing(Narrow *w) {
+static void choose_medians(Narrow *w) {
     double spare[MOST_MEDIAN];
-    if (w->given || w->stay || w->exact) return false;
     for (size_t d = 0; d < w->dim; d++) w->offset[d] = median_of(w, d, spare);
-    w->chosen = true;
-    return true;
 }
 
-void narrow_weigh(Narrow *w, const double *part, size_t first, size_t count) {
+static void weigh(Narrow *w, const double *part, size_t first, size_t count) {
     size_t column = first % w->dim;
     for (size_t i = 0; i < count; i++) {
         w->spread[column] += fabs(part[i] - w->offset[column]);
         if (++column == w->dim) column = 0;
     }
-    if (first + count < w->n * w->dim) return;
-    bool any = false;
+}
+
+/* What was weighed stays chosen where it is worth it. */
+static void keep_worthy_medians(Narrow *w) {
     for (size_t d = 0; d < w->dim; d++) {
         if (!(w->spread[d] <= w->size[d] / 4)) w->offset[d] = 0; /* NaN, too */
-        any = any || w->offset[d] != 0;
+        w->chosen = w->chosen || w->offset[d] != 0;
     }
-    w->chosen = any;
 }
 
 /* ---- Conversion ---- */
@@ -156,12 +132,12 @@ static float to_float(double x) {
     return (float)x;
 }
 
-void narrow_convert(Narrow *w, const double *part, size_t first, size_t count, float *values) {
+static void convert(Narrow *w, const double *part, size_t first, size_t count) {
     const bool counts = !w->exact || w->given;
     size_t row = first / w->dim, column = first % w->dim;
     for (size_t i = 0; i < count; i++) {
         const float x = to_float(part[i] - w->offset[column]);
-        values[first + i] = x;
+        w->values[first + i] = x;
         if (counts && row < MOST_COUNTED) {
             w->wide[row] = add_to_key(w->wide[row], part[i]);
             w->narrow[row] = add_to_key(w->narrow[row], (double)x);
@@ -185,7 +161,7 @@ static size_t different_keys(uint64_t *keys, size_t n) {
 }
 
 /* Of Euclid's metric its square, of the cosine's 1 - cos: each grows with the distance. */
-static double distance(const Narrow *w, const double *a, const double *b) {
+static double row_distance(const Narrow *w, const double *a, const double *b) {
     double square = 0, ab = 0, aa = 0, bb = 0;
     for (size_t d = 0; d < w->dim; d++) {
         square += (a[d] - b[d]) * (a[d] - b[d]);
@@ -201,7 +177,7 @@ static double distance(const Narrow *w, const double *a, const double *b) {
 static double nearest(const Narrow *w, const double *rows, size_t i, size_t *which) {
     double least = 0;
     for (size_t j = 0; j < w->distances.rows; j++) {
-        const double d = distance(w, rows + i * w->dim, rows + j * w->dim);
+        const double d = row_distance(w, rows + i * w->dim, rows + j * w->dim);
         if (d > 0 && (least == 0 || d < least)) least = d, *which = j;
     }
     return least;
@@ -212,34 +188,65 @@ static void compare_distances(const Narrow *w, const double *narrowed, NarrowLos
         size_t j = 0;
         const double before = nearest(w, w->distances.values, i, &j);
         if (before == 0) continue;
-        const double after = distance(w, narrowed + i * w->dim, narrowed + j * w->dim);
+        const double after = row_distance(w, narrowed + i * w->dim, narrowed + j * w->dim);
         const double tenth = w->angles ? 0.1 : 0.2; /* of a square it is twice that */
         loss->sampled++;
         loss->changed += !(fabs(after - before) <= tenth * before);
     }
 }
 
-static cf_status judge(Narrow *w, const float *values, NarrowLoss *loss) {
+static cf_status measure_loss(Narrow *w, NarrowLoss *loss) {
     const Sample *sample = &w->distances;
     const size_t counted = w->n < MOST_COUNTED ? w->n : MOST_COUNTED;
-    double *narrowed;
+    AUTO_FREE double *narrowed = NULL;
     FORWARD(memory_new(sample->rows * w->dim, sizeof *narrowed, &narrowed));
     for (size_t r = 0; r < sample->rows; r++)
-        for (size_t d = 0; d < w->dim; d++) narrowed[r * w->dim + d] = (double)values[r * sample->step * w->dim + d];
+        for (size_t d = 0; d < w->dim; d++) narrowed[r * w->dim + d] = (double)w->values[r * sample->step * w->dim + d];
     compare_distances(w, narrowed, loss);
-    free(narrowed);
     loss->different = different_keys(w->wide, counted);
     const size_t left = different_keys(w->narrow, counted);
     loss->merged = loss->different > left ? loss->different - left : 0;
     return CF_OK;
 }
 
-cf_status narrow_finish(Narrow *w, const float *values, double **offset, NarrowLoss *loss) {
-    *loss = (NarrowLoss){0};
-    *offset = NULL;
-    if (!w->exact || w->given) FORWARD(judge(w, values, loss));
-    if (!w->given && !w->chosen) return CF_OK;
-    *offset = w->offset;
-    w->offset = NULL;
+/* ---- All of it ---- */
+
+static cf_status run_pass(Narrow *w, PartReader read, void *source,
+                          void (*step)(Narrow *, const double *, size_t, size_t)) {
+    double part[PART];
+    const size_t all = w->n * w->dim;
+    for (size_t first = 0; first < all; first += PART) {
+        const size_t count = all - first < PART ? all - first : PART;
+        FORWARD(read(source, first, count, part));
+        step(w, part, first, count);
+    }
     return CF_OK;
+}
+
+cf_status narrow_rows(PartReader read, void *source, bool exact, const RowsFrame *frame, NpyRows *rows) {
+    AUTO(narrow_free) Narrow w = {.n = rows->n, .dim = (size_t)rows->dim, .angles = frame->angles, .exact = true};
+    w.stay = frame->stay || frame->angles;
+    w.given = frame->offset != NULL;
+    FAIL_IF(w.given && frame->dim != rows->dim, CF_BAD_USE, "rows of %d values were expected, and these have %d",
+            frame->dim, rows->dim);
+    FORWARD(memory_new(w.n * w.dim, sizeof *rows->values, &rows->values));
+    w.values = rows->values;
+    FORWARD(narrow_allocate(&w));
+    if (w.given) memcpy(w.offset, frame->offset, w.dim * sizeof(double));
+    if (!exact) FORWARD(run_pass(&w, read, source, look_at));
+    if (!w.given && !w.stay && !w.exact) {
+        choose_medians(&w);
+        FORWARD(run_pass(&w, read, source, weigh));
+        keep_worthy_medians(&w);
+    }
+    FORWARD(run_pass(&w, read, source, convert));
+    if (!w.exact || w.given) FORWARD(measure_loss(&w, &rows->loss));
+    if (w.given || w.chosen) rows->offset = memory_take(&w.offset);
+    return CF_OK;
+}
+
+void npy_rows_free(NpyRows *rows) {
+    free(rows->values);
+    free(rows->offset);
+    *rows = (NpyRows){0};
 }

@@ -17,7 +17,7 @@
 
 #include "base/files.h"
 #include "base/limits.h"
-#include "base/memory.h"
+#include "base/text.h"
 #include "base/zip.h"
 
 #include <ctype.h>
@@ -38,8 +38,9 @@ static const unsigned char magic[MAGIC] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
 typedef struct NpyFile {
     const char *path;
     FILE *stream;
-    unsigned char *content; /* what the stream reads, where that is no file: an archive's entry, or elements in C order */
-    size_t size, begin;     /* of the file; where the elements begin */
+    unsigned char
+        *content;       /* what the stream reads, where that is no file: an archive's entry, or elements in C order */
+    size_t size, begin; /* of the file; where the elements begin */
     char *header;
     char type[8];   /* "<f4" */
     char kind;      /* 'f', 'i', 'u', 'b' */
@@ -86,16 +87,20 @@ static bool take_size(const char **at, size_t *size) {
     return true;
 }
 
+/* Behind an item of a list: a comma, or before the end. */
+static bool take_comma(const char **at, char close) {
+    skip_spaces(at);
+    const bool comma = **at == ',';
+    *at += comma;
+    skip_spaces(at);
+    return comma || **at == close;
+}
+
 static bool take_shape(const char **at, NpyFile *file) {
     if (*(*at)++ != '(') return false;
-    for (skip_spaces(at); **at != ')'; skip_spaces(at)) {
-        if (file->axis_count == MOST_AXES || !take_size(at, &file->axes[file->axis_count++])) return false;
-        skip_spaces(at);
-        if (**at == ',')
-            ++*at;
-        else if (**at != ')')
+    for (skip_spaces(at); **at != ')';)
+        if (file->axis_count == MOST_AXES || !take_size(at, &file->axes[file->axis_count++]) || !take_comma(at, ')'))
             return false;
-    }
     ++*at;
     return true;
 }
@@ -113,17 +118,12 @@ static bool parse_header(NpyFile *file) {
     char key[20];
     skip_spaces(&at);
     if (*at++ != '{') return false;
-    for (skip_spaces(&at); *at != '}'; skip_spaces(&at)) {
+    for (skip_spaces(&at); *at != '}';) {
         if (!take_text(&at, key, sizeof key)) return false;
         skip_spaces(&at);
         if (*at++ != ':') return false;
         skip_spaces(&at);
-        if (!take_value(&at, key, file)) return false;
-        skip_spaces(&at);
-        if (*at == ',')
-            at++;
-        else if (*at != '}')
-            return false;
+        if (!take_value(&at, key, file) || !take_comma(&at, '}')) return false;
     }
     at++;
     skip_spaces(&at);
@@ -205,14 +205,14 @@ static cf_status check_size(const NpyFile *file) {
 }
 
 static void npy_close(NpyFile *file) {
-    if (file->stream) fclose(file->stream);
+    file_close(&file->stream);
     free(file->content);
     free(file->header);
 }
 
 /* From here on the stream reads `content`, which is now the file's. */
 static cf_status read_memory(NpyFile *file, unsigned char *content, size_t size) {
-    if (file->stream) fclose(file->stream);
+    file_close(&file->stream);
     free(file->content);
     file->content = content;
     file->stream = fmemopen(content, size, "rb");
@@ -240,13 +240,12 @@ static void reorder(const NpyFile *file, const unsigned char *from, unsigned cha
 /* The elements of an array in Fortran order, in C order. */
 static cf_status read_fortran(NpyFile *file) {
     const size_t size = file->count * file->element;
-    unsigned char *bytes, *ordered = NULL;
+    AUTO_FREE unsigned char *bytes = NULL;
+    unsigned char *ordered;
     FORWARD(memory_new(size, 1, &bytes));
-    cf_status status = read_exactly(file, bytes, size, "its elements");
-    if (!status) status = memory_new(size, 1, &ordered);
-    if (!status) reorder(file, bytes, ordered);
-    free(bytes);
-    FORWARD(status);
+    FORWARD(read_exactly(file, bytes, size, "its elements"));
+    FORWARD(memory_new(size, 1, &ordered));
+    reorder(file, bytes, ordered);
     file->begin = 0;
     return read_memory(file, ordered, size);
 }
@@ -254,37 +253,36 @@ static cf_status read_fortran(NpyFile *file) {
 /* The entry of an archive that is asked for, or the only one. */
 static cf_status choose_array(const char *path, const ZipEntries *entries, const char *name, ZipEntry **entry) {
     char list[400] = "", whole[256];
-    size_t length = 0;
     *entry = NULL;
     if (name && snprintf(whole, sizeof whole, "%s.npy", name) < (int)sizeof whole)
         *entry = zip_find(entries, whole, strlen(whole));
     if (!name && entries->count == 1) *entry = entries->all;
     if (*entry) return CF_OK;
-    for (size_t e = 0; e < entries->count && length < sizeof list; e++) {
+    for (size_t e = 0; e < entries->count; e++) {
         const ZipEntry *one = &entries->all[e];
-        const size_t bare = one->length > 4 ? one->length - 4 : one->length;
-        length += (size_t)snprintf(list + length, sizeof list - length, "%s%.*s", e ? ", " : "", (int)bare, one->name);
+        text_append(list, sizeof list, "%s%.*s", e ? ", " : "", (int)(one->length - (one->length > 4 ? 4 : 0)),
+                    one->name);
     }
     FAIL_IF(!name, CF_BAD_USE, "%s holds %zu arrays (%s); one is chosen by %s:NAME", path, entries->count, list, path);
     return FAIL(CF_BAD_USE, "%s holds no array \"%s\"; it has %s", path, name, list);
 }
 
+static void entries_free(ZipEntries *entries) {
+    free(entries->all);
+}
+
 static cf_status open_archive(const char *path, const char *name, NpyFile *file) {
-    ZipEntries entries = {0};
+    AUTO(entries_free) ZipEntries entries = {0};
+    AUTO_FREE unsigned char *bytes = NULL;
+    unsigned char *content;
     ZipEntry *entry;
-    unsigned char *bytes, *content;
     size_t size;
-    cf_status status;
     FORWARD(file_read(path, MOST_TENSOR_FILE, &bytes, &size));
-    FORWARD_TO(done, zip_list(path, bytes, size, &entries));
-    FORWARD_TO(done, choose_array(path, &entries, name, &entry));
-    FORWARD_TO(done, zip_unpack(path, bytes, entry, &content));
+    FORWARD(zip_list(path, bytes, size, &entries));
+    FORWARD(choose_array(path, &entries, name, &entry));
+    FORWARD(zip_unpack(path, bytes, entry, &content));
     file->size = entry->unpacked;
-    status = read_memory(file, content, file->size ? file->size : 1);
-done:
-    free(entries.all);
-    free(bytes);
-    return status;
+    return read_memory(file, content, file->size ? file->size : 1);
 }
 
 static cf_status open_file(const char *path, NpyFile *file) {
@@ -303,15 +301,13 @@ static cf_status open_file(const char *path, NpyFile *file) {
 /* "X.npy", "X.npz", or "X.npz:NAME" for one of its arrays, where no file has that whole name. */
 static cf_status npy_open(const char *path, NpyFile *file) {
     const char *colon = strrchr(path, ':');
-    char *archive;
-    *file = (NpyFile){.path = path};
+    AUTO_FREE char *archive = NULL;
+    file->path = path;
     if (!colon || file_exists(path)) {
         FORWARD(open_file(path, file));
     } else {
         FORWARD(memory_print(&archive, "%.*s", (int)(colon - path), path));
-        const cf_status status = open_archive(archive, colon + 1, file);
-        free(archive);
-        FORWARD(status);
+        FORWARD(open_archive(archive, colon + 1, file));
     }
     FORWARD(read_header(file));
     FORWARD(check_size(file));
@@ -329,139 +325,98 @@ static double half_value(uint16_t half) {
     return half >> 15 ? -value : value;
 }
 
-static void swap_bytes(unsigned char *part, size_t count, size_t element) {
-    for (size_t i = 0; i < count; i++, part += element)
-        for (size_t low = 0, high = element - 1; low < high; low++, high--) {
-            const unsigned char byte = part[low];
-            part[low] = part[high];
-            part[high] = byte;
+void elements_swap(void *elements, size_t count, size_t size) {
+    unsigned char *bytes = elements;
+    for (size_t i = 0; i < count; i++, bytes += size)
+        for (size_t low = 0, high = size - 1; low < high; low++, high--) {
+            const unsigned char byte = bytes[low];
+            bytes[low] = bytes[high];
+            bytes[high] = byte;
         }
 }
 
 static cf_status read_part(NpyFile *file, void *part, size_t count) {
     FORWARD(read_exactly(file, part, count * file->element, "its elements"));
-    if (file->swapped) swap_bytes(part, count, file->element);
+    if (file->swapped) elements_swap(part, count, file->element);
     return CF_OK;
 }
 
-#define EACH(type, value)                                                                                              \
-    for (size_t i = 0; i < count; i++) {                                                                               \
-        const type e = ((const type *)part)[i];                                                                        \
-        values[i] = (value);                                                                                           \
-    }                                                                                                                  \
-    break
+#define CONVERT(of_kind, type)                                                                                         \
+    if (kind == (of_kind) && size == sizeof(type))                                                                     \
+        for (size_t i = 0; i < count; i++) values[i] = (double)((const type *)elements)[i]
 
-/* `part` holds count elements of the file's type. Of 64-bit numbers beyond 2^53 the nearest double. */
-static void to_doubles(const NpyFile *file, const void *part, size_t count, double *values) {
-    switch (file->kind << 8 | (int)file->element) {
-    case 'f' << 8 | 2: EACH(uint16_t, half_value(e));
-    case 'f' << 8 | 4: EACH(float, (double)e);
-    case 'f' << 8 | 8: EACH(double, e);
-    case 'i' << 8 | 1: EACH(int8_t, e);
-    case 'i' << 8 | 2: EACH(int16_t, e);
-    case 'i' << 8 | 4: EACH(int32_t, e);
-    case 'i' << 8 | 8: EACH(int64_t, (double)e);
-    case 'u' << 8 | 2: EACH(uint16_t, e);
-    case 'u' << 8 | 4: EACH(uint32_t, e);
-    case 'u' << 8 | 8: EACH(uint64_t, (double)e);
-    default: EACH(uint8_t, e); /* a bool is one, too */
-    }
+void elements_to_doubles(char kind, size_t size, const void *elements, size_t count, double *values) {
+    if (kind == 'f' && size == 2)
+        for (size_t i = 0; i < count; i++) values[i] = half_value(((const uint16_t *)elements)[i]);
+    CONVERT('f', float);
+    CONVERT('f', double);
+    CONVERT('i', int8_t);
+    CONVERT('i', int16_t);
+    CONVERT('i', int32_t);
+    CONVERT('i', int64_t);
+    CONVERT('u', uint8_t);
+    CONVERT('u', uint16_t);
+    CONVERT('u', uint32_t);
+    CONVERT('u', uint64_t);
+    CONVERT('b', uint8_t);
 }
 
-/* Whole numbers that a double cannot hold all. */
-static void to_integers(const NpyFile *file, const void *part, const double *doubles, size_t count, int64_t *values) {
-    if (file->element == 8 && file->kind != 'f')
-        memcpy(values, part, count * sizeof *values);
-    else
-        for (size_t i = 0; i < count; i++) values[i] = (int64_t)doubles[i];
-}
-
-typedef enum NarrowStep { NARROW_LOOK, NARROW_WEIGH, NARROW_CONVERT } NarrowStep;
-
-/* Goes over the elements once. */
-static cf_status narrow_step(NpyFile *file, Narrow *narrow, NarrowStep step, float *values) {
+/* For narrow_rows, which begins again at 0. */
+static cf_status read_doubles(void *source, size_t first, size_t count, double *values) {
+    NpyFile *file = source;
     _Alignas(8) unsigned char part[PART * sizeof(double)];
-    double doubles[PART];
-    FAIL_IF(fseek(file->stream, (long)file->begin, SEEK_SET) != 0, CF_IO, "cannot read %s: %s", file->path,
-            strerror(errno));
-    for (size_t i = 0; i < file->count; i += PART) {
-        size_t count = file->count - i < PART ? file->count - i : PART;
-        FORWARD(read_part(file, part, count));
-        to_doubles(file, part, count, doubles);
-        if (step == NARROW_LOOK) narrow_look(narrow, doubles, i, count);
-        if (step == NARROW_WEIGH) narrow_weigh(narrow, doubles, i, count);
-        if (step == NARROW_CONVERT) narrow_convert(narrow, doubles, i, count, values);
-    }
-    return CF_OK;
-}
-
-static cf_status narrow_rows(NpyFile *file, const RowsFrame *frame, NpyRows *rows) {
-    Narrow *narrow;
-    FORWARD(narrow_new(rows->n, rows->dim, frame, &narrow));
-    cf_status status = CF_OK;
-    if (file->element > 1) status = narrow_step(file, narrow, NARROW_LOOK, NULL);
-    if (!status && narrow_wants_weighing(narrow)) status = narrow_step(file, narrow, NARROW_WEIGH, NULL);
-    if (!status) status = narrow_step(file, narrow, NARROW_CONVERT, rows->values);
-    if (!status) status = narrow_finish(narrow, rows->values, &rows->offset, &rows->loss);
-    narrow_free(narrow);
-    return status;
-}
-
-static cf_status read_rows(NpyFile *file, const RowsFrame *frame, NpyRows *rows) {
-    const size_t columns = file->count / file->axes[0];
-    FAIL_IF(columns > INT_MAX, CF_BAD_INPUT, "%s has rows of %zu values, which are too many", file->path, columns);
-    FORWARD(memory_new(file->count, sizeof(float), &rows->values));
-    rows->n = file->axes[0];
-    rows->dim = (int)columns;
-    if (file->kind != 'f' || file->element != sizeof(float) || frame->offset) return narrow_rows(file, frame, rows);
-    return read_part(file, rows->values, file->count);
-}
-
-static cf_status read_labels(NpyFile *file, int64_t **labels, size_t *n) {
-    _Alignas(8) unsigned char part[PART * sizeof(int64_t)];
-    double doubles[PART];
-    FAIL_IF(file->count != file->axes[0], CF_BAD_INPUT, "%s has %zu labels for %zu rows; one for each was expected",
-            file->path, file->count, file->axes[0]);
-    FORWARD(memory_new(file->count, sizeof(int64_t), labels));
-    for (size_t i = 0; i < file->count; i += PART) {
-        const size_t count = file->count - i < PART ? file->count - i : PART;
-        FORWARD(read_part(file, part, count));
-        to_doubles(file, part, count, doubles);
-        for (size_t j = 0; j < count && file->kind == 'f'; j++)
-            FAIL_IF(doubles[j] != floor(doubles[j]) || fabs(doubles[j]) > 9e15, CF_BAD_INPUT,
-                    "%s: label %zu is %g; whole numbers were expected", file->path, i + j, doubles[j]);
-        to_integers(file, part, doubles, count, *labels + i);
-    }
-    *n = file->count;
+    FAIL_IF(first == 0 && fseek(file->stream, (long)file->begin, SEEK_SET) != 0, CF_IO, "cannot read %s: %s",
+            file->path, strerror(errno));
+    FORWARD(read_part(file, part, count));
+    elements_to_doubles(file->kind, file->element, part, count, values);
     return CF_OK;
 }
 
 cf_status npy_read_rows(const char *path, const RowsFrame *frame, NpyRows *rows) {
-    NpyFile file;
-    NpyRows made = {0};
-    cf_status status = npy_open(path, &file);
-    if (!status) status = read_rows(&file, frame, &made);
-    npy_close(&file);
-    if (status) npy_rows_free(&made);
-    if (!status) *rows = made;
-    return status;
-}
-
-void npy_rows_free(NpyRows *rows) {
-    free(rows->values);
-    free(rows->offset);
-    *rows = (NpyRows){0};
+    AUTO(npy_close) NpyFile file = {0};
+    AUTO(npy_rows_free) NpyRows made = {0};
+    FORWARD(npy_open(path, &file));
+    const size_t columns = file.count / file.axes[0];
+    FAIL_IF(columns > INT_MAX, CF_BAD_INPUT, "%s has rows of %zu values, which are too many", path, columns);
+    made.n = file.axes[0];
+    made.dim = (int)columns;
+    if (file.kind != 'f' || file.element != sizeof(float) || frame->offset) {
+        FORWARD(narrow_rows(read_doubles, &file, file.element == 1, frame, &made));
+    } else {
+        FORWARD(memory_new(file.count, sizeof(float), &made.values));
+        FORWARD(read_part(&file, made.values, file.count));
+    }
+    *rows = made;
+    made = (NpyRows){0};
+    return CF_OK;
 }
 
 cf_status npy_read_labels(const char *path, int64_t **labels, size_t *n) {
-    NpyFile file;
-    int64_t *made = NULL;
-    cf_status status = npy_open(path, &file);
-    if (!status) status = read_labels(&file, &made, n);
-    npy_close(&file);
-    if (status) free(made);
-    if (!status) *labels = made;
-    return status;
+    _Alignas(8) unsigned char part[PART * sizeof(int64_t)];
+    double doubles[PART];
+    AUTO(npy_close) NpyFile file = {0};
+    AUTO_FREE int64_t *made = NULL;
+    FORWARD(npy_open(path, &file));
+    FAIL_IF(file.count != file.axes[0], CF_BAD_INPUT, "%s has %zu labels for %zu rows; one for each was expected", path,
+            file.count, file.axes[0]);
+    FORWARD(memory_new(file.count, sizeof(int64_t), &made));
+    for (size_t i = 0; i < file.count; i += PART) {
+        const size_t count = file.count - i < PART ? file.count - i : PART;
+        FORWARD(read_part(&file, part, count));
+        elements_to_doubles(file.kind, file.element, part, count, doubles);
+        for (size_t j = 0; j < count; j++) {
+            FAIL_IF(file.kind == 'f' && (doubles[j] != floor(doubles[j]) || fabs(doubles[j]) > 9e15), CF_BAD_INPUT,
+                    "%s: label %zu is %g; whole numbers were expected", path, i + j, doubles[j]);
+            /* A double does not hold all whole numbers of 64 bits. */
+            if (file.element == 8 && file.kind != 'f')
+                memcpy(&made[i + j], part + j * sizeof *made, sizeof *made);
+            else
+                made[i + j] = (int64_t)doubles[j];
+        }
+    }
+    *labels = memory_take(&made);
+    *n = file.count;
+    return CF_OK;
 }
 
 cf_status npy_write_rows(const char *path, const float *values, size_t n, int dim) {

@@ -1,7 +1,5 @@
 #include "data/packing.h"
 
-#include "base/memory.h"
-
 #include <stdlib.h>
 #include <zlib.h>
 

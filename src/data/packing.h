@@ -1,7 +1,7 @@
 /* Bytes on their way into a file, deflated or as they are. */
 #pragma once
 
-#include "base/status.h"
+#include "base/memory.h"
 
 #include <stdio.h>
 
@@ -15,3 +15,4 @@ cf_status packing_add(Packing *packing, const void *bytes, size_t size);
 /* Ends the packed data and tells how many bytes went to the file. */
 cf_status packing_finish(Packing *packing, size_t *written);
 void packing_free(Packing *packing);
+AUTO_HANDLE(Packing, packing_free)

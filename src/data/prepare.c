@@ -1,8 +1,5 @@
 #include "data/prepare.h"
 
-#include "base/limits.h"
-#include "base/memory.h"
-
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,11 +52,10 @@ static void linear_taps(Axis *axis, int i) {
 }
 
 static cf_status axis_new(int from, int to, Axis *axis) {
-    cf_status status;
     *axis = (Axis){.from = from, .to = to, .taps = from > to ? from / to + 2 : 2};
-    FORWARD_TO(failed, memory_new((size_t)to, sizeof *axis->start, &axis->start));
-    FORWARD_TO(failed, memory_new((size_t)to, sizeof *axis->count, &axis->count));
-    FORWARD_TO(failed, memory_new((size_t)to * (size_t)axis->taps, sizeof *axis->weight, &axis->weight));
+    FORWARD(memory_new((size_t)to, sizeof *axis->start, &axis->start));
+    FORWARD(memory_new((size_t)to, sizeof *axis->count, &axis->count));
+    FORWARD(memory_new((size_t)to * (size_t)axis->taps, sizeof *axis->weight, &axis->weight));
     for (int i = 0; i < to; i++) {
         if (from > to)
             average_taps(axis, i);
@@ -67,10 +63,6 @@ static cf_status axis_new(int from, int to, Axis *axis) {
             linear_taps(axis, i);
     }
     return CF_OK;
-failed:
-    axis_free(axis);
-    *axis = (Axis){0};
-    return status;
 }
 
 static cf_status check_shapes(const int from[3], const int to[3]) {
@@ -86,8 +78,7 @@ static cf_status check_shapes(const int from[3], const int to[3]) {
 
 /* `full` is what byte 255 becomes. */
 static cf_status new_with_scale(const int from_chw[3], const int to_chw[3], float full, Preparation **preparation) {
-    Preparation *made;
-    cf_status status;
+    AUTO(preparation_free_at) Preparation *made = NULL;
     FORWARD(check_shapes(from_chw, to_chw));
     FORWARD(memory_new(1, sizeof *made, &made));
     made->from_channels = from_chw[0];
@@ -95,13 +86,10 @@ static cf_status new_with_scale(const int from_chw[3], const int to_chw[3], floa
     made->channels = from_chw[0] < to_chw[0] ? from_chw[0] : to_chw[0];
     made->same_size = from_chw[1] == to_chw[1] && from_chw[2] == to_chw[2];
     made->divisor = 255.0f / full;
-    FORWARD_TO(failed, axis_new(from_chw[1], to_chw[1], &made->y));
-    FORWARD_TO(failed, axis_new(from_chw[2], to_chw[2], &made->x));
-    *preparation = made;
+    FORWARD(axis_new(from_chw[1], to_chw[1], &made->y));
+    FORWARD(axis_new(from_chw[2], to_chw[2], &made->x));
+    *preparation = memory_take(&made);
     return CF_OK;
-failed:
-    preparation_free(made);
-    return status;
 }
 
 cf_status preparation_new(const int from_chw[3], const int to_chw[3], Preparation **preparation) {
@@ -200,15 +188,10 @@ void preparation_apply_bytes(const Preparation *p, const unsigned char *pixels, 
 }
 
 cf_status resize_bytes(const unsigned char *pixels, const int from_chw[3], const int to_chw[3], unsigned char *out) {
-    Preparation *p = NULL;
-    float *scratch = NULL;
-    cf_status status;
+    AUTO(preparation_free_at) Preparation *p = NULL;
+    AUTO_FREE float *scratch = NULL;
     FORWARD(preparation_new_bytes(from_chw, to_chw, &p));
-    FORWARD_TO(done,
-               memory_new(preparation_scratch(p) + area(to_chw[1], to_chw[2], to_chw[0]), sizeof *scratch, &scratch));
+    FORWARD(memory_new(preparation_scratch(p) + area(to_chw[1], to_chw[2], to_chw[0]), sizeof *scratch, &scratch));
     preparation_apply_bytes(p, pixels, scratch, out);
-done:
-    free(scratch);
-    preparation_free(p);
-    return status;
+    return CF_OK;
 }

@@ -14,6 +14,7 @@ typedef struct Preparation Preparation;
 /* From images of one shape to another; {channels, height, width}; channels 1 or 3 (or equal). */
 cf_status preparation_new(const int from_chw[3], const int to_chw[3], Preparation **preparation);
 void preparation_free(Preparation *preparation);
+AUTO_HANDLE(Preparation, preparation_free)
 /* One image: bytes H x W x C in, floats H x W x C out. `scratch` has preparation_scratch() floats, one
  * thread's own. */
 void preparation_apply(const Preparation *preparation, const unsigned char *pixels, float *scratch, float *out);

@@ -1,7 +1,5 @@
-#include "data/same_images.h"
-
-#include "base/memory.h"
 #include "base/slices.h"
+#include "data/image_set.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,17 +44,26 @@ static cf_status hash_block(void *context, int64_t index, int thread) {
     return CF_OK;
 }
 
-static cf_status hashes_new(const cf_set *set, Hashes *h) {
+static void hashes_free(Hashes *h) {
+    free(h->values);
+}
+
+static cf_status hash_images(const cf_set *set, Hashes *h) {
     h->set = set;
     FORWARD(memory_new(set->count, sizeof *h->values, &h->values));
     return slices_run(slices_threads(0), (int64_t)((set->count + BLOCK - 1) / BLOCK), hash_block, h);
 }
 
-/* ---- The different images of a part, in a table with open addresses ---- */
+/* ---- The different images of all parts, in a table with open addresses ---- */
+
+typedef struct Slot {
+    uint32_t image; /* of the set, from 1; 0: empty */
+    int part;       /* the first that has it */
+} Slot;
 
 typedef struct ImageTable {
-    const Hashes *hashes; /* of its set */
-    uint32_t *slots;      /* images of the set, from 1; 0: empty */
+    const Hashes *hashes; /* of the parts' set */
+    Slot *slots;
     size_t mask;
 } ImageTable;
 
@@ -68,47 +75,33 @@ static bool same(const Hashes *a, uint32_t i, const Hashes *b, uint32_t j) {
 }
 
 /* The slot of an image, or the empty one where it belongs. */
-static uint32_t *find_slot(const ImageTable *table, const Hashes *hashes, uint32_t image) {
+static Slot *find_slot(const ImageTable *table, const Hashes *hashes, uint32_t image) {
     size_t slot = hashes->values[image] & table->mask;
-    while (table->slots[slot] && !same(table->hashes, table->slots[slot] - 1, hashes, image))
+    while (table->slots[slot].image && !same(table->hashes, table->slots[slot].image - 1, hashes, image))
         slot = (slot + 1) & table->mask;
     return &table->slots[slot];
 }
 
-static cf_status table_new(const cf_subset *part, const Hashes *hashes, ImageTable *table) {
-    size_t room = 16;
-    while (room < 2 * part->count) room *= 2;
-    *table = (ImageTable){.hashes = hashes, .mask = room - 1};
-    FORWARD(memory_new(room, sizeof *table->slots, &table->slots));
-    for (size_t i = 0; i < part->count; i++) *find_slot(table, hashes, part->images[i]) = part->images[i] + 1;
-    return CF_OK;
-}
-
-static void count_in_tables(const cf_subset *images, const Hashes *hashes, const ImageTable *tables, int count,
-                            size_t *found) {
-    for (size_t i = 0; i < images->count; i++)
-        for (int p = 0; p < count; p++) {
-            if (!*find_slot(&tables[p], hashes, images->images[i])) continue;
-            found[p]++;
-            break;
-        }
-}
-
 cf_status same_images_count(const cf_subset *images, const cf_subset *const *parts, int count, size_t *found) {
-    Hashes own = {0}, other = {0};
-    ImageTable *tables = NULL;
+    AUTO(hashes_free) Hashes own = {0}, other = {0};
+    AUTO_FREE Slot *slots = NULL;
+    size_t all = 0, room = 16;
     const bool one_set = images->set == parts[0]->set;
-    cf_status status;
-    for (int p = 0; p < count; p++) found[p] = 0;
-    FORWARD_TO(done, hashes_new(parts[0]->set, &own));
-    if (!one_set) FORWARD_TO(done, hashes_new(images->set, &other));
-    FORWARD_TO(done, memory_new((size_t)count, sizeof *tables, &tables));
-    for (int p = 0; p < count; p++) FORWARD_TO(done, table_new(parts[p], &own, &tables[p]));
-    count_in_tables(images, one_set ? &own : &other, tables, count, found);
-done:
-    for (int p = 0; tables && p < count; p++) free(tables[p].slots);
-    free(tables);
-    free(own.values);
-    free(other.values);
-    return status;
+    for (int p = 0; p < count; p++) found[p] = 0, all += parts[p]->count;
+    while (room < 2 * all) room *= 2;
+    FORWARD(hash_images(parts[0]->set, &own));
+    if (!one_set) FORWARD(hash_images(images->set, &other));
+    FORWARD(memory_new(room, sizeof *slots, &slots));
+    const ImageTable table = {&own, slots, room - 1};
+    for (int p = 0; p < count; p++)
+        for (size_t i = 0; i < parts[p]->count; i++) {
+            const uint32_t image = parts[p]->images[i];
+            Slot *slot = find_slot(&table, &own, image);
+            if (!slot->image) *slot = (Slot){image + 1, p};
+        }
+    for (size_t i = 0; i < images->count; i++) {
+        const Slot *slot = find_slot(&table, one_set ? &own : &other, images->images[i]);
+        if (slot->image) found[slot->part]++;
+    }
+    return CF_OK;
 }

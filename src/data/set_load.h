@@ -9,9 +9,7 @@
 
 typedef enum SetKind { SET_NONE, SET_IDX, SET_MAT, SET_FOLDERS } SetKind;
 
-enum { SET_PARTS = 3 }; /* training (or the only one), validation, test */
-
-/* The files of a set, by part; NULL where it has no such part. */
+/* The files of a set, by part: training (or the only one), validation, test; NULL where it has no such part. */
 typedef struct SetForm {
     SetKind kind;
     char *path;              /* what was looked at */
@@ -37,12 +35,14 @@ cf_status set_load_recorded(const char *name_or_path, const char *data_dir, Fold
 /* Whether a set's text names folders of pictures, whose size is chosen when they are read. Where it cannot be told: no. */
 bool set_is_of_pictures(const char *name_or_path, const char *data_dir);
 
-enum { MAX_DATA_FOLDERS = 3 };
-
-/* The folders where names are looked for, in order: `data_dir` if it is not NULL, $CIFRA_DATA if set,
- * $XDG_CACHE_HOME/cifra
- * (~/.cache/cifra). Release each with free(). */
-cf_status data_folders(const char *data_dir, char *folders[MAX_DATA_FOLDERS], int *count);
+/* The folders where names are looked for, in order: `data_dir` if it is not NULL, $CIFRA_DATA if set, $XDG_CACHE_HOME/cifra
+ * (~/.cache/cifra). */
+typedef struct DataFolders {
+    char *paths[3];
+    int count;
+} DataFolders;
+cf_status data_folders(const char *data_dir, DataFolders *folders);
+void data_folders_free(DataFolders *folders);
 
 typedef struct SetEntry {
     char *name;

@@ -3,8 +3,6 @@
  * block begins with a struct. */
 #include "data/image_set.h"
 
-#include "base/memory.h"
-
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,13 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Behind it: pixels, labels, and zero-terminated the set's name, its source and its classes' names. */
+/* The set's own struct, in which pointers mean nothing. Behind it: pixels, labels, and zero-terminated the set's name, its source and its classes' names. */
 typedef struct Block {
     char magic[16];
     size_t bytes, names; /* of all, of the names */
-    size_t count, official_train, official_validation;
-    int channels, height, width, classes;
-    char sha256[SHA256_HEX];
+    cf_set set;
 } Block;
 
 static const char magic[16] = "cifra: a set";
@@ -38,35 +34,26 @@ static size_t put_names(const cf_set *set, char *to) {
     return at;
 }
 
-static size_t labels_at(const Block *block, size_t image) {
-    return (sizeof *block + block->count * image + 63) / 64 * 64;
+static size_t labels_at(const cf_set *set) {
+    return (sizeof(Block) + set->count * set_image_size(set) + 63) / 64 * 64;
 }
 
-static size_t names_at(const Block *block, size_t image) {
-    return labels_at(block, image) + block->count * sizeof(uint16_t);
+static size_t names_at(const cf_set *set) {
+    return labels_at(set) + set->count * sizeof *set->labels;
 }
 
 static void fill_block(const cf_set *set, const Block *head, char *to) {
-    const size_t image = set_image_size(set);
     memcpy(to, head, sizeof *head);
-    memcpy(to + sizeof *head, set->pixels, set->count * image);
-    memcpy(to + labels_at(head, image), set->labels, set->count * sizeof *set->labels);
-    put_names(set, to + names_at(head, image));
+    memcpy(to + sizeof *head, set->pixels, set->count * set_image_size(set));
+    memcpy(to + labels_at(set), set->labels, set->count * sizeof *set->labels);
+    put_names(set, to + names_at(set));
 }
 
 cf_status set_share(cf_set *set, int *file) {
-    Block head = {.names = put_names(set, NULL),
-                  .count = set->count,
-                  .official_train = set->official_train,
-                  .official_validation = set->official_validation,
-                  .channels = set->channels,
-                  .height = set->height,
-                  .width = set->width,
-                  .classes = set->classes};
     if (!set->shared) {
+        Block head = {.names = put_names(set, NULL), .set = *set};
         memcpy(head.magic, magic, sizeof magic);
-        memcpy(head.sha256, set->sha256, sizeof head.sha256);
-        head.bytes = names_at(&head, set_image_size(set)) + head.names;
+        head.bytes = names_at(set) + head.names;
         const int made = memfd_create("cifra set", MFD_CLOEXEC);
         /* Asked for whole, so that too little memory is an error here and not a signal later. */
         void *block = made < 0 || posix_fallocate(made, 0, (off_t)head.bytes)
@@ -89,37 +76,31 @@ cf_status set_share(cf_set *set, int *file) {
 
 /* Takes over the block, also on failure. */
 static cf_status make_set(const Block *block, cf_set **set) {
-    const size_t image = (size_t)block->channels * (size_t)block->height * (size_t)block->width;
+    const cf_set *shared = &block->set;
     char *const bytes = (char *)(uintptr_t)block;
-    const char *name = bytes + names_at(block, image), *source = name + strlen(name) + 1,
-               *next = source + strlen(source) + 1;
-    cf_set *made;
-    cf_status status = set_new_around(name, source, block->count, block->channels, block->height, block->width,
-                                      block->classes, (unsigned char *)bytes + sizeof *block, &made);
-    if (status) {
-        munmap(bytes, block->bytes);
-        return status;
-    }
+    const char *name = bytes + names_at(shared), *source = name + strlen(name) + 1, *next = source + strlen(source) + 1;
+    AUTO(cf_set_free_at) cf_set *made = NULL;
+    const cf_status status =
+        set_new_around(name, source, shared->count, shared->channels, shared->height, shared->width, shared->classes,
+                       (unsigned char *)bytes + sizeof *block, &made);
+    if (status) munmap(bytes, block->bytes);
+    FORWARD(status);
     made->shared = bytes;
     made->shared_bytes = block->bytes;
     made->shared_file = -1;
-    made->official_train = block->official_train;
-    made->official_validation = block->official_validation;
-    memcpy(made->labels, bytes + labels_at(block, image), block->count * sizeof *made->labels);
-    memcpy(made->sha256, block->sha256, sizeof made->sha256);
-    for (int k = 0; k < block->classes && !status; k++, next += strlen(next) + 1)
-        status = memory_copy_string(next, &made->class_names[k]);
-    if (status)
-        cf_set_free(made);
-    else
-        *set = made;
-    return status;
+    made->official_train = shared->official_train;
+    made->official_validation = shared->official_validation;
+    memcpy(made->labels, bytes + labels_at(shared), shared->count * sizeof *made->labels);
+    memcpy(made->sha256, shared->sha256, sizeof made->sha256);
+    for (int k = 0; k < shared->classes; k++, next += strlen(next) + 1)
+        FORWARD(memory_copy_string(next, &made->class_names[k]));
+    *set = memory_take(&made);
+    return CF_OK;
 }
 
 static bool is_block(const Block *block, size_t bytes, const char *sha256) {
     if (bytes < sizeof *block || memcmp(block->magic, magic, sizeof magic) != 0 || block->bytes != bytes) return false;
-    const size_t image = (size_t)block->channels * (size_t)block->height * (size_t)block->width;
-    return strcmp(block->sha256, sha256) == 0 && names_at(block, image) + block->names == bytes;
+    return strcmp(block->set.sha256, sha256) == 0 && names_at(&block->set) + block->names == bytes;
 }
 
 cf_status set_take_shared(long process, int file, const char *sha256, cf_set **set) {

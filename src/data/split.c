@@ -20,18 +20,19 @@
  */
 #include "data/split.h"
 
-#include "base/memory.h"
 #include "base/rng.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARTS = 3, LEFT_OUT = PARTS, ALL_CLASSES = -1, STREAM_OF_ALL = 256 };
+enum { LEFT_OUT = SET_PARTS, ALL_CLASSES = -1, STREAM_OF_ALL = 256 };
 enum { FOR_SHARES, FOR_FOLDS }; /* what images are shuffled for */
 
+AUTO_HANDLE(cf_split, cf_split_free)
+
 struct cf_split {
-    cf_subset parts[PARTS + 1]; /* by cf_part; CF_ALL is the last */
+    cf_subset parts[SET_PARTS + 1]; /* by cf_part; CF_ALL is the last */
 };
 
 /* Under construction. */
@@ -44,10 +45,8 @@ typedef struct Cutting {
     uint32_t *list;      /* [count] scratch: the images of one class */
     uint32_t *by_class;  /* set_by_class */
     size_t *first;
-    size_t *counts[PARTS]; /* [classes] scratch */
+    size_t *counts[SET_PARTS]; /* [classes] scratch */
 } Cutting;
-
-static const char *const part_names[PARTS] = {"training", "validation", "test"};
 
 typedef struct Remainder {
     size_t value;
@@ -61,7 +60,7 @@ static int by_remainder(const void *left, const void *right) {
 
 cf_status split_share_out(const size_t *counts, int classes, size_t total, size_t *shares) {
     size_t all = 0, left = total;
-    Remainder *remainders;
+    AUTO_FREE Remainder *remainders = NULL;
     FORWARD(memory_new((size_t)classes, sizeof *remainders, &remainders));
     for (int k = 0; k < classes; k++) all += counts[k];
     for (int k = 0; k < classes; k++) {
@@ -73,7 +72,6 @@ cf_status split_share_out(const size_t *counts, int classes, size_t total, size_
     }
     qsort(remainders, (size_t)classes, sizeof *remainders, by_remainder);
     for (size_t i = 0; i < left; i++) shares[remainders[i % (size_t)classes].class]++;
-    free(remainders);
     return CF_OK;
 }
 
@@ -151,7 +149,7 @@ static void keep_one(const size_t *counts, int classes, int small, size_t *tests
 }
 
 /* Moves so many of the training images to test and validation. */
-static cf_status cut(Cutting *cutting, size_t tests, size_t validations) {
+static cf_status cut_shares(Cutting *cutting, size_t tests, size_t validations) {
     const int classes = cutting->set->classes;
     size_t *counts = cutting->counts[0], *test_shares = cutting->counts[1], *validation_shares = cutting->counts[2];
     if (!cutting->options->stratified) {
@@ -172,7 +170,7 @@ static cf_status cut(Cutting *cutting, size_t tests, size_t validations) {
 }
 
 /* The classes that take part, and each image in training, from `train_end` on in validation, from `validation_end` on in test. */
-static cf_status begin(Cutting *cutting, size_t train_end, size_t validation_end) {
+static cf_status assign_official_parts(Cutting *cutting, size_t train_end, size_t validation_end) {
     const cf_set *set = cutting->set;
     size_t absent = 0;
     int first_absent = -1;
@@ -248,26 +246,26 @@ static cf_status check_training(Cutting *cutting) {
 
 /* A class that a part lacks is told; a part without any image is none. */
 static cf_status check_parts(Cutting *cutting) {
-    static const char *const remedies[PARTS] = {
+    static const char *const remedies[SET_PARTS] = {
         "", "raise the validation share, or add images",
         "add images, use pooled, move the cut, or leave the class out with the class filter"};
     const cf_set *set = cutting->set;
     size_t *const *counts = cutting->counts;
-    for (int p = 0; p < PARTS; p++) count_classes(cutting, (unsigned char)p, counts[p]);
+    for (int p = 0; p < SET_PARTS; p++) count_classes(cutting, (unsigned char)p, counts[p]);
     FORWARD(check_training(cutting));
-    for (int p = CF_VALIDATION; p < PARTS; p++) {
+    for (int p = CF_VALIDATION; p < SET_PARTS; p++) {
         size_t all = 0;
         for (int k = 0; k < set->classes; k++) all += cutting->wanted[k] ? counts[p][k] : 0;
-        FAIL_IF(!all, CF_BAD_USE, "%s has no %s image with this split; %s", set->name, part_names[p], remedies[p]);
+        FAIL_IF(!all, CF_BAD_USE, "%s has no %s image with this split; %s", set->name, set_part_names[p], remedies[p]);
         int lacking = 0, first = -1;
         for (int k = 0; k < set->classes; k++)
             if (cutting->wanted[k] && !counts[p][k] && lacking++ == 0) first = k;
         if (!lacking) continue;
         FAIL_IF(p == CF_TEST && cutting->options->mode == CF_SPLIT_AT, CF_BAD_USE,
-                "class %s of %s has no %s image with this split; %s", set->class_names[first], set->name, part_names[p],
-                remedies[p]);
+                "class %s of %s has no %s image with this split; %s", set->class_names[first], set->name,
+                set_part_names[p], remedies[p]);
         notice("class %s%s of %s has no %s image with this split; it has %zu images in all", set->class_names[first],
-               lacking > 1 ? " (and others)" : "", set->name, part_names[p],
+               lacking > 1 ? " (and others)" : "", set->name, set_part_names[p],
                counts[0][first] + counts[1][first] + counts[2][first]);
     }
     return CF_OK;
@@ -279,37 +277,29 @@ static int count_wanted(const Cutting *cutting) {
     return wanted;
 }
 
-/* The images whose part is one of those allowed, in ascending order. */
-static cf_status collect(const Cutting *cutting, const bool allowed[LEFT_OUT + 1], cf_subset *subset) {
+/* The images whose part is among those allowed, bits by cf_part, in ascending order. */
+static cf_status collect_images(const Cutting *cutting, unsigned allowed, cf_subset *subset) {
     const cf_set *set = cutting->set;
     subset->set = set;
     FORWARD(memory_new((size_t)count_wanted(cutting), sizeof *subset->class_labels, &subset->class_labels));
     for (int k = 0; k < set->classes; k++)
         if (cutting->wanted[k]) subset->class_labels[subset->classes++] = k;
     for (size_t i = 0; i < set->count; i++)
-        subset->count += cutting->wanted[set->labels[i]] && allowed[cutting->part[i]];
+        subset->count += cutting->wanted[set->labels[i]] && allowed >> cutting->part[i] & 1;
     FORWARD(memory_new(subset->count, sizeof *subset->images, &subset->images));
     size_t n = 0;
     for (size_t i = 0; i < set->count; i++)
-        if (cutting->wanted[set->labels[i]] && allowed[cutting->part[i]]) subset->images[n++] = (uint32_t)i;
+        if (cutting->wanted[set->labels[i]] && allowed >> cutting->part[i] & 1) subset->images[n++] = (uint32_t)i;
     return CF_OK;
 }
 
-static cf_status collect_all(const Cutting *cutting, cf_split **split) {
-    cf_split *made;
-    cf_status status;
+static cf_status collect_parts(const Cutting *cutting, cf_split **split) {
+    AUTO(cf_split_free_at) cf_split *made = NULL;
     FORWARD(memory_new(1, sizeof *made, &made));
-    for (int p = 0; p < PARTS; p++) {
-        bool allowed[LEFT_OUT + 1] = {false};
-        allowed[p] = true;
-        FORWARD_TO(failed, collect(cutting, allowed, &made->parts[p]));
-    }
-    FORWARD_TO(failed, collect(cutting, (const bool[LEFT_OUT + 1]){true, true, true, true}, &made->parts[CF_ALL]));
-    *split = made;
+    for (int p = 0; p < SET_PARTS; p++) FORWARD(collect_images(cutting, 1u << p, &made->parts[p]));
+    FORWARD(collect_images(cutting, ~0u, &made->parts[CF_ALL])); /* those left out, too */
+    *split = memory_take(&made);
     return CF_OK;
-failed:
-    cf_split_free(made);
-    return status;
 }
 
 static cf_status check_folds(const cf_set *set, const cf_split_options *options) {
@@ -325,6 +315,13 @@ static cf_status check_folds(const cf_set *set, const cf_split_options *options)
     return CF_OK;
 }
 
+static cf_status check_cut(const cf_set *set, size_t at) {
+    FAIL_IF(at < 1 || at >= set->count, CF_BAD_USE,
+            "split at:%zu: %s has %zu images, so the cut must lie between 1 and %zu", at, set->name, set->count,
+            set->count - 1);
+    return CF_OK;
+}
+
 static cf_status check_options(const cf_set *set, const cf_split_options *options) {
     FAIL_IF((unsigned)options->mode > CF_SPLIT_AT, CF_BAD_USE, "split mode %d is none of official, pooled, at",
             (int)options->mode);
@@ -336,10 +333,7 @@ static cf_status check_options(const cf_set *set, const cf_split_options *option
             "to train on",
             set->name, set->count);
     FORWARD(check_folds(set, options));
-    FAIL_IF(options->mode == CF_SPLIT_AT && (options->at == 0 || options->at >= set->count), CF_BAD_USE,
-            "split at:%zu: %s has %zu images, so the cut must lie between 1 and %zu", options->at, set->name,
-            set->count, set->count - 1);
-    return CF_OK;
+    return options->mode == CF_SPLIT_AT ? check_cut(set, options->at) : CF_OK;
 }
 
 cf_split_mode split_usual_mode(const cf_set *set) {
@@ -359,7 +353,7 @@ static cf_status cut_parts(Cutting *cutting) {
     const cf_set *set = cutting->set;
     const bool official = options->mode == CF_SPLIT_OFFICIAL;
     const size_t end = official ? set->official_train : options->mode == CF_SPLIT_AT ? options->at : set->count;
-    FORWARD(begin(cutting, end, official ? set_test_begin(set) : end));
+    FORWARD(assign_official_parts(cutting, end, official ? set_test_begin(set) : end));
     FAIL_IF(count_wanted(cutting) < 2, CF_BAD_INPUT, "%s has images of %d class; at least two are needed to tell apart",
             set->name, count_wanted(cutting));
     const size_t count = list_images(cutting, CF_TRAIN, ALL_CLASSES);
@@ -367,11 +361,11 @@ static cf_status cut_parts(Cutting *cutting) {
     const bool folded = options->folds > 0;
     if (folded) move_fold(cutting, options->mode == CF_SPLIT_POOLED ? CF_TEST : CF_VALIDATION);
     if (options->mode == CF_SPLIT_POOLED)
-        FORWARD(cut(cutting, folded ? 0 : fifth, (size_t)((double)count * options->validation + 1e-9)));
+        FORWARD(cut_shares(cutting, folded ? 0 : fifth, (size_t)((double)count * options->validation + 1e-9)));
     else if (!folded && (!official || !set->official_validation))
-        FORWARD(cut(cutting, 0, (size_t)llround((double)count * options->validation)));
+        FORWARD(cut_shares(cutting, 0, (size_t)llround((double)count * options->validation)));
     else if (!folded && set_test_begin(set) == set->count)
-        FORWARD(cut(cutting, fifth, 0));
+        FORWARD(cut_shares(cutting, fifth, 0));
     apply_limits(cutting);
     FORWARD(check_parts(cutting));
     FAIL_IF(count_wanted(cutting) < 2, CF_BAD_INPUT,
@@ -387,45 +381,33 @@ static void cutting_free(Cutting *cutting) {
     for (size_t i = 0; i < COUNT_OF(owned); i++) free(owned[i]);
 }
 
-static cf_status cutting_new(const cf_set *set, const cf_split_options *options, Cutting *cutting) {
+static cf_status cutting_allocate(Cutting *cutting) {
+    const cf_set *set = cutting->set;
     const size_t classes = (size_t)set->classes;
-    cf_status status;
-    *cutting = (Cutting){.set = set, .options = options};
-    FORWARD_TO(failed, memory_new(classes, sizeof *cutting->wanted, &cutting->wanted));
-    FORWARD_TO(failed, memory_new(classes, sizeof *cutting->limits, &cutting->limits));
-    FORWARD_TO(failed, memory_new(set->count, 1, &cutting->part));
-    FORWARD_TO(failed, memory_new(set->count, sizeof *cutting->list, &cutting->list));
-    FORWARD_TO(failed, set_by_class(set, &cutting->by_class, &cutting->first));
-    for (int p = 0; p < PARTS; p++)
-        FORWARD_TO(failed, memory_new(classes, sizeof *cutting->counts[p], &cutting->counts[p]));
-    return CF_OK;
-failed:
-    cutting_free(cutting);
-    return status;
+    FORWARD(memory_new(classes, sizeof *cutting->wanted, &cutting->wanted));
+    FORWARD(memory_new(classes, sizeof *cutting->limits, &cutting->limits));
+    FORWARD(memory_new(set->count, 1, &cutting->part));
+    FORWARD(memory_new(set->count, sizeof *cutting->list, &cutting->list));
+    for (int p = 0; p < SET_PARTS; p++) FORWARD(memory_new(classes, sizeof *cutting->counts[p], &cutting->counts[p]));
+    return set_by_class(set, &cutting->by_class, &cutting->first);
 }
 
 cf_status cf_split_new(const cf_set *set, const cf_split_options *options, cf_split **split) {
-    Cutting cutting;
-    cf_split_options defaults = cf_split_defaults();
-    if (!options) options = &defaults;
-    FORWARD(check_options(set, options));
-    FORWARD(cutting_new(set, options, &cutting));
-    cf_status status = cut_parts(&cutting);
-    if (!status) status = collect_all(&cutting, split);
-    cutting_free(&cutting);
-    return status;
+    const cf_split_options defaults = cf_split_defaults();
+    AUTO(cutting_free) Cutting cutting = {.set = set, .options = options ? options : &defaults};
+    FORWARD(check_options(set, cutting.options));
+    FORWARD(cutting_allocate(&cutting));
+    FORWARD(cut_parts(&cutting));
+    return collect_parts(&cutting, split);
 }
 
 /* The test part begins at `test`, what trains ends at `train`. */
 static cf_status cut_whole(const cf_set *set, const char *classes, size_t train, size_t test, cf_split **split) {
-    Cutting cutting;
-    cf_split_options options = cf_split_defaults();
-    options.classes = classes;
-    FORWARD(cutting_new(set, &options, &cutting));
-    cf_status status = begin(&cutting, train, test);
-    if (!status) status = collect_all(&cutting, split);
-    cutting_free(&cutting);
-    return status;
+    const cf_split_options options = {.classes = classes};
+    AUTO(cutting_free) Cutting cutting = {.set = set, .options = &options};
+    FORWARD(cutting_allocate(&cutting));
+    FORWARD(assign_official_parts(&cutting, train, test));
+    return collect_parts(&cutting, split);
 }
 
 cf_status split_uncut(const cf_set *set, const char *classes, cf_split **split) {
@@ -433,8 +415,7 @@ cf_status split_uncut(const cf_set *set, const char *classes, cf_split **split) 
 }
 
 cf_status split_uncut_at(const cf_set *set, size_t at, cf_split **split) {
-    FAIL_IF(at < 1 || at >= set->count, CF_BAD_USE, "at:%zu: %s has %zu images, so the cut must lie between 1 and %zu", at, set->name,
-            set->count, set->count - 1);
+    FORWARD(check_cut(set, at));
     return cut_whole(set, NULL, at, at, split);
 }
 
@@ -444,7 +425,7 @@ cf_split_options cf_split_defaults(void) {
 
 void cf_split_free(cf_split *split) {
     if (!split) return;
-    for (int p = 0; p <= PARTS; p++) {
+    for (int p = 0; p <= SET_PARTS; p++) {
         free(split->parts[p].images);
         free(split->parts[p].class_labels);
     }

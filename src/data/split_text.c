@@ -1,56 +1,41 @@
 #include "data/split.h"
 
-#include "base/limits.h"
-#include "base/memory.h"
 #include "base/text.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { MOST_PIECE = LONGEST_NAME + 32 }; /* a class with its count */
-
-/* The next piece up to a comma, without blanks around it; false at the end of the text. */
-static bool next_piece(const char **text, char piece[MOST_PIECE], const char **begin) {
-    if (!*text) return false;
-    const char *from = *text, *comma = strchr(from, ','), *end = comma ? comma : from + strlen(from);
-    while (from < end && *from == ' ') from++;
-    while (end > from && end[-1] == ' ') end--;
-    size_t length = (size_t)(end - from);
-    if (length >= MOST_PIECE) length = MOST_PIECE - 1;
-    memcpy(piece, from, length);
-    piece[length] = '\0';
-    *begin = from;
-    *text = comma ? comma + 1 : NULL;
-    return true;
+/* The next piece of a list between commas, cut in place, without blanks around it; NULL at the end. */
+static char *next_piece(char **rest) {
+    char *piece = strsep(rest, ",");
+    if (!piece) return NULL;
+    piece += strspn(piece, " ");
+    for (size_t length = strlen(piece); length && piece[length - 1] == ' ';) piece[--length] = '\0';
+    return piece;
 }
 
 static cf_status find_label(const cf_set *set, const char *option, const char *name, size_t position, int *label) {
+    AUTO_FREE const char **words = NULL;
+    char all[512] = "";
     *label = set_find_class(set, name);
     if (*label >= 0) return CF_OK;
-    const char **words;
-    char all[512] = "";
-    size_t used = 0;
     FORWARD(memory_new((size_t)set->classes + 1, sizeof *words, &words));
     for (int k = 0; k < set->classes; k++) {
         words[k] = set->class_names[k];
-        if (used < sizeof all) used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", k ? ", " : "", words[k]);
+        text_append(all, sizeof all, "%s%s", k ? ", " : "", words[k]);
     }
-    const cf_status status = FAIL(CF_BAD_USE, "%s: there is no class \"%s\" (character %zu); %s has %s%s", option, name,
-                                  position, set->name, all, text_hint(name, words));
-    free(words);
-    return status;
+    return FAIL(CF_BAD_USE, "%s: there is no class \"%s\" (character %zu); %s has %s%s", option, name, position,
+                set->name, all, text_hint(name, words));
 }
 
 cf_status split_parse_classes(const cf_set *set, const char *text, bool *wanted) {
-    const char *rest = text, *begin;
-    char name[MOST_PIECE];
-    bool all = !text || !*text;
+    AUTO_FREE char *copy = NULL;
+    const bool all = !text || !*text;
     int label, count = 0;
     for (int k = 0; k < set->classes; k++) wanted[k] = all;
     if (all) return CF_OK;
-    while (next_piece(&rest, name, &begin)) {
-        size_t position = (size_t)(begin - text) + 1;
+    FORWARD(memory_copy_string(text, &copy));
+    for (char *rest = copy, *name; (name = next_piece(&rest));) {
+        const size_t position = (size_t)(name - copy) + 1;
         FAIL_IF(!*name, CF_BAD_USE, "classes \"%s\": a name is missing at character %zu", text, position);
         FORWARD(find_label(set, "classes", name, position, &label));
         count += !wanted[label];
@@ -61,13 +46,14 @@ cf_status split_parse_classes(const cf_set *set, const char *text, bool *wanted)
 }
 
 cf_status split_parse_limits(const cf_set *set, const char *text, const bool *wanted, size_t *limits) {
-    const char *rest = text && *text ? text : NULL, *begin;
-    char piece[MOST_PIECE];
+    AUTO_FREE char *copy = NULL;
     long long limit;
     int label;
     for (int k = 0; k < set->classes; k++) limits[k] = SIZE_MAX;
-    while (next_piece(&rest, piece, &begin)) {
-        size_t position = (size_t)(begin - text) + 1;
+    if (!text || !*text) return CF_OK;
+    FORWARD(memory_copy_string(text, &copy));
+    for (char *rest = copy, *piece; (piece = next_piece(&rest));) {
+        const size_t position = (size_t)(piece - copy) + 1;
         char *colon = strrchr(piece, ':');
         FAIL_IF(!colon || colon == piece, CF_BAD_USE,
                 "train limit \"%s\": \"%s\" (character %zu) is not CLASS:COUNT, for instance 1:50", text, piece,

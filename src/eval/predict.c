@@ -4,8 +4,8 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/slices.h"
-#include "data/image_fit.h"
 #include "data/picture/picture.h"
+#include "data/set_text.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* A model on pictures of any size. */
 #pragma once
 
-#include "data/picture_list.h"
+#include "data/picture/picture.h"
 #include "data/set_text.h"
 #include "nn/model.h"
 

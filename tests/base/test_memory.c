@@ -63,16 +63,18 @@ static void test_take_leaves_nothing(void **state) {
     memory_free(&taken);
 }
 
-static void test_room_keeps_items(void **state) {
+static void test_room_doubles(void **state) {
     (void)state;
-    AUTO_FREE int *items = NULL;
-    for (int i = 0; i < 1000; i++) {
-        assert_int_equal(memory_room(&items, (size_t)i, sizeof *items), CF_OK);
-        items[i] = i;
+    AUTO_FREE uint32_t *numbers = NULL;
+    for (size_t count = 0; count < 1000; count++) {
+        assert_ok(memory_room(&numbers, count, sizeof *numbers));
+        assert_int_equal(numbers[count], 0);
+        numbers[count] = (uint32_t)(count + 1);
     }
-    for (int i = 0; i < 1000; i++) assert_int_equal(items[i], i);
-    assert_int_equal(memory_room(&items, (size_t)1 << 62, sizeof *items), CF_NO_MEMORY);
-    assert_int_equal(items[999], 999);
+    for (size_t i = 0; i < 1000; i++) assert_int_equal(numbers[i], i + 1);
+    void *huge = NULL;
+    assert_int_equal(memory_room(&huge, 1, SIZE_MAX), CF_NO_MEMORY);
+    assert_null(huge);
 }
 
 static void test_blocks_are_given_up_together(void **state) {
@@ -94,6 +96,6 @@ static void test_blocks_are_given_up_together(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scope_releases), cmocka_unit_test(test_take_leaves_nothing),
-        cmocka_unit_test(test_room_keeps_items), cmocka_unit_test(test_blocks_are_given_up_together)};
+        cmocka_unit_test(test_room_doubles), cmocka_unit_test(test_blocks_are_given_up_together)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

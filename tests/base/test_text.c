@@ -53,6 +53,36 @@ static void test_long_words_are_safe(void **state) {
     assert_string_equal(text_nearest("epoch", both), "epochs");
 }
 
+static void test_append_stops_at_the_end(void **state) {
+    (void)state;
+    char text[8] = "";
+    text_append(text, sizeof text, "%d,", 12);
+    text_append(text, sizeof text, "%s", "abc");
+    assert_string_equal(text, "12,abc");
+    text_append(text, sizeof text, "%s", "defg");
+    assert_string_equal(text, "12,abcd");
+    text_append(text, sizeof text, "%s", "h");
+    assert_string_equal(text, "12,abcd");
+}
+
+static void test_ranges(void **state) {
+    (void)state;
+    double low, high;
+    bool two;
+    assert_true(text_to_range("0.5:1.5", &low, &high, &two) && two && low == 0.5 && high == 1.5);
+    assert_true(text_to_range("-2", &low, &high, &two) && !two && low == -2 && high == -2);
+    static const char *const wrong[] = {"", ":", "1:", ":1", "1:2:3", "1:x", "x:1", "nan", "1:inf", "1 2", "2x"};
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) assert_false(text_to_range(wrong[i], &low, &high, &two));
+}
+
+static void test_ends(void **state) {
+    (void)state;
+    assert_true(text_ends_with("a.gz", ".gz"));
+    assert_false(text_ends_with(".gz", ".gz"));
+    assert_false(text_ends_with("gz", ".gz"));
+    assert_false(text_ends_with("a.gz2", ".gz"));
+}
+
 static void test_integers(void **state) {
     (void)state;
     long long value = 77;
@@ -170,6 +200,9 @@ int main(void) {
         cmocka_unit_test(test_first_of_equally_near),
         cmocka_unit_test(test_hint_ends_a_message),
         cmocka_unit_test(test_long_words_are_safe),
+        cmocka_unit_test(test_append_stops_at_the_end),
+        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_ends),
         cmocka_unit_test(test_integers),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_names),

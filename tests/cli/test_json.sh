@@ -85,11 +85,15 @@ printed "cifra imbalance" imbalance --data bars --classes 1,2 --cases 4:12 --mod
 cat >study.yaml <<'YAML'
 data: ["hand:n=100,test=40", "street:n=100,test=40"]
 claims: report
-model: dense classes
-grid: none
+grid: space.yaml
 train: {epochs: 1, batch: 32}
-features: null
-imbalance: null
+final: {schedule: one-cycle}
+features: {neighbors: 5}
+cross: true
+imbalance: {classes: [1, 2], cases: ["1:4,2:8"], remedies: [moved, augment], augment_with: shift 1, seeds: 2, steps: 2, train: {lr: 0.02}}
+transfer: {sizes: [2], seeds: 2, steps: 2, train: {epochs: 1}}
+adaptation: {methods: [self-train], seeds: 2, train: {epochs: 1}}
+attention: {seeds: 2, train: {epochs: 1}, models: [{name: a, model: dense classes}, {name: b, model: "conv 2 5x5 | se 2 | dense classes"}]}
 YAML
 printed "cifra study" study study.yaml --figures none --out study
 

@@ -195,10 +195,12 @@ static void every_operation_on_odd_shapes(void **state) {
     for (int i = 0; (operation = operation_number(i)); i++) {
         char line[200];
         assert_ptr_equal(operation_find(operation->word), operation);
-        assert_int_equal((operation->map != NULL) + (operation->apply != NULL) + (operation->mix != NULL) +
-                             (operation->beside != NULL),
+        assert_int_equal((operation->turn != NULL) + (operation->map != NULL) + (operation->change != NULL) +
+                             (operation->apply != NULL) + (operation->mix != NULL) + (operation->beside != NULL),
                          1);
-        assert_true(!operation->views == !operation->view && (!operation->views || operation->map));
+        assert_true(!operation->views || operation->turn || operation->map);
+        assert_true(!operation->view == !(operation->views && operation->map));
+        assert_true(!operation->turn || operation->arguments[0].is_range);
         assert_true(operation->help && operation->help[strlen(operation->help) - 1] != '.');
         for (size_t s = 0; s < COUNT_OF(shapes); s++)
             for (int k = 0; k < 2; k++)
@@ -207,9 +209,8 @@ static void every_operation_on_odd_shapes(void **state) {
                     try_line(line, shapes[s]);
                 }
         if (!operation->magnitude) continue;
-        OperationValues weak = {0}, strong = {0};
-        operation->magnitude(0.5, &weak);
-        operation->magnitude(1, &strong);
+        const OperationValues weak = operation_at_magnitude(operation, 0.5);
+        const OperationValues strong = operation_at_magnitude(operation, 1);
         for (int a = 0; a < OPERATION_ARGUMENTS && operation->arguments[a].what; a++) {
             const OperationArgument *argument = &operation->arguments[a];
             assert_true(argument->low <= strong.low[a] && strong.low[a] <= strong.high[a]);

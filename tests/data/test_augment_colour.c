@@ -14,11 +14,12 @@ static void apply_values(const Operation *operation, const OperationValues *valu
     const size_t size = (size_t)(channels * height * width);
     Drawing drawing = {.stream = rng_stream(19, RNG_IMAGE, image, 1)};
     float *other;
-    assert_ok(memory_new(OPERATION_SCRATCH * size + 1, sizeof *other, &other));
-    other[OPERATION_SCRATCH * size] = 7; /* a guard */
+    assert_ok(memory_new(PICTURE_SCRATCH * size + 1, sizeof *other, &other));
+    other[PICTURE_SCRATCH * size] = 7; /* a guard */
     Picture picture = {channels, height, width, x, other};
-    operation->apply(values, &drawing, &picture);
-    assert_true(other[OPERATION_SCRATCH * size] == 7);
+    Pending pending = pending_new(&picture);
+    pending_operation(&pending, operation, values, &drawing);
+    assert_true(other[PICTURE_SCRATCH * size] == 7);
     for (size_t i = 0; i < size; i++) x[i] = fminf(fmaxf(x[i], 0), 1);
     free(other);
 }
@@ -265,10 +266,9 @@ static void test_magnitudes(void **state) {
                  {"solarize", 0.25, .75, .75}, {"posterize", 0, 8, 8},      {"posterize", 0.9, 4, 4},
                  {"posterize", 1, 4, 4},       {"equalize", 1, 0, 0},       {"autocontrast", 1, 0, 0}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        OperationValues values = {0};
         const Operation *operation = operation_find(cases[i].word);
         assert_non_null(operation->magnitude);
-        operation->magnitude(cases[i].magnitude, &values);
+        const OperationValues values = operation_at_magnitude(operation, cases[i].magnitude);
         assert_near(values.low[0], cases[i].low, 1e-12);
         assert_near(values.high[0], cases[i].high, 1e-12);
     }

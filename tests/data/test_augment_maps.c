@@ -3,7 +3,7 @@
 
 #include "base/memory.h"
 #include "data/augment/augment.h"
-#include "data/augment/warp.h"
+#include "data/augment/operation.h"
 
 #include <string.h>
 
@@ -195,9 +195,10 @@ static void as_torchvision(void **state) {
 /* Where the map of one image takes a place of the new image. */
 static void drawn_place(const char *word, OperationValues values, uint32_t image, double x, double y, double place[2]) {
     Drawing drawing = drawing_number(image);
-    double map[9];
-    memcpy(map, map_identity, sizeof map);
-    operation_find(word)->map(&values, &drawing, 9, 11, map);
+    Pending pending = pending_new(&(Picture){1, 9, 11, NULL, NULL});
+    const double *map = pending.map;
+    drawing.height = 9, drawing.width = 11;
+    pending_operation(&pending, operation_find(word), &values, &drawing);
     const double w = map[6] * x + map[7] * y + map[8];
     place[0] = (map[0] * x + map[1] * y + map[2]) / w;
     place[1] = (map[3] * x + map[4] * y + map[5]) / w;

@@ -1,7 +1,6 @@
-#include "data/class_list.h"
+#include "data/set_files.h"
 
 #include "data/set_load.h"
-#include "data/writers.h"
 #include "testing.h"
 
 #include <stdio.h>

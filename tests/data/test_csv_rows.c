@@ -2,7 +2,7 @@
 #include "testing.h"
 
 #include "base/memory.h"
-#include "data/csv_rows.h"
+#include "data/csv_table.h"
 
 #include <stdlib.h>
 #include <string.h>

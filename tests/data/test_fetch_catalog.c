@@ -1,7 +1,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "data/fetch/fetch_catalog.h"
-#include "data/fetch/fetch_content.h"
+#include "data/fetch/fetch_steps.h"
 #include "testing.h"
 
 #include <stdio.h>
@@ -50,8 +50,8 @@ static void check_real(const char *name) {
         for (int md5 = 0; md5 < 2; md5++) {
             FetchFile file = set->files[f];
             if (md5) file.sha256[0] = '\0';
-            ContentCheck check = {set, &file, &options, CONTENT_WRONG, ""};
-            assert_ok(content_check(path_in(folder, file.name), &check));
+            ContentCheck check;
+            assert_ok(content_check(path_in(folder, file.name), &(FetchTask){set, &file, &options}, &check));
             assert_string_equal(check.why, "");
             assert_int_equal(check.kind, CONTENT_AS_NAMED);
         }

@@ -1,6 +1,6 @@
 #include "base/files.h"
 #include "base/memory.h"
-#include "data/fetch/fetch_content.h"
+#include "data/fetch/fetch_steps.h"
 #include "data/set_making.h"
 
 #include <fcntl.h>
@@ -26,9 +26,8 @@ static int setup(void **state) {
 
 static ContentCheck checked(const FetchFile *file) {
     const FetchOptions options = fetch_defaults();
-    ContentCheck check = {&set, file, &options, CONTENT_WRONG, ""};
-    assert_ok(content_check(path, &check));
-    check.options = NULL;
+    ContentCheck check;
+    assert_ok(content_check(path, &(FetchTask){&set, file, &options}, &check));
     return check;
 }
 
@@ -166,9 +165,10 @@ static void test_not_read(void **state) {
     (void)state;
     FetchOptions options = fetch_defaults();
     int calls = 0;
-    ContentCheck check = {&set, &plain, &options, CONTENT_AS_NAMED, ""};
+    const FetchTask task = {&set, &plain, &options};
+    ContentCheck check = {.kind = CONTENT_AS_NAMED};
     unlink(path);
-    assert_fails(content_check(path, &check), CF_IO, "cannot open");
+    assert_fails(content_check(path, &task, &check), CF_IO, "cannot open");
     assert_int_equal(check.kind, CONTENT_WRONG);
     assert_int_equal(mkdir(path, 0777), 0);
     is_wrong(&plain, "it is not a file");
@@ -179,7 +179,7 @@ static void test_not_read(void **state) {
     save_plain(content, SIZE);
     options.progress = stop;
     options.context = &calls;
-    assert_fails(content_check(path, &check), CF_INTERRUPTED, "stopped while");
+    assert_fails(content_check(path, &task, &check), CF_INTERRUPTED, "stopped while");
     assert_int_equal(calls, 1);
 }
 

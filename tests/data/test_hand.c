@@ -1,7 +1,6 @@
 /* Handwriting: the table of forms, MNIST's box, what a writer keeps, what each factor moves. */
 #include "data/generate/generated_set.h"
 #include "data/generate/hand.h"
-#include "data/generate/hand_forms.h"
 #include "testing.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-#include "data/readers.h"
+#include "data/set_files.h"
 #include "data/set_making.h"
 #include "testing.h"
 

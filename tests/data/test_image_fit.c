@@ -1,4 +1,5 @@
-#include "data/image_fit.h"
+#include "data/prepare.h"
+#include "data/set_text.h"
 
 #include "testing.h"
 

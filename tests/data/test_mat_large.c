@@ -1,6 +1,6 @@
 /* A file of the size of SVHN's training part, 73,257 images in about 182 MB, must be read in at most 1.3
  * times the memory of its pixels. It is read in a child process, whose peak the system reports. */
-#include "data/readers.h"
+#include "data/set_files.h"
 #include "data/set_making.h"
 #include "testing.h"
 

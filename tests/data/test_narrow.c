@@ -9,32 +9,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PART = 100 }; /* so that rows are cut anywhere */
-
 static double noise(size_t i) {
     RngStream stream = rng_stream(5, RNG_SPLIT, 1, 1);
     return rng_normal(&stream, i);
 }
 
-static void in_parts(Narrow *narrow, const double *rows, size_t count, int step, float *values) {
-    for (size_t i = 0; i < count; i += PART) {
-        const size_t n = count - i < PART ? count - i : PART;
-        if (step == 0) narrow_look(narrow, rows + i, i, n);
-        if (step == 1) narrow_weigh(narrow, rows + i, i, n);
-        if (step == 2) narrow_convert(narrow, rows + i, i, n, values);
-    }
+static cf_status copy_part(void *source, size_t first, size_t count, double *part) {
+    memcpy(part, (const double *)source + first, count * sizeof *part);
+    return CF_OK;
 }
 
-static void narrowed(const double *rows, size_t n, int dim, const RowsFrame *frame, float *values, double **offset,
+static void narrowed(double *rows, size_t n, int dim, const RowsFrame *frame, float *values, double **offset,
                      NarrowLoss *loss) {
-    Narrow *narrow;
-    const size_t count = n * (size_t)dim;
-    assert_ok(narrow_new(n, dim, frame, &narrow));
-    in_parts(narrow, rows, count, 0, NULL);
-    if (narrow_wants_weighing(narrow)) in_parts(narrow, rows, count, 1, NULL);
-    in_parts(narrow, rows, count, 2, values);
-    assert_ok(narrow_finish(narrow, values, offset, loss));
-    narrow_free(narrow);
+    NpyRows made = {.n = n, .dim = dim};
+    assert_ok(narrow_rows(copy_part, rows, false, frame, &made));
+    memcpy(values, made.values, n * (size_t)dim * sizeof *values);
+    *offset = made.offset;
+    *loss = made.loss;
+    free(made.values);
 }
 
 static const RowsFrame distances = {.angles = false}, angles = {.angles = true}, stay = {.stay = true};
@@ -159,10 +151,31 @@ static void test_odd_values(void **state) {
     assert_true(isnan(values[1]) && isinf(values[3]) && values[5] == FLT_MAX); /* a number stays one */
     narrowed(rows, 1, 6, &distances, values, &offset, &loss);
     free(offset);
-    Narrow *narrow;
     const double three[3] = {1, 2, 3};
     const RowsFrame frame = {.offset = three, .dim = 3};
-    assert_fails(narrow_new(2, 4, &frame, &narrow), CF_BAD_USE, "rows of 3 values were expected, and these have 4");
+    NpyRows rows_of_four = {.n = 1, .dim = 4};
+    assert_fails(narrow_rows(copy_part, rows, false, &frame, &rows_of_four), CF_BAD_USE,
+                 "rows of 3 values were expected, and these have 4");
+}
+
+/* Values are read in parts of 2^14: a row of 3 lies in two of them. */
+static void test_rows_that_lie_in_two_parts(void **state) {
+    (void)state;
+    enum { N = 500, TIMES = 40 };
+    AUTO_FREE double *once = far_rows(N);
+    AUTO_FREE double *rows = NULL;
+    AUTO_FREE double *offset = NULL;
+    AUTO_FREE float *values = NULL;
+    NarrowLoss loss;
+    assert_ok(memory_new(3 * N * TIMES, sizeof *rows, &rows));
+    assert_ok(memory_new(3 * N * TIMES, sizeof *values, &values));
+    for (size_t i = 0; i < 3 * N * TIMES; i++) rows[i] = once[i % (3 * N)];
+    narrowed(rows, N * TIMES, 3, &distances, values, &offset, &loss);
+    assert_non_null(offset);
+    assert_near(offset[2], 1e12, 1);
+    assert_int_equal(loss.different, N);
+    assert_int_equal(loss.merged, 0);
+    for (size_t i = 3 * N; i < 3 * N * TIMES; i++) assert_true(values[i] == values[i % (3 * N)]);
 }
 
 int main(void) {
@@ -173,6 +186,7 @@ int main(void) {
         cmocka_unit_test(test_a_few_far_values_do_not_matter),
         cmocka_unit_test(test_nothing_is_moved_without_need),
         cmocka_unit_test(test_odd_values),
+        cmocka_unit_test(test_rows_that_lie_in_two_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* Ink of strokes against areas known from geometry. */
-#include "data/generate/pen.h"
+#include "data/generate/hand.h"
 
 #include "testing.h"
 

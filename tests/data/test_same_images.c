@@ -1,5 +1,5 @@
 /* Images that occur in two places: counted by hand, and against every pair compared. */
-#include "data/same_images.h"
+#include "data/image_set.h"
 
 #include "base/rng.h"
 #include "testing.h"

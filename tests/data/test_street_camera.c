@@ -1,5 +1,4 @@
 #include "data/generate/camera.h"
-#include "data/generate/jpeg_loss.h"
 #include "testing.h"
 
 #include <math.h>

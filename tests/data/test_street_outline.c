@@ -1,5 +1,5 @@
 #include "data/generate/outline.h"
-#include "data/generate/street_type.h"
+#include "data/generate/street.h"
 #include "testing.h"
 
 #include <math.h>

@@ -1,7 +1,6 @@
 /* What is written is read back by our readers to the same checksum, by libmatio, and byte by byte. */
-#include "data/readers.h"
+#include "data/set_files.h"
 #include "data/set_making.h"
-#include "data/writers.h"
 #include "testing.h"
 
 #include <dirent.h>

@@ -4,7 +4,7 @@
 
 #include "embed_golden.h"
 
-#include "data/readers.h"
+#include "data/set_files.h"
 #include "embed/quality.h"
 #include "embed/umap.h"
 

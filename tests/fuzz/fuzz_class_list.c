@@ -2,7 +2,7 @@
 #include "fuzz.h"
 
 #include "base/text.h"
-#include "data/class_list.h"
+#include "data/set_files.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 #include "fuzz.h"
 #include "make_corpus.h"
 
-#include "data/fetch/fetch_content.h"
+#include "data/fetch/fetch_steps.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -39,8 +39,8 @@ static bool unpacks_to_content(const uint8_t *data, size_t size) {
 static ContentKind check(const char *path, const FetchFile *file) {
     static const FetchSet set = {.name = "made"};
     const FetchOptions options = fetch_defaults();
-    ContentCheck check = {&set, file, &options, CONTENT_WRONG, ""};
-    const cf_status status = content_check(path, &check);
+    ContentCheck check;
+    const cf_status status = content_check(path, &(FetchTask){&set, file, &options}, &check);
     PROMISE(status == CF_OK); /* nothing in a file is a failure of reading it */
     PROMISE((check.kind == CONTENT_WRONG) == (*check.why != '\0'));
     return check.kind;

@@ -1,7 +1,7 @@
 /* A CSV table, as rows with a column of classes or without, and as labels. */
 #include "fuzz.h"
 
-#include "data/csv_rows.h"
+#include "data/csv_table.h"
 
 static void use_classes(RowClasses *classes, size_t n) {
     for (size_t i = 0; classes->labels && i < n; i++)

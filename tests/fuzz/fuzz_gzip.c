@@ -1,7 +1,7 @@
 /* The file of the images as it stands, packed or not, with labels for SEED_IMAGES images. */
 #include "fuzz.h"
 
-#include "data/readers.h"
+#include "data/set_files.h"
 
 #include <zlib.h>
 

@@ -3,7 +3,7 @@
  * labels put right, each by its own size, which mutations hardly ever do: then they can differ from each other. */
 #include "fuzz.h"
 
-#include "data/readers.h"
+#include "data/set_files.h"
 
 #include <stdlib.h>
 #include <string.h>

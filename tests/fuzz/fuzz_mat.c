@@ -3,7 +3,7 @@
 #include "fuzz.h"
 
 #include "base/memory.h"
-#include "data/readers.h"
+#include "data/set_files.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 
 #include "base/memory.h"
 #include "data/npy.h"
-#include "data/writers.h"
+#include "data/set_files.h"
 #include "embed/umap.h"
 #include "export/onnx_networks.h"
 #include "nn/cpu/cpu.h"

@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "data/augment/warp.h"
+#include "data/augment/operation.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -47,9 +47,8 @@ typedef struct Parser {
 } Parser;
 
 /* The message shows the line with a mark under the column. */
-static cf_status parser_fail(const Parser *parser, int column, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static cf_status parser_fail(const Parser *parser, int column, const char *format, ...) {
+__attribute__((format(printf, 3, 4))) static cf_status parser_fail(const Parser *parser, int column, const char *format,
+                                                                   ...) {
     char what[320], marked[TEXT_MARKED];
     va_list arguments;
     va_start(arguments, format);
@@ -92,45 +91,24 @@ static bool is_number(const char *word) {
     return *word && strchr("0123456789.+-", *word);
 }
 
-/* A number alone, as a range or not. */
-static void take_number(const OperationArgument *argument, double number, double *low, double *high) {
-    *low = *high = number;
-    if (!argument->is_range) return;
-    if (argument->alone == AROUND_ZERO)
-        *low = -number;
-    else if (argument->alone == AROUND_ONE)
-        *low = 1 - number, *high = 1 + number;
-    else
-        *low = fmax(argument->low, 0);
-}
-
 /* Whether the word is of this form and within its bounds. */
 static bool read_argument(const OperationArgument *argument, const char *word, double *low, double *high) {
-    char first[LONGEST_WORD];
-    double number, second;
-    memcpy(first, word, LONGEST_WORD);
-    char *colon = argument->is_range ? strchr(first, ':') : NULL;
-    if (colon) *colon = '\0';
-    if (!text_to_number(first, &number) || (colon && !text_to_number(colon + 1, &second))) return false;
-    if (colon)
-        *low = number, *high = second;
-    else
-        take_number(argument, number, low, high);
+    bool two;
+    if (!text_to_range(word, low, high, &two) || (two && !argument->is_range)) return false;
+    if (!two) operation_number_alone(argument, *low, low, high);
     if (argument->is_whole && (*low != floor(*low) || *high != floor(*high))) return false;
     return argument->low <= *low && *low <= *high && *high <= argument->high;
 }
 
 static cf_status fail_argument(const Parser *parser, const OperationArgument *argument) {
-    char alone[40];
-    if (argument->alone == FROM_ZERO)
+    const char *kind = argument->is_range ? "a range LOW:HIGH" : argument->is_whole ? "a whole number" : "a number";
+    char alone[40] = "";
+    if (argument->is_range && argument->alone == FROM_ZERO)
         snprintf(alone, sizeof alone, ", or V for %g:V", fmax(argument->low, 0));
-    else
-        snprintf(alone, sizeof alone, "%s", argument->alone == AROUND_ZERO ? ", or V for -V:V" : ", or V for 1-V:1+V");
-    return parser_fail(parser, parser->column, "%s (%s from %g to %g%s) expected, found %s", argument->what,
-                       argument->is_range   ? "a range LOW:HIGH"
-                       : argument->is_whole ? "a whole number"
-                                            : "a number",
-                       argument->low, argument->high, argument->is_range ? alone : "", found(parser));
+    else if (argument->is_range)
+        snprintf(alone, sizeof alone, ", or V for %s", argument->alone == AROUND_ZERO ? "-V:V" : "1-V:1+V");
+    return parser_fail(parser, parser->column, "%s (%s from %g to %g%s) expected, found %s", argument->what, kind,
+                       argument->low, argument->high, alone, found(parser));
 }
 
 /* From the word in front on; then that behind the last argument is the parser's. */
@@ -139,7 +117,7 @@ static cf_status read_arguments(Parser *parser, Step *step) {
         const OperationArgument *argument = &step->operation->arguments[i];
         double *low = &step->values.low[i], *high = &step->values.high[i];
         if (!is_number(parser->word) && !isnan(argument->usual)) {
-            take_number(argument, argument->usual, low, high);
+            operation_number_alone(argument, argument->usual, low, high);
             continue;
         }
         if (!read_argument(argument, parser->word, low, high)) return fail_argument(parser, argument);
@@ -150,18 +128,21 @@ static cf_status read_arguments(Parser *parser, Step *step) {
 
 /* A setting, "p X", and nothing more. */
 static cf_status read_rest(Parser *parser, Step *step) {
-    const char *words[OPERATION_SETTINGS + 3]; /* with "p X", "|" and the end */
+    const char *words[OPERATION_SETTINGS + 3]; /* that may stand here: with "p X", "|" and the end */
     char expected[100];
+    bool set = false;
     int count = 0;
     for (int i = 0; i < OPERATION_SETTINGS && step->operation->settings[i]; i++) {
         words[count++] = step->operation->settings[i];
-        if (strcmp(parser->word, step->operation->settings[i]) == 0) step->values.setting = i;
+        if (strcmp(parser->word, words[i]) != 0) continue;
+        step->values.setting = i;
+        set = true;
     }
-    words[count] = NULL;
-    if (count && strcmp(parser->word, words[step->values.setting]) == 0) {
+    if (set) {
         FORWARD(next_word(parser));
         count = 0;
     }
+    words[count++] = "p X";
     step->share = 1;
     if (strcmp(parser->word, "p") == 0) {
         FORWARD(next_word(parser));
@@ -169,9 +150,8 @@ static cf_status read_rest(Parser *parser, Step *step) {
             return parser_fail(parser, parser->column,
                                "a share of the images (a number from 0 to 1) expected, found %s", found(parser));
         FORWARD(next_word(parser));
-        words[count = 0] = NULL;
-    } else
-        words[count++] = "p X", words[count] = NULL;
+        count = 0;
+    }
     if (!*parser->word) return CF_OK;
     words[count++] = "|", words[count] = NULL;
     text_list(words, expected, sizeof expected);
@@ -196,7 +176,8 @@ static cf_status check_place(const Parser *parser, int column, const char *word,
     const Augmentation *augmentation = parser->augmentation;
     const bool mixes = operation && operation->mix, first = operation && operation->beside;
     if (first && augmentation->count)
-        return parser_fail(parser, column, "%s expected as the first operation, as the others are done to what it makes", word);
+        return parser_fail(parser, column,
+                           "%s expected as the first operation, as the others are done to what it makes", word);
     if (augmentation->count == MOST_STEPS)
         return parser_fail(parser, column, "at most %d operations expected, found %s", MOST_STEPS, word);
     if (mixes || !augmentation_mixes(augmentation)) return CF_OK;
@@ -246,16 +227,13 @@ static cf_status parse(Parser *parser) {
 }
 
 cf_status augmentation_new(const char *line, Augmentation **augmentation) {
-    cf_status status;
+    AUTO(augmentation_free_at) Augmentation *made = NULL;
     *augmentation = NULL;
-    FORWARD(memory_new(1, sizeof **augmentation, augmentation));
-    Parser parser = {.line = line, .augmentation = *augmentation};
-    if (line[strspn(line, " \t")]) FORWARD_TO(fail, parse(&parser));
+    FORWARD(memory_new(1, sizeof *made, &made));
+    Parser parser = {.line = line, .augmentation = made};
+    if (line[strspn(line, " \t")]) FORWARD(parse(&parser));
+    *augmentation = memory_take(&made);
     return CF_OK;
-fail:
-    augmentation_free(*augmentation);
-    *augmentation = NULL;
-    return status;
 }
 
 void augmentation_free(Augmentation *augmentation) {
@@ -263,10 +241,8 @@ void augmentation_free(Augmentation *augmentation) {
 }
 
 cf_status augmentation_check(const char *line) {
-    Augmentation *augmentation;
-    FORWARD(augmentation_new(line, &augmentation));
-    augmentation_free(augmentation);
-    return CF_OK;
+    AUTO(augmentation_free_at) Augmentation *augmentation = NULL;
+    return augmentation_new(line, &augmentation);
 }
 
 bool augmentation_is_empty(const Augmentation *augmentation) {
@@ -284,14 +260,14 @@ static RngStream stream_of(const AugmentKey *key) {
     return rng_stream(key->seed, RNG_AUGMENT, (uint64_t)key->epoch << 32 | key->image, key->copy);
 }
 
-static Drawing drawing_at(const AugmentKey *key, RngStream stream, int place) {
-    return (Drawing){stream, (uint64_t)place << 40, key};
+static Drawing drawing_at(const AugmentKey *key, RngStream stream, int place, int height, int width) {
+    return (Drawing){stream, (uint64_t)place << 40, key, height, width};
 }
 
 double drawing_first_epoch(const Drawing *drawing) {
     AugmentKey first = *drawing->key;
     first.epoch = 0;
-    Drawing then = drawing_at(&first, stream_of(&first), (int)(drawing->next >> 40));
+    Drawing then = drawing_at(&first, stream_of(&first), (int)(drawing->next >> 40), drawing->height, drawing->width);
     drawing_uniform(&then); /* of the share */
     return drawing_uniform(&then);
 }
@@ -312,7 +288,7 @@ void augmentation_apply(const Augmentation *augmentation, const AugmentKey *key,
     Pending pending = pending_new(&picture);
     for (int i = 0; i < augmentation->count; i++) {
         const Step *step = &augmentation->steps[i];
-        Drawing drawing = drawing_at(key, stream, i);
+        Drawing drawing = drawing_at(key, stream, i, chw[1], chw[2]);
         if (takes(step, &drawing)) pending_operation(&pending, step->operation, &step->values, &drawing);
     }
     pending_finish(&pending);
@@ -326,9 +302,8 @@ AugmentMix augmentation_mix(const Augmentation *augmentation, const AugmentKey *
     const RngStream stream = stream_of(key);
     for (int i = 0; i < augmentation->count; i++) {
         const Step *step = &augmentation->steps[i];
-        Drawing drawing = drawing_at(key, stream, i);
-        if (step->operation->mix && takes(step, &drawing))
-            return step->operation->mix(&step->values, &drawing, chw[1], chw[2]);
+        Drawing drawing = drawing_at(key, stream, i, chw[1], chw[2]);
+        if (step->operation->mix && takes(step, &drawing)) return step->operation->mix(&step->values, &drawing);
     }
     return (AugmentMix){.share = 1};
 }
@@ -339,9 +314,9 @@ bool augmentation_has_neighbours(const Augmentation *augmentation) {
 
 AugmentBeside augmentation_beside(const Augmentation *augmentation, const AugmentKey *key, const int chw[3]) {
     const Step *step = &augmentation->steps[0];
-    Drawing drawing = drawing_at(key, stream_of(key), 0);
+    Drawing drawing = drawing_at(key, stream_of(key), 0, chw[1], chw[2]);
     if (!augmentation_has_neighbours(augmentation) || !takes(step, &drawing)) return (AugmentBeside){{0}};
-    return step->operation->beside(&step->values, &drawing, chw[2]);
+    return step->operation->beside(&step->values, &drawing);
 }
 
 void augmentation_lay_beside(int by, const int chw[3], float *scratch, const float *other, float *x) {
@@ -379,13 +354,12 @@ int augmentation_views(const Augmentation *augmentation, const char **word) {
 }
 
 /* The first operation's views change fastest; 0 is the middle of all. Returns the weight; the maps wait in `pending`. */
-static double lay_view(const Augmentation *augmentation, int view, int height, int width, Pending *pending) {
+static double lay_view(const Augmentation *augmentation, int view, Pending *pending) {
     double weight = 1;
     for (int i = 0; i < augmentation->count; i++) {
         const Step *step = &augmentation->steps[i];
         const int count = views_of(step);
-        double *map = pending_map(pending, step->operation, &step->values);
-        weight *= step->operation->view(&step->values, view % count, height, width, map);
+        weight *= pending_view(pending, step->operation, &step->values, view % count);
         view /= count;
     }
     return weight;
@@ -393,14 +367,12 @@ static double lay_view(const Augmentation *augmentation, int view, int height, i
 
 double augmentation_view_weight(const Augmentation *augmentation, int view) {
     float x = 0, scratch[9];
-    Picture none = {1, 1, 1, &x, scratch};
-    Pending pending = pending_new(&none);
-    return lay_view(augmentation, view, 1, 1, &pending);
+    Pending pending = pending_new(&(Picture){1, 1, 1, &x, scratch});
+    return lay_view(augmentation, view, &pending);
 }
 
 void augmentation_view(const Augmentation *augmentation, int view, const int chw[3], float *scratch, float *x) {
-    Picture picture = {chw[0], chw[1], chw[2], x, scratch};
-    Pending pending = pending_new(&picture);
-    lay_view(augmentation, view, chw[1], chw[2], &pending);
+    Pending pending = pending_new(&(Picture){chw[0], chw[1], chw[2], x, scratch});
+    lay_view(augmentation, view, &pending);
     pending_finish(&pending);
 }

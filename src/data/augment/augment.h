@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include "base/memory.h"
 #include "data/augment/drawing.h"
 
 typedef struct Augmentation Augmentation;
@@ -26,6 +27,7 @@ extern const AugmentName augmentation_names[];
 /* CF_BAD_USE names the column and the nearest word. Release with augmentation_free. */
 cf_status augmentation_new(const char *line, Augmentation **augmentation);
 void augmentation_free(Augmentation *augmentation);
+AUTO_HANDLE(Augmentation, augmentation_free)
 /* Whether `line` is one: augmentation_new without its result. */
 cf_status augmentation_check(const char *line);
 bool augmentation_is_empty(const Augmentation *augmentation);
@@ -43,7 +45,7 @@ bool augmentation_mixes(const Augmentation *augmentation);
 AugmentMix augmentation_mix(const Augmentation *augmentation, const AugmentKey *key, const int chw[3]);
 
 /* Whether the line has neighbours; which, and how they are laid beside an image: where one of them differs from its own ground
- * (picture_ground in operation.h) by more than the image does from its, it replaces the image there. */
+ * (picture_ground in warp.h) by more than the image does from its, it replaces the image there. */
 bool augmentation_has_neighbours(const Augmentation *augmentation);
 AugmentBeside augmentation_beside(const Augmentation *augmentation, const AugmentKey *key, const int chw[3]);
 void augmentation_lay_beside(int by, const int chw[3], float *scratch, const float *other, float *x);

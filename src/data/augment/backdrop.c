@@ -5,26 +5,9 @@
 #include "data/augment/operation.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_CHANNELS = 4, CELLS = 8, MOST_RADIUS = 4 };
-
-static int compare_floats(const void *a, const void *b) {
-    const float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
-float picture_ground(const Picture *picture, int channel) {
-    const int H = picture->height, W = picture->width;
-    float *ring = picture->other;
-    int count = 0;
-    for (int y = 0; y < H; y++)
-        for (int x = 0; x < W; x += y == 0 || y == H - 1 || W == 1 ? 1 : W - 1)
-            ring[count++] = picture->x[(y * W + x) * picture->channels + channel];
-    qsort(ring, (size_t)count, sizeof *ring, compare_floats);
-    return ring[count / 2];
-}
 
 /* ---- Strokes ---- */
 
@@ -43,8 +26,7 @@ static float extreme_near(const Picture *picture, int channel, int y, int x, int
 }
 
 /* Between two whole radii both are mixed. */
-static void stroke(const OperationValues *values, Drawing *drawing, Picture *picture) {
-    const double by = drawing_between(drawing, values->low[0], values->high[0]);
+static void stroke(double by, Picture *picture) {
     const int radius = (int)floor(fabs(by)), C = picture->channels, size = (int)picture_size(picture);
     const float share = (float)(fabs(by) - radius);
     for (int c = 0; c < C; c++) {
@@ -156,27 +138,19 @@ static void background(const OperationValues *values, Drawing *drawing, Picture 
 /* ---- The rows ---- */
 
 const Operation backdrop_operations[] = {
-    {.word = "stroke",
-     .help =
-         "makes what stands out from plain ground wider by so many pixels on each side, or narrower; the ground is the "
-         "median of the outermost pixels",
-     .arguments = {{.what = "pixels",
-                    .low = -MOST_RADIUS,
-                    .high = MOST_RADIUS,
-                    .usual = NAN,
-                    .is_range = true,
-                    .alone = AROUND_ZERO}},
-     .apply = stroke},
-    {.word = "ink",
-     .help =
-         "redraws the image in two drawn colours, so far apart, for black and for white, either the lighter one; each "
-         "channel of theirs is moved by up to the tint",
-     .arguments = {{.what = "contrast", .low = 0, .high = 1, .usual = NAN, .is_range = true, .alone = FROM_ZERO},
-                   {.what = "a tint", .low = 0, .high = 1, .usual = 0.2}},
+    {"stroke",
+     "makes what stands out from plain ground wider by so many pixels on each side, or narrower; the ground is the "
+     "median of the outermost pixels",
+     {RANGE("pixels", -MOST_RADIUS, MOST_RADIUS, NAN, AROUND_ZERO)},
+     .change = stroke},
+    {"ink",
+     "redraws the image in two drawn colours, so far apart, for black and for white, either the lighter one; each "
+     "channel of theirs is moved by up to the tint",
+     {RANGE("contrast", 0, 1, NAN, FROM_ZERO), NUMBER("a tint", 0, 1, 0.2)},
      .apply = ink},
-    {.word = "background",
-     .help = "lays a drawn slope, smooth texture and plate of up to this strength behind a subject on plain ground",
-     .arguments = {{.what = "strength", .low = 0, .high = 1, .usual = 0.3, .is_range = true, .alone = FROM_ZERO}},
+    {"background",
+     "lays a drawn slope, smooth texture and plate of up to this strength behind a subject on plain ground",
+     {RANGE("strength", 0, 1, 0.3, FROM_ZERO)},
      .apply = background},
     {0},
 };

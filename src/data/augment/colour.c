@@ -22,28 +22,17 @@ static inline float larger(float a, float b) {
     return a > b ? a : b;
 }
 
-/* ---- Drawn values ---- */
+/* ---- Every value by itself ---- */
 
-/* RandAugment strengthens or weakens by the whole magnitude, and by nothing between. */
-#define RANGE_OR_ENDS                                                                                                  \
-    { "between", "ends" }
-
-static double draw_factor(const OperationValues *values, Drawing *drawing) {
-    return drawing_between(drawing, values->low[0], values->high[0]);
-}
-
-/* torchvision's RandAugment: 1 + 0.9 m or 1 - 0.9 m, one of the two. */
-static void factor_magnitude(double magnitude, OperationValues *values) {
-    values->low[0] = 1 - 0.9 * magnitude;
-    values->high[0] = 1 + 0.9 * magnitude;
+/* torchvision's RandAugment: 1 + 0.9 m or 1 - 0.9 m, one of the two, and nothing between. */
+static double factor_magnitude(double magnitude) {
+    return 0.9 * magnitude;
 }
 
 /* Nothing to set: it is as strong as it is. */
-static void same_at_any_magnitude(double magnitude, OperationValues *values) {
-    (void)magnitude, (void)values;
+static double any_magnitude(double magnitude) {
+    return magnitude;
 }
-
-/* ---- Every value by itself ---- */
 
 /* x = (x - centre) * scale + centre + offset. */
 static void scale_about(float centre, float scale, float offset, Picture *picture) {
@@ -51,34 +40,28 @@ static void scale_about(float centre, float scale, float offset, Picture *pictur
     for (int i = 0; i < size; i++) picture->x[i] = (picture->x[i] - centre) * scale + centre + offset;
 }
 
-static void invert(const OperationValues *values, Drawing *drawing, Picture *picture) {
-    (void)values, (void)drawing;
-    const int size = (int)picture_size(picture);
-    for (int i = 0; i < size; i++) picture->x[i] = 1 - picture->x[i];
+static void brightness(double factor, Picture *picture) {
+    scale_about(0, (float)factor, 0, picture);
 }
 
-static void brightness(const OperationValues *values, Drawing *drawing, Picture *picture) {
-    scale_about(0, (float)draw_factor(values, drawing), 0, picture);
+static void gain(double factor, Picture *picture) {
+    scale_about(0.5f, (float)factor, 0, picture);
 }
 
-static void gain(const OperationValues *values, Drawing *drawing, Picture *picture) {
-    scale_about(0.5f, (float)draw_factor(values, drawing), 0, picture);
+static void offset_by(double offset, Picture *picture) {
+    scale_about(0, 1, (float)offset, picture);
 }
 
-static void offset_by(const OperationValues *values, Drawing *drawing, Picture *picture) {
-    scale_about(0, 1, (float)drawing_between(drawing, values->low[0], values->high[0]), picture);
-}
-
-static void solarize(const OperationValues *values, Drawing *drawing, Picture *picture) {
-    (void)drawing;
-    const float threshold = (float)values->low[0];
+/* From 0 on it inverts all. */
+static void solarize(double from, Picture *picture) {
+    const float threshold = (float)from;
     const int size = (int)picture_size(picture);
     for (int i = 0; i < size; i++)
         if (picture->x[i] >= threshold) picture->x[i] = 1 - picture->x[i];
 }
 
-static void solarize_magnitude(double magnitude, OperationValues *values) {
-    values->low[0] = values->high[0] = 1 - magnitude;
+static double solarize_magnitude(double magnitude) {
+    return 1 - magnitude;
 }
 
 /* ---- Colours ---- */
@@ -94,11 +77,13 @@ static double mean_grey(const Picture *picture) {
     return sum / pixels;
 }
 
-static void contrast(const OperationValues *values, Drawing *drawing, Picture *picture) {
-    scale_about((float)mean_grey(picture), (float)draw_factor(values, drawing), 0, picture);
+static void contrast(double factor, Picture *picture) {
+    scale_about((float)mean_grey(picture), (float)factor, 0, picture);
 }
 
-static void saturate(float factor, Picture *picture) {
+/* By 0 there is no colour left. */
+static void saturation(double by, Picture *picture) {
+    const float factor = (float)by;
     if (picture->channels != 3) return;
     const int pixels = pixels_of(picture);
     for (int i = 0; i < pixels; i++) {
@@ -106,15 +91,6 @@ static void saturate(float factor, Picture *picture) {
         const float grey = pixel_grey(p, 3);
         for (int c = 0; c < 3; c++) p[c] = grey + factor * (p[c] - grey);
     }
-}
-
-static void saturation(const OperationValues *values, Drawing *drawing, Picture *picture) {
-    saturate((float)draw_factor(values, drawing), picture);
-}
-
-static void grey(const OperationValues *values, Drawing *drawing, Picture *picture) {
-    (void)values, (void)drawing;
-    saturate(0, picture);
 }
 
 /* Hue, saturation and value (Smith 1978), each 0 to 1. */
@@ -148,9 +124,9 @@ static void to_rgb(const float hsv[3], float rgb[3]) {
     }
 }
 
-static void hue(const OperationValues *values, Drawing *drawing, Picture *picture) {
+static void hue(double turns, Picture *picture) {
     if (picture->channels != 3) return;
-    const float shift = (float)drawing_between(drawing, values->low[0], values->high[0]);
+    const float shift = (float)turns;
     const int pixels = pixels_of(picture);
     for (int i = 0; i < pixels; i++) {
         float hsv[3];
@@ -176,10 +152,9 @@ static void smooth(const Picture *picture, float *to) {
         }
 }
 
-static void sharpness(const OperationValues *values, Drawing *drawing, Picture *picture) {
+static void sharpness(double by, Picture *picture) {
     const int size = (int)picture_size(picture);
-    const float factor = (float)draw_factor(values, drawing);
-    const float *smoothed = picture->other;
+    const float factor = (float)by, *smoothed = picture->other;
     smooth(picture, picture->other);
     for (int i = 0; i < size; i++) picture->x[i] = smoothed[i] + factor * (picture->x[i] - smoothed[i]);
 }
@@ -196,16 +171,15 @@ static void look_up(const int table[LEVELS], int channel, Picture *picture) {
     for (int i = channel; i < size; i += picture->channels) picture->x[i] = (float)table[byte_of(picture->x[i])] / 255;
 }
 
-static void posterize(const OperationValues *values, Drawing *drawing, Picture *picture) {
-    (void)drawing;
-    const int kept = 0xff & ~((1 << (8 - (int)values->low[0])) - 1);
+static void posterize(double bits, Picture *picture) {
+    const int kept = 0xff & ~((1 << (8 - (int)bits)) - 1);
     int table[LEVELS];
     for (int v = 0; v < LEVELS; v++) table[v] = v & kept;
     for (int c = 0; c < picture->channels; c++) look_up(table, c, picture);
 }
 
-static void posterize_magnitude(double magnitude, OperationValues *values) {
-    values->low[0] = values->high[0] = 8 - floor(4 * magnitude + 0.5);
+static double posterize_magnitude(double magnitude) {
+    return 8 - floor(4 * magnitude + 0.5);
 }
 
 static void count_bytes(const Picture *picture, int channel, int counts[LEVELS]) {
@@ -215,8 +189,8 @@ static void count_bytes(const Picture *picture, int channel, int counts[LEVELS])
 }
 
 /* Every byte becomes its share of darker ones, in whole steps, as PIL rounds them; a channel of one level stays. */
-static void equalize(const OperationValues *values, Drawing *drawing, Picture *picture) {
-    (void)values, (void)drawing;
+static void equalize(double unused, Picture *picture) {
+    (void)unused;
     for (int c = 0; c < picture->channels; c++) {
         int counts[LEVELS], table[LEVELS], last = LEVELS - 1;
         count_bytes(picture, c, counts);
@@ -230,8 +204,8 @@ static void equalize(const OperationValues *values, Drawing *drawing, Picture *p
 }
 
 /* Each channel's darkest value becomes 0, its lightest 1. */
-static void autocontrast(const OperationValues *values, Drawing *drawing, Picture *picture) {
-    (void)values, (void)drawing;
+static void autocontrast(double unused, Picture *picture) {
+    (void)unused;
     const int size = (int)picture_size(picture), channels = picture->channels;
     for (int c = 0; c < channels; c++) {
         float least = picture->x[c], most = least;
@@ -247,68 +221,59 @@ static void autocontrast(const OperationValues *values, Drawing *drawing, Pictur
 
 /* ---- The rows ---- */
 
-#define FACTOR                                                                                                         \
-    { .what = "factor", .low = 0, .high = 10, .usual = NAN, .is_range = true, .alone = AROUND_ONE }
+#define FACTOR RANGE("factor", 0, 10, NAN, AROUND_ONE)
 
 const Operation colour_operations[] = {
-    {.word = "invert", .help = "light becomes dark: 1 - x", .apply = invert},
-    {.word = "brightness",
-     .help = "multiplies all values: 0 is black, 1 the image as it is (torchvision's ColorJitter)",
-     .arguments = {FACTOR},
-     .apply = brightness,
+    {"invert", "light becomes dark: 1 - x", .change = solarize},
+    {"brightness",
+     "multiplies all values: 0 is black, 1 the image as it is (torchvision's ColorJitter)",
+     {FACTOR},
+     .change = brightness,
      .magnitude = factor_magnitude},
-    {.word = "contrast",
-     .help =
-         "multiplies distances from the image's mean grey: 0 is grey, 1 the image as it is (torchvision's ColorJitter)",
-     .arguments = {FACTOR},
-     .apply = contrast,
+    {"contrast",
+     "multiplies distances from the image's mean grey: 0 is grey, 1 the image as it is (torchvision's ColorJitter)",
+     {FACTOR},
+     .change = contrast,
      .magnitude = factor_magnitude},
-    {.word = "saturation",
-     .help = "multiplies distances from each pixel's grey: 0 is without colour, 1 the image as it is (torchvision's "
-             "ColorJitter); nothing is done to grey images",
-     .arguments = {FACTOR},
-     .apply = saturation,
+    {"saturation",
+     "multiplies distances from each pixel's grey: 0 is without colour, 1 the image as it is (torchvision's "
+     "ColorJitter); nothing is done to grey images",
+     {FACTOR},
+     .change = saturation,
      .magnitude = factor_magnitude},
-    {.word = "sharpness",
-     .help = "multiplies distances from the image smoothed 3 x 3: 0 is smooth, 1 the image as it is, 2 sharper (PIL's "
-             "ImageEnhance)",
-     .arguments = {FACTOR},
-     .apply = sharpness,
+    {"sharpness",
+     "multiplies distances from the image smoothed 3 x 3: 0 is smooth, 1 the image as it is, 2 sharper (PIL's "
+     "ImageEnhance)",
+     {FACTOR},
+     .change = sharpness,
      .magnitude = factor_magnitude},
-    {.word = "hue",
-     .help =
-         "turns the hue of all pixels by a share of the colour circle (torchvision's ColorJitter); nothing is done to "
-         "grey images",
-     .arguments = {{.what = "turns", .low = -0.5, .high = 0.5, .usual = NAN, .is_range = true, .alone = AROUND_ZERO}},
-     .apply = hue},
-    {.word = "grey", .help = "takes the colour away; nothing is done to grey images", .apply = grey},
-    {.word = "gain",
-     .help = "multiplies distances from middle grey, 0.5 (the intensity scale of French et al. 2018, whose images have "
-             "mean "
-             "0)",
-     .arguments = {FACTOR},
-     .apply = gain},
-    {.word = "offset",
-     .help = "adds a number to all values (the intensity offset of French et al. 2018); 1 is from black to white",
-     .arguments = {{.what = "offset", .low = -1, .high = 1, .usual = NAN, .is_range = true, .alone = AROUND_ZERO}},
-     .apply = offset_by},
-    {.word = "solarize",
-     .help = "inverts the values from a threshold up (PIL's ImageOps)",
-     .arguments = {{.what = "threshold", .low = 0, .high = 1, .usual = 0.5}},
-     .apply = solarize,
+    {"hue",
+     "turns the hue of all pixels by a share of the colour circle (torchvision's ColorJitter); nothing is done to grey "
+     "images",
+     {RANGE("turns", -0.5, 0.5, NAN, AROUND_ZERO)},
+     .change = hue},
+    {"grey", "takes the colour away; nothing is done to grey images", .change = saturation},
+    {"gain",
+     "multiplies distances from middle grey, 0.5 (the intensity scale of French et al. 2018, whose images have mean 0)",
+     {FACTOR},
+     .change = gain},
+    {"offset",
+     "adds a number to all values (the intensity offset of French et al. 2018); 1 is from black to white",
+     {RANGE("offset", -1, 1, NAN, AROUND_ZERO)},
+     .change = offset_by},
+    {"solarize",
+     "inverts the values from a threshold up (PIL's ImageOps)",
+     {NUMBER("threshold", 0, 1, 0.5)},
+     .change = solarize,
      .magnitude = solarize_magnitude},
-    {.word = "posterize",
-     .help = "keeps so many bits of each value's 8 (PIL's ImageOps)",
-     .arguments = {{.what = "bits", .low = 1, .high = 8, .usual = 4, .is_whole = true}},
-     .apply = posterize,
+    {"posterize",
+     "keeps so many bits of each value's 8 (PIL's ImageOps)",
+     {WHOLE("bits", 1, 8, 4)},
+     .change = posterize,
      .magnitude = posterize_magnitude},
-    {.word = "equalize",
-     .help = "spreads each channel's values so that all are about as frequent (PIL's ImageOps)",
-     .apply = equalize,
-     .magnitude = same_at_any_magnitude},
-    {.word = "autocontrast",
-     .help = "stretches each channel from black to white (PIL's ImageOps)",
-     .apply = autocontrast,
-     .magnitude = same_at_any_magnitude},
+    {"equalize", "spreads each channel's values so that all are about as frequent (PIL's ImageOps)", .change = equalize,
+     .magnitude = any_magnitude},
+    {"autocontrast", "stretches each channel from black to white (PIL's ImageOps)", .change = autocontrast,
+     .magnitude = any_magnitude},
     {0},
 };

@@ -14,8 +14,8 @@ typedef struct AugmentKey {
 /* Two images as one: with share 1 the first alone. */
 typedef struct AugmentMix {
     float share; /* of the first image in the target, and, without a box, in each pixel */
-    int top, left, bottom,
-        right; /* this box is taken from the second image (CutMix: Yun et al. 2019); empty: pixels are blended (mixup: Zhang et al. 2018) */
+    /* This box is taken from the second image (CutMix: Yun et al. 2019); empty: pixels are blended (mixup: Zhang et al. 2018). */
+    int top, left, bottom, right;
 } AugmentMix;
 
 /* Images beside one: by how many pixels each is moved, to the left (negative) and to the right; 0: none there. */
@@ -28,6 +28,7 @@ typedef struct Drawing {
     RngStream stream;
     uint64_t next;         /* a word of the stream, four a block */
     const AugmentKey *key; /* the image's */
+    int height, width;
 } Drawing;
 
 double drawing_uniform(Drawing *drawing); /* [0, 1), 32 bits */

@@ -3,7 +3,6 @@
  */
 #include "data/augment/operation.h"
 #include "data/generate/camera.h"
-#include "data/generate/jpeg_loss.h"
 
 #include <math.h>
 #include <string.h>
@@ -21,21 +20,15 @@ static void noise(const OperationValues *values, Drawing *drawing, Picture *pict
     drawing->next = 4 * draws.next;
 }
 
-static void blur(const OperationValues *values, Drawing *drawing, Picture *picture) {
+static void blur(double sigma, Picture *picture) {
     Photo photo = photo_of(picture);
-    const double sigma = drawing_between(drawing, values->low[0], values->high[0]);
     blur_photo(sigma, sigma, &photo, picture->other);
 }
 
-/* How libjpeg scales the standard's tables of steps, which are those of quality 50. */
-static double steps_of_quality(double quality) {
-    return quality < 50 ? 50 / quality : 2 - quality / 50;
-}
-
-static void jpeg(const OperationValues *values, Drawing *drawing, Picture *picture) {
+static void jpeg(double quality, Picture *picture) {
     Photo photo = photo_of(picture);
-    const double low = values->low[0] > 1 ? values->low[0] : 1;
-    const double scale = steps_of_quality(drawing_between(drawing, low, values->high[0]));
+    /* How libjpeg scales the standard's tables of steps, which are those of quality 50. */
+    const double scale = quality < 50 ? 50 / quality : 2 - quality / 50;
     /* At 100 there is no scale left, but values are still rounded: any small one gives the smallest steps. */
     jpeg_loss(scale > 1e-3 ? scale : 1e-3, 0, 0, &photo);
 }
@@ -89,23 +82,21 @@ static void randconv(const OperationValues *values, Drawing *drawing, Picture *p
 /* ---- The rows ---- */
 
 const Operation filter_operations[] = {
-    {.word = "noise",
-     .help =
-         "adds Gaussian noise of this deviation, always the same, to every value by itself; 1 is from black to white",
-     .arguments = {{.what = "deviation", .low = 0, .high = 1, .usual = NAN}},
+    {"noise",
+     "adds Gaussian noise of this deviation, always the same, to every value by itself; 1 is from black to white",
+     {NUMBER("deviation", 0, 1, NAN)},
      .apply = noise},
-    {.word = "blur",
-     .help = "Gaussian blur; its deviation is drawn anew for each image",
-     .arguments = {{.what = "pixels", .low = 0, .high = MAX_BLUR, .usual = NAN, .is_range = true, .alone = FROM_ZERO}},
-     .apply = blur},
-    {.word = "jpeg",
-     .help = "the loss of a JPEG file of a quality from A:B, 100 the best; colours are not subsampled",
-     .arguments = {{.what = "quality", .low = 1, .high = 100, .usual = NAN, .is_range = true, .alone = FROM_ZERO}},
-     .apply = jpeg},
-    {.word = "randconv",
-     .help =
-         "mixes in, by a share drawn from A:B, a convolution of random weights and size, 1, 3, 5 or 7 (Xu et al. 2021)",
-     .arguments = {{.what = "share", .low = 0, .high = 1, .usual = 1, .is_range = true, .alone = FROM_ZERO}},
+    {"blur",
+     "Gaussian blur; its deviation is drawn anew for each image",
+     {RANGE("pixels", 0, MAX_BLUR, NAN, FROM_ZERO)},
+     .change = blur},
+    {"jpeg",
+     "the loss of a JPEG file of a quality from A:B, 100 the best; colours are not subsampled",
+     {RANGE("quality", 1, 100, NAN, FROM_ZERO)},
+     .change = jpeg},
+    {"randconv",
+     "mixes in, by a share drawn from A:B, a convolution of random weights and size, 1, 3, 5 or 7 (Xu et al. 2021)",
+     {RANGE("share", 0, 1, 1, FROM_ZERO)},
      .apply = randconv},
     {0},
 };

@@ -1,8 +1,8 @@
 /* Where pixels come from: shift, crop, flip, rotate, scale, aspect, shear, perspective, elastic. */
 #include "data/augment/operation.h"
-#include "data/augment/warp.h"
 
 #include <math.h>
+#include <string.h>
 
 #define BORDERS_EDGE_FIRST                                                                                             \
     { "edge", "zero", "reflect" }
@@ -18,53 +18,39 @@ static void turn(double map[9], double xx, double xy, double yx, double yy) {
     map_multiply(map, (const double[9]){xx, xy, 0, yx, yy, 0, 0, 0, 1});
 }
 
-static double draw(const OperationValues *values, Drawing *drawing) {
-    return drawing_between(drawing, values->low[0], values->high[0]);
-}
-
-/* Middle, low and high of a range as views. */
+/* Middle, low and high. */
 static int range_views(const OperationValues *values) {
     return values->low[0] < values->high[0] ? 3 : 1;
 }
 
-static double range_view(const OperationValues *values, int view, double *value) {
-    const double low = values->low[0], high = values->high[0];
-    *value = view == 0 ? 0.5 * (low + high) : view == 1 ? low : high;
-    return range_views(values) == 1 ? 1 : view == 0 ? 0.5 : 0.25;
-}
-
 /* ---- Shift, crop, flip ---- */
 
-static void shift_map(const OperationValues *values, Drawing *drawing, int height, int width, double map[9]) {
-    (void)height, (void)width;
+static void shift_map(const OperationValues *values, Drawing *drawing, double map[9]) {
     const int most = (int)values->low[0];
     const int across = drawing_below(drawing, 2 * most + 1) - most;
     move(map, across, drawing_below(drawing, 2 * most + 1) - most);
 }
 
-static void shift_magnitude(double magnitude, OperationValues *values) {
-    values->low[0] = values->high[0] = round(10 * magnitude);
+static double shift_magnitude(double magnitude) {
+    return round(10 * magnitude);
 }
 
 static int shift_views(const OperationValues *values) {
     return values->low[0] > 0 ? 5 : 1;
 }
 
-/* In place with half of the weight, the corners with an eighth each. */
-static double shift_view(const OperationValues *values, int view, int height, int width, double map[9]) {
-    (void)height, (void)width;
+/* In place, and to the corners. */
+static void shift_view(const OperationValues *values, int view, double map[9]) {
     const double most = values->low[0];
     if (view) move(map, view % 2 ? -most : most, view <= 2 ? -most : most);
-    return most > 0 ? (view ? 0.125 : 0.5) : 1;
 }
 
-static void flip_map(const OperationValues *values, Drawing *drawing, int height, int width, double map[9]) {
-    (void)height, (void)width;
+static void flip_map(const OperationValues *values, Drawing *drawing, double map[9]) {
     if (drawing_uniform(drawing) < values->low[0]) turn(map, -1, 0, 0, 1);
 }
 
-static void altflip_map(const OperationValues *values, Drawing *drawing, int height, int width, double map[9]) {
-    (void)values, (void)height, (void)width;
+static void altflip_map(const OperationValues *values, Drawing *drawing, double map[9]) {
+    (void)values;
     if ((drawing_first_epoch(drawing) < 0.5) != (drawing->key->epoch % 2 == 1)) turn(map, -1, 0, 0, 1);
 }
 
@@ -73,79 +59,39 @@ static int flip_views(const OperationValues *values) {
     return 2;
 }
 
-static double flip_view(const OperationValues *values, int view, int height, int width, double map[9]) {
-    (void)values, (void)height, (void)width;
+static void flip_view(const OperationValues *values, int view, double map[9]) {
+    (void)values;
     if (view) turn(map, -1, 0, 0, 1);
-    return 0.5;
 }
 
 /* ---- Rotate, scale, shear ---- */
 
-static void rotate(double map[9], double degrees) {
+static void rotate(double degrees, double map[9]) {
     const double angle = degrees * (M_PI / 180), c = cos(angle), s = sin(angle);
     turn(map, c, s, -s, c);
 }
 
-static void rotate_map(const OperationValues *values, Drawing *drawing, int height, int width, double map[9]) {
-    (void)height, (void)width;
-    rotate(map, draw(values, drawing));
+static double rotate_magnitude(double magnitude) {
+    return 30 * magnitude;
 }
 
-static double rotate_view(const OperationValues *values, int view, int height, int width, double map[9]) {
-    (void)height, (void)width;
-    double degrees;
-    const double weight = range_view(values, view, &degrees);
-    rotate(map, degrees);
-    return weight;
-}
-
-static void rotate_magnitude(double magnitude, OperationValues *values) {
-    values->low[0] = -30 * magnitude;
-    values->high[0] = 30 * magnitude;
-}
-
-static void scale_map(const OperationValues *values, Drawing *drawing, int height, int width, double map[9]) {
-    (void)height, (void)width;
-    const double factor = draw(values, drawing);
+static void scale(double factor, double map[9]) {
     turn(map, 1 / factor, 0, 0, 1 / factor);
 }
 
 /* As wide as high times the ratio, at the same area. */
-static void aspect_map(const OperationValues *values, Drawing *drawing, int height, int width, double map[9]) {
-    (void)height, (void)width;
-    const double root = sqrt(draw(values, drawing));
+static void aspect(double ratio, double map[9]) {
+    const double root = sqrt(ratio);
     turn(map, 1 / root, 0, 0, root);
 }
 
-static double scale_view(const OperationValues *values, int view, int height, int width, double map[9]) {
-    (void)height, (void)width;
-    double factor;
-    const double weight = range_view(values, view, &factor);
-    turn(map, 1 / factor, 0, 0, 1 / factor);
-    return weight;
-}
-
-static void shear(double map[9], double degrees) {
+static void shear(double degrees, double map[9]) {
     turn(map, 1, tan(degrees * (M_PI / 180)), 0, 1);
 }
 
-static void shear_map(const OperationValues *values, Drawing *drawing, int height, int width, double map[9]) {
-    (void)height, (void)width;
-    shear(map, draw(values, drawing));
-}
-
-static double shear_view(const OperationValues *values, int view, int height, int width, double map[9]) {
-    (void)height, (void)width;
-    double degrees;
-    const double weight = range_view(values, view, &degrees);
-    shear(map, degrees);
-    return weight;
-}
-
 /* As the paper: the tangent is 0.3 at most. */
-static void shear_magnitude(double magnitude, OperationValues *values) {
-    values->high[0] = atan(0.3 * magnitude) * (180 / M_PI);
-    values->low[0] = -values->high[0];
+static double shear_magnitude(double magnitude) {
+    return atan(0.3 * magnitude) * (180 / M_PI);
 }
 
 /* ---- Perspective ---- */
@@ -157,16 +103,10 @@ static void map_of_square(const double q[8], double map[9]) {
     const double dy1 = q[3] - q[5], dy2 = q[7] - q[5], dy3 = q[1] - q[3] + q[5] - q[7];
     const double area = dx1 * dy2 - dx2 * dy1;
     const double g = (dx3 * dy2 - dx2 * dy3) / area, h = (dx1 * dy3 - dx3 * dy1) / area;
-    const double square[9] = {q[2] - q[0] + g * q[2],
-                              q[6] - q[0] + h * q[6],
-                              q[0],
-                              q[3] - q[1] + g * q[3],
-                              q[7] - q[1] + h * q[7],
-                              q[1],
-                              g,
-                              h,
-                              1};
-    for (int i = 0; i < 9; i++) map[i] = square[i];
+    const double square[3][3] = {{q[2] - q[0] + g * q[2], q[6] - q[0] + h * q[6], q[0]},
+                                 {q[3] - q[1] + g * q[3], q[7] - q[1] + h * q[7], q[1]},
+                                 {g, h, 1}};
+    memcpy(map, square, sizeof square);
 }
 
 /* The inverse but for a factor, which maps do not see. */
@@ -189,8 +129,9 @@ void map_of_corners(const double corners[8], int height, int width, double map[9
 }
 
 /* As torchvision's RandomPerspective: each corner moves towards the middle by up to the share of the half, on each axis. */
-static void perspective_map(const OperationValues *values, Drawing *drawing, int height, int width, double map[9]) {
+static void perspective_map(const OperationValues *values, Drawing *drawing, double map[9]) {
     static const int side[8] = {0, 0, 1, 0, 1, 1, 0, 1}; /* left, top; right, top; .. */
+    const int height = drawing->height, width = drawing->width;
     double corners[8];
     if (height < 2 || width < 2) return;
     for (int i = 0; i < 8; i++) {
@@ -253,7 +194,7 @@ static void elastic_apply(const OperationValues *values, Drawing *drawing, Pictu
 const Operation geometry_operations[] = {
     {"shift",
      "moves the image by whole pixels, up to so many on each axis",
-     {{.what = "pixels", .low = 0, .high = 1024, .usual = NAN, .is_whole = true}},
+     {WHOLE("pixels", 0, 1024, NAN)},
      BORDERS_EDGE_FIRST,
      .map = shift_map,
      .magnitude = shift_magnitude,
@@ -261,14 +202,14 @@ const Operation geometry_operations[] = {
      .view = shift_view},
     {"crop",
      "pads the image by so many pixels and cuts its size out of that at random (He et al. 2016)",
-     {{.what = "pixels", .low = 0, .high = 1024, .usual = NAN, .is_whole = true}},
+     {WHOLE("pixels", 0, 1024, NAN)},
      BORDERS_ZERO_FIRST,
      .map = shift_map,
      .views = shift_views,
      .view = shift_view},
     {"flip",
      "mirrors the image left to right, with this probability",
-     {{.what = "a probability", .low = 0, .high = 1, .usual = 0.5}},
+     {NUMBER("a probability", 0, 1, 0.5)},
      .map = flip_map,
      .views = flip_views,
      .view = flip_view},
@@ -276,42 +217,36 @@ const Operation geometry_operations[] = {
      .map = altflip_map, .views = flip_views, .view = flip_view},
     {"rotate",
      "turns the image about its centre, clockwise if positive",
-     {{.what = "degrees", .low = -180, .high = 180, .usual = NAN, .is_range = true, .alone = AROUND_ZERO}},
+     {RANGE("degrees", -180, 180, NAN, AROUND_ZERO)},
      BORDERS_EDGE_FIRST,
-     .map = rotate_map,
+     .turn = rotate,
      .magnitude = rotate_magnitude,
-     .views = range_views,
-     .view = rotate_view},
+     .views = range_views},
     {"scale",
      "makes what is in the image larger by this factor, about its centre",
-     {{.what = "a factor", .low = 0.05, .high = 20, .usual = NAN, .is_range = true, .alone = AROUND_ONE}},
+     {RANGE("a factor", 0.05, 20, NAN, AROUND_ONE)},
      BORDERS_EDGE_FIRST,
-     .map = scale_map,
-     .views = range_views,
-     .view = scale_view},
+     .turn = scale,
+     .views = range_views},
     {"aspect",
      "makes what is in the image wider by the root of this ratio and lower by as much, about its centre",
-     {{.what = "a ratio", .low = 0.05, .high = 20, .usual = NAN, .is_range = true, .alone = AROUND_ONE}},
+     {RANGE("a ratio", 0.05, 20, NAN, AROUND_ONE)},
      BORDERS_EDGE_FIRST,
-     .map = aspect_map},
+     .turn = aspect},
     {"shear",
      "leans the image to the right, if positive, by this angle",
-     {{.what = "degrees", .low = -60, .high = 60, .usual = NAN, .is_range = true, .alone = AROUND_ZERO}},
+     {RANGE("degrees", -60, 60, NAN, AROUND_ZERO)},
      BORDERS_EDGE_FIRST,
-     .map = shear_map,
+     .turn = shear,
      .magnitude = shear_magnitude,
-     .views = range_views,
-     .view = shear_view},
+     .views = range_views},
     {"perspective",
      "moves each corner inwards by up to this share of the half width and height",
-     {{.what = "a share", .low = 0, .high = 0.9, .usual = 0.5}},
+     {NUMBER("a share", 0, 0.9, 0.5)},
      BORDERS_EDGE_FIRST,
      .map = perspective_map},
     {"elastic",
-     "moves each pixel by a random field times the first number, in pixels, smoothed with the second's standard "
-     "deviation (Simard et "
-     "al. 2003)",
-     {{.what = "a factor", .low = 0, .high = 1000, .usual = 34},
-      {.what = "pixels", .low = 0.5, .high = MOST_SIGMA, .usual = 4}},
+     "moves each pixel by a random field times the first number, in pixels, smoothed with the second's standard deviation (Simard et al. 2003)",
+     {NUMBER("a factor", 0, 1000, 34), NUMBER("pixels", 0.5, MOST_SIGMA, 4)},
      .apply = elastic_apply},
     {0}};

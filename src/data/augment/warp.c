@@ -3,6 +3,7 @@
  * edge, and between mirrored pixels it is the mirrored place; zeros are the edge of an image with a ring of zeros. */
 #include "data/augment/warp.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { RUN = 64 };
@@ -18,9 +19,36 @@ typedef struct Places {
     float x[RUN], y[RUN]; /* in pixels of the source */
 } Places;
 
-Border border_of(const char *word) {
-    if (word && strcmp(word, "zero") == 0) return BORDER_ZERO;
-    return word && strcmp(word, "reflect") == 0 ? BORDER_REFLECT : BORDER_EDGE;
+/* ---- Pictures ---- */
+
+size_t picture_scratch(int channels, int height, int width) {
+    const size_t C = (size_t)channels, H = (size_t)height, W = (size_t)width;
+    const size_t images = PICTURE_SCRATCH * C * H * W, with_ring = C * (H + 2) * (W + 2);
+    return images > with_ring ? images : with_ring;
+}
+
+void picture_clamp(Picture *picture) {
+    const size_t count = picture_size(picture);
+    for (size_t i = 0; i < count; i++) {
+        const float value = picture->x[i] > 0 ? picture->x[i] : 0;
+        picture->x[i] = value < 1 ? value : 1;
+    }
+}
+
+static int compare_floats(const void *a, const void *b) {
+    const float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+float picture_ground(const Picture *picture, int channel) {
+    const int H = picture->height, W = picture->width;
+    float *ring = picture->other;
+    int count = 0;
+    for (int y = 0; y < H; y++)
+        for (int x = 0; x < W; x += y == 0 || y == H - 1 || W == 1 ? 1 : W - 1)
+            ring[count++] = picture->x[(y * W + x) * picture->channels + channel];
+    qsort(ring, (size_t)count, sizeof *ring, compare_floats);
+    return ring[count / 2];
 }
 
 /* ---- Sampling ---- */
@@ -89,6 +117,15 @@ static inline int run_at(int x, int width) {
 }
 
 /* ---- Maps ---- */
+
+const double map_identity[9] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
+
+void map_multiply(double a[9], const double b[9]) {
+    for (int row = 0; row < 3; row++) {
+        const double x = a[3 * row], y = a[3 * row + 1], w = a[3 * row + 2];
+        for (int k = 0; k < 3; k++) a[3 * row + k] = x * b[k] + y * b[3 + k] + w * b[6 + k];
+    }
+}
 
 /* Of pixels x .. x + count - 1 of row y; `ring` is that of the source. */
 static void map_places(const double map[9], const Picture *picture, int x, int y, int count, int ring, Places *places) {
@@ -239,36 +276,4 @@ void warp_by_field(Picture *picture, const float *across, const float *down, flo
             }
             sample(&from, &places, count, picture->x + (size_t)(y * W + x) * (size_t)C);
         }
-}
-
-/* ---- Operations one after the other ---- */
-
-Pending pending_new(Picture *picture) {
-    return (Pending){.picture = picture};
-}
-
-void pending_finish(Pending *pending) {
-    if (pending->waits) warp_by_map(pending->picture, pending->map, border_of(pending->border));
-    *pending = pending_new(pending->picture);
-}
-
-double *pending_map(Pending *pending, const Operation *operation, const OperationValues *values) {
-    const char *border = operation->settings[values->setting];
-    if (border && pending->border && strcmp(border, pending->border) != 0) pending_finish(pending);
-    if (!pending->waits) memcpy(pending->map, map_identity, sizeof map_identity);
-    if (border) pending->border = border;
-    pending->waits = true;
-    return pending->map;
-}
-
-void pending_operation(Pending *pending, const Operation *operation, const OperationValues *values, Drawing *drawing) {
-    const Picture *picture = pending->picture;
-    if (operation->map) {
-        double *map = pending_map(pending, operation, values);
-        operation->map(values, drawing, picture->height, picture->width, map);
-    } else if (operation->apply) {
-        pending_finish(pending);
-        operation->apply(values, drawing, pending->picture);
-        picture_clamp(pending->picture);
-    }
 }

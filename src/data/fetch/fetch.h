@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "base/status.h"
+#include "base/memory.h"
 
 enum { FETCH_NAME = 64, SHA256_DIGITS = 64, MD5_DIGITS = 32 };
 
@@ -65,10 +65,9 @@ typedef bool (*FetchProgressFn)(const FetchProgress *progress, void *context);
 
 typedef struct FetchOptions {
     const char *mirror; /* asked before the set's own; NULL: none */
-    int stall;   /* seconds below FETCH_SLOWEST bytes a second after which a transfer is given up; also the longest
-                           wait for a connection */
-    int tries;   /* of a mirror whose transfers break off */
-    bool verify; /* read again what was verified before */
+    int stall; /* seconds below FETCH_SLOWEST bytes a second after which a transfer is given up; also the longest wait for a connection */
+    int tries; /* of a mirror whose transfers break off */
+    bool verify;              /* read again what was verified before */
     FetchProgressFn progress; /* NULL: none */
     void *context;
 } FetchOptions;

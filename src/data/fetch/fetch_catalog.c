@@ -7,7 +7,6 @@
 #include "data/fetch/fetch_catalog.h"
 
 #include "base/limits.h"
-#include "base/memory.h"
 #include "base/text.h"
 #include "data/generate/generated_set.h"
 
@@ -58,31 +57,25 @@ static const BuiltIn built_in[] = {
 /* ---- Growing ---- */
 
 cf_status catalog_add_set(FetchCatalog *catalog, const char *name, FetchSet **set) {
-    FetchSet *grown = realloc(catalog->sets, (catalog->count + 1) * sizeof *grown);
-    FAIL_IF(!grown, CF_NO_MEMORY, "out of memory while listing what can be fetched");
-    catalog->sets = grown;
-    *set = &grown[catalog->count++];
-    **set = (FetchSet){.files = NULL};
+    FORWARD(memory_room(&catalog->sets, catalog->count, sizeof **set));
+    *set = &catalog->sets[catalog->count++];
     snprintf((*set)->name, sizeof(*set)->name, "%s", name);
     snprintf((*set)->folder, sizeof(*set)->folder, "%s", name);
     return CF_OK;
 }
 
 cf_status catalog_add_file(FetchSet *set, const FetchFile *file) {
-    FetchFile *grown = realloc(set->files, (set->file_count + 1) * sizeof *grown);
-    FAIL_IF(!grown, CF_NO_MEMORY, "out of memory while listing what can be fetched");
-    set->files = grown;
-    grown[set->file_count++] = *file;
+    FORWARD(memory_room(&set->files, set->file_count, sizeof *file));
+    set->files[set->file_count++] = *file;
     return CF_OK;
 }
 
 cf_status catalog_add_mirror(FetchSet *set, const char *url, size_t at) {
-    char *copy, **grown = realloc(set->mirrors, (set->mirror_count + 1) * sizeof *grown);
-    FAIL_IF(!grown, CF_NO_MEMORY, "out of memory while listing what can be fetched");
-    set->mirrors = grown;
+    char *copy;
+    FORWARD(memory_room(&set->mirrors, set->mirror_count, sizeof copy));
     FORWARD(memory_copy_string(url, &copy));
-    memmove(grown + at + 1, grown + at, (set->mirror_count - at) * sizeof *grown);
-    grown[at] = copy;
+    memmove(set->mirrors + at + 1, set->mirrors + at, (set->mirror_count - at) * sizeof copy);
+    set->mirrors[at] = copy;
     set->mirror_count++;
     return CF_OK;
 }
@@ -103,14 +96,11 @@ static cf_status add_built_in(const BuiltIn *known, FetchCatalog *catalog) {
 }
 
 cf_status fetch_catalog_new(FetchCatalog *catalog) {
-    FetchCatalog made = {0};
-    cf_status status = CF_OK;
-    for (size_t i = 0; i < COUNT_OF(built_in) && !status; i++) status = add_built_in(&built_in[i], &made);
-    if (status)
-        fetch_catalog_free(&made);
-    else
-        *catalog = made;
-    return status;
+    AUTO(fetch_catalog_free) FetchCatalog made = {0};
+    for (size_t i = 0; i < COUNT_OF(built_in); i++) FORWARD(add_built_in(&built_in[i], &made));
+    *catalog = made;
+    made = (FetchCatalog){0};
+    return CF_OK;
 }
 
 void fetch_catalog_free(FetchCatalog *catalog) {
@@ -135,22 +125,19 @@ cf_status fetch_catalog_find(const FetchCatalog *catalog, const char *name, cons
     enum { MOST_WORDS = 64 };
     const char *words[MOST_WORDS + 1] = {NULL};
     char known[512] = "";
-    size_t used = 0;
     *set = catalog_set(catalog, name);
     if (*set) return CF_OK;
     FAIL_IF(generator_named(name), CF_BAD_USE, "%s is generated: there is nothing to fetch, name it and it is there",
             name);
     for (size_t i = 0; i < catalog->count && i < MOST_WORDS; i++) {
         words[i] = catalog->sets[i].name;
-        if (used < sizeof known)
-            used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", words[i]);
+        text_append(known, sizeof known, "%s%s", i ? ", " : "", words[i]);
     }
     return FAIL(CF_BAD_USE, "there is no set \"%s\" to fetch: there are %s%s", name, known, text_hint(name, words));
 }
 
 bool fetch_is_packed(const char *name) {
-    const size_t length = strlen(name);
-    return length > 3 && strcmp(name + length - 3, ".gz") == 0;
+    return text_ends_with(name, ".gz");
 }
 
 cf_status fetch_check_mirror(const char *url) {

@@ -1,10 +1,14 @@
-#include "data/fetch/fetch_http.h"
-
+/* By libcurl: HTTP and HTTPS, redirects to them only, proxies by libcurl's environment variables, certificates checked. It is loaded when
+ * something is fetched: it brings two dozen libraries along, which would double the time in which any command starts, and a program
+ * that fetches nothing does not need it. */
+#include "base/library.h"
 #include "base/memory.h"
-#include "data/fetch/fetch_curl.h"
+#include "data/fetch/fetch_steps.h"
 
+#include <curl/curl.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,13 +16,35 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+/* The macros of curl.h check types of arguments by these names. */
+#undef curl_easy_setopt
+#undef curl_easy_getinfo
+
+#define CURL_FUNCTIONS(each)                                                                                           \
+    each(easy_cleanup) each(easy_getinfo) each(easy_header) each(easy_init) each(easy_perform) each(easy_setopt)       \
+        each(easy_strerror) each(global_init) each(slist_append) each(slist_free_all)
+
+#define POINTER(name) __typeof__(curl_##name) *name;
+static struct { CURL_FUNCTIONS(POINTER) } lib;
+#undef POINTER
+static Library library = {.name = "libcurl.so.4"};
+
+static void load(void) {
+    library_load(&library);
+#define FIND(function) lib.function = (__typeof__(lib.function))library_find(&library, "curl_" #function, "7.85");
+    CURL_FUNCTIONS(FIND)
+#undef FIND
+    const CURLcode result = library.fault[0] ? CURLE_OK : lib.global_init(CURL_GLOBAL_DEFAULT);
+    if (result) snprintf(library.fault, sizeof library.fault, "cannot be used: %.200s", lib.easy_strerror(result));
+}
+
 enum { MOST_REDIRECTS = 5, LONGEST_CONNECT = 15 };
 
 /* A transfer under way. */
 typedef struct Session {
     Transfer *t;
-    const Curl *lib;
     CURL *curl;
+    struct curl_slist *headers;
     char error[CURL_ERROR_SIZE];
     bool begun, interrupted; /* the answer's head was looked at; the caller wants to stop */
     uint64_t total;          /* of the whole file, 0: not told */
@@ -27,44 +53,51 @@ typedef struct Session {
     cf_status disk; /* what failed beside the network */
 } Session;
 
+static void session_end(Session *s) {
+    lib.slist_free_all(s->headers);
+    lib.easy_cleanup(s->curl);
+}
+
 static long response_code(const Session *s) {
     long code = 0;
-    s->lib->easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &code);
+    lib.easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &code);
     return code;
 }
 
 /* A header of the last answer, redirects left behind; NULL: not there. */
 static const char *header(const Session *s, const char *name) {
     struct curl_header *found;
-    return s->lib->easy_header(s->curl, name, 0, CURLH_HEADER, -1, &found) == CURLHE_OK ? found->value : NULL;
+    return lib.easy_header(s->curl, name, 0, CURLH_HEADER, -1, &found) == CURLHE_OK ? found->value : NULL;
 }
 
+static const struct {
+    long code;
+    const char *text;
+} known_codes[] = {
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {407, "Proxy Authentication Required"},
+    {408, "Request Timeout"},
+    {410, "Gone"},
+    {416, "Range Not Satisfiable"},
+    {429, "Too Many Requests"},
+    {500, "Internal Server Error"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+};
+
 static const char *code_text(long code) {
-    static const struct {
-        long code;
-        const char *text;
-    } known[] = {{400, "Bad Request"},
-                 {401, "Unauthorized"},
-                 {403, "Forbidden"},
-                 {404, "Not Found"},
-                 {407, "Proxy Authentication Required"},
-                 {408, "Request Timeout"},
-                 {410, "Gone"},
-                 {416, "Range Not Satisfiable"},
-                 {429, "Too Many Requests"},
-                 {500, "Internal Server Error"},
-                 {502, "Bad Gateway"},
-                 {503, "Service Unavailable"},
-                 {504, "Gateway Timeout"}};
-    for (size_t i = 0; i < COUNT_OF(known); i++)
-        if (known[i].code == code) return known[i].text;
+    for (size_t i = 0; i < COUNT_OF(known_codes); i++)
+        if (known_codes[i].code == code) return known_codes[i].text;
     return "(an answer without the file)";
 }
 
 /* ---- The head of the answer ---- */
 
-static bool refuse(Session *s, TransferEnd end, const char *format, ...) __attribute__((format(printf, 3, 4)));
-static bool refuse(Session *s, TransferEnd end, const char *format, ...) {
+__attribute__((format(printf, 3, 4))) static bool refuse(Session *s, TransferEnd end, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(s->refused, sizeof s->refused, format, arguments);
@@ -101,7 +134,7 @@ static bool begin_whole(Session *s) {
     const char *type = header(s, "Content-Type");
     if (s->t->size && type && strncmp(type, "text/html", 9) == 0)
         return refuse(s, TRANSFER_REFUSED, "a web page was sent, not the file");
-    s->lib->easy_getinfo(s->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    lib.easy_getinfo(s->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     s->total = length > 0 ? (uint64_t)length : 0;
     return true;
 }
@@ -150,16 +183,11 @@ static bool begin(Session *s) {
 
 /* ---- libcurl's callbacks ---- */
 
-static bool report_progress(Session *s) {
-    const FetchOptions *o = s->t->options;
-    const FetchProgress progress = {s->t->set, s->t->file, FETCH_TRANSFERS, s->t->size, s->total};
-    if (o->progress && !o->progress(&progress, o->context)) s->interrupted = true;
-    return !s->interrupted;
-}
-
 static int on_progress(void *context, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up_now) {
+    Session *s = context;
     (void)total, (void)now, (void)up_total, (void)up_now;
-    return report_progress(context) ? 0 : 1;
+    s->interrupted = s->interrupted || !fetch_goes_on(s->t->task, FETCH_TRANSFERS, s->t->size, s->total);
+    return s->interrupted;
 }
 
 /* As many bytes as were taken: none, which ends the transfer. */
@@ -192,14 +220,14 @@ static size_t on_bytes(char *bytes, size_t one, size_t count, void *context) {
 
 /* ---- One transfer ---- */
 
-static CURLcode set_up(Session *s, struct curl_slist **headers) {
+static CURLcode set_up(Session *s) {
     const Transfer *t = s->t;
-    const long stall = t->options->stall;
+    const long stall = t->task->options->stall;
     char range[32], condition[VALIDATOR + 16];
     CURL *c = s->curl;
     CURLcode bad = CURLE_OK;
 #define SET(option, value)                                                                                             \
-    if (!bad) bad = s->lib->easy_setopt(c, option, value)
+    if (!bad) bad = lib.easy_setopt(c, option, value)
     SET(CURLOPT_ERRORBUFFER, s->error);
     SET(CURLOPT_URL, t->url);
     SET(CURLOPT_USERAGENT, "cifra/" CIFRA_VERSION);
@@ -222,9 +250,9 @@ static CURLcode set_up(Session *s, struct curl_slist **headers) {
     SET(CURLOPT_RANGE, range);
     if (!t->validator[0]) return bad;
     snprintf(condition, sizeof condition, "If-Range: %s", t->validator);
-    *headers = s->lib->slist_append(NULL, condition);
-    if (!*headers) return CURLE_OUT_OF_MEMORY;
-    SET(CURLOPT_HTTPHEADER, *headers);
+    s->headers = lib.slist_append(NULL, condition);
+    if (!s->headers) return CURLE_OUT_OF_MEMORY;
+    SET(CURLOPT_HTTPHEADER, s->headers);
 #undef SET
     return bad;
 }
@@ -233,8 +261,8 @@ static void tell_why(Session *s, const char *why) {
     Transfer *t = s->t;
     const char *end = NULL;
     long redirects = 0;
-    s->lib->easy_getinfo(s->curl, CURLINFO_REDIRECT_COUNT, &redirects);
-    s->lib->easy_getinfo(s->curl, CURLINFO_EFFECTIVE_URL, &end);
+    lib.easy_getinfo(s->curl, CURLINFO_REDIRECT_COUNT, &redirects);
+    lib.easy_getinfo(s->curl, CURLINFO_EFFECTIVE_URL, &end);
     const bool moved = redirects > 0 && end;
     snprintf(t->why, sizeof t->why, "%s, from %.300s%s%.160s%s", why, t->shown, moved ? " (redirected to " : "",
              moved ? end : "", moved ? ")" : "");
@@ -251,7 +279,7 @@ static cf_status answer(Session *s, CURLcode result) {
     const long code = response_code(s);
     if (result == CURLE_OK && !s->begun && !begin(s)) result = CURLE_WRITE_ERROR; /* a body of no bytes */
     if (s->disk) return s->disk;
-    FAIL_IF(s->interrupted, CF_INTERRUPTED, "stopped while %s was fetched", t->file->name);
+    FAIL_IF(s->interrupted, CF_INTERRUPTED, "stopped while %s was fetched", t->task->file->name);
     FAIL_IF(result == CURLE_OUT_OF_MEMORY, CF_NO_MEMORY, "out of memory while fetching %s", t->url);
     if (result == CURLE_OK) {
         t->end = TRANSFER_WHOLE;
@@ -268,22 +296,19 @@ static cf_status answer(Session *s, CURLcode result) {
         tell_why(s, text);
     } else {
         if (s->begun && breaks_off(result)) t->end = TRANSFER_BROKEN;
-        tell_why(s, s->error[0] ? s->error : s->lib->easy_strerror(result));
+        tell_why(s, s->error[0] ? s->error : lib.easy_strerror(result));
     }
     return CF_OK;
 }
 
 cf_status http_transfer(Transfer *transfer) {
-    Session s = {.t = transfer};
-    struct curl_slist *headers = NULL;
-    FORWARD(curl_load(&s.lib));
-    s.curl = s.lib->easy_init();
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load);
+    FAIL_IF(library.fault[0], CF_IO, "%s %s; fetching needs it (Debian, Ubuntu: apt-get install libcurl4)",
+            library.name, library.fault);
+    AUTO(session_end) Session s = {.t = transfer, .curl = lib.easy_init()};
     FAIL_IF(!s.curl, CF_NO_MEMORY, "out of memory while starting libcurl");
-    const CURLcode result = set_up(&s, &headers);
-    cf_status status = result ? FAIL(CF_INTERNAL, "libcurl refuses its settings for %s: %s", transfer->url,
-                                     s.lib->easy_strerror(result))
-                              : answer(&s, s.lib->easy_perform(s.curl));
-    s.lib->slist_free_all(headers);
-    s.lib->easy_cleanup(s.curl);
-    return status;
+    const CURLcode result = set_up(&s);
+    FAIL_IF(result, CF_INTERNAL, "libcurl refuses its settings for %s: %s", transfer->url, lib.easy_strerror(result));
+    return answer(&s, lib.easy_perform(s.curl));
 }

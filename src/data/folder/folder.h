@@ -13,20 +13,14 @@
 #include "data/picture/picture.h"
 #include "data/set_text.h"
 
-enum { FOLDER_TRAIN, FOLDER_VALIDATION, FOLDER_TEST, FOLDER_PARTS };
-extern const char *const folder_part_words[]; /* "train", "validation", "test" */
+extern const char *const folder_part_words[SET_PARTS]; /* "train", "validation", "test" */
 
 /* ---- folder_layout.c ---- */
 
-/* The folders of a set's parts, NULL where there is none. The training part, or the only one, is the first. */
-typedef struct FolderLayout {
-    char *parts[FOLDER_PARTS];
-    char *beside; /* a folder with pictures beside the parts, which belongs to none of them; or NULL */
-} FolderLayout;
-
-/* Fails where two folders would be one part (val/ and valid/). Without a part in *layout, the folder is no set of pictures. */
-cf_status folder_layout_find(const char *path, FolderLayout *layout);
-void folder_layout_free(FolderLayout *layout);
+/* The folders of a set's parts, NULL where there is none; *beside: a folder with pictures beside the parts, which belongs to none of
+ * them, or NULL. The caller releases them, on any path. Fails where two folders would be one part (val/ and valid/). Without a part, the
+ * folder is no set of pictures. */
+cf_status folder_layout_find(const char *path, char *parts[SET_PARTS], char **beside);
 
 /* ---- folder_list.c ---- */
 
@@ -41,7 +35,7 @@ extern const char *const file_fate_words[]; /* "read", "hidden", "other", "loose
 
 typedef struct FolderFile {
     char *path; /* with the set's folder before it */
-    int part;   /* FOLDER_TRAIN ..; -1: beside the parts */
+    int part;   /* CF_TRAIN ..; -1: beside the parts */
     int label;  /* of its class; -1: of none */
     FileFate fate;
     Picture shape; /* FILE_READ: as it is in the file, without pixels */
@@ -53,7 +47,7 @@ typedef struct FolderFile {
 typedef struct FolderListing {
     char *source;
     FolderFile *files;
-    size_t count, capacity;
+    size_t count;
     char **names; /* [classes] */
     int classes;
     int channels, height, width; /* once the set is read: the size it has */
@@ -61,12 +55,10 @@ typedef struct FolderListing {
 } FolderListing;
 
 /* Looks at every file, at pictures no further than their size. */
-cf_status folder_list(const char *source, const FolderLayout *layout, FolderListing *listing);
+cf_status folder_list(const char *source, char *const parts[SET_PARTS], FolderListing *listing);
 void folder_listing_free(FolderListing *listing);
 /* Makes a file a broken one, for a reason that may begin with its path. */
 cf_status folder_file_break(FolderFile *file, const char *why);
-/* "validation" .., or "" beside the parts. */
-const char *folder_part_word(int part);
 /* The file's path within the set's folder. */
 const char *folder_file_name(const FolderListing *listing, const FolderFile *file);
 
@@ -80,7 +72,7 @@ cf_status folder_read(FolderListing *listing, const ReadOptions *options, cf_set
 /* ---- folder_record.c ---- */
 
 /* Images of each class in each part, [classes], and in all; release with free(). */
-typedef size_t PartCounts[FOLDER_PARTS];
+typedef size_t PartCounts[SET_PARTS];
 cf_status folder_count(const FolderListing *listing, PartCounts **counts, PartCounts totals);
 
 /* Notices of what was not read, and of sizes that were changed. */

@@ -1,8 +1,5 @@
 /* What lies in the folders of a set. Each file is looked at once, in parallel: whether it is a picture, and of which size. */
 #include "base/file_walk.h"
-#include "base/files.h"
-#include "base/limits.h"
-#include "base/memory.h"
 #include "base/name_table.h"
 #include "base/slices.h"
 #include "base/text.h"
@@ -25,51 +22,38 @@ typedef struct Found {
     size_t pictures;
 } Found;
 
-typedef struct Names {
-    Found *found; /* [MOST_FOLDERS] */
-    int count;
-    NameTable places;
-} Names;
-
 typedef struct Listing {
     FolderListing *listing;
-    const FolderLayout *layout;
-    Names names;
+    char *const *parts; /* [SET_PARTS] */
+    Found *found;       /* [MOST_FOLDERS] */
+    int count;
+    NameTable places;
 } Listing;
 
-static cf_status add_file(FolderListing *listing, const FolderFile *file) {
-    if (listing->count == listing->capacity) {
-        const size_t capacity = listing->capacity ? 2 * listing->capacity : 256;
-        FolderFile *grown = realloc(listing->files, capacity * sizeof *grown);
-        FAIL_IF(!grown, CF_NO_MEMORY, "out of memory while listing %s", listing->source);
-        listing->files = grown;
-        listing->capacity = capacity;
-    }
-    FolderFile *added = &listing->files[listing->count];
-    *added = *file;
-    FORWARD(memory_copy_string(file->path, &added->path));
-    listing->count++;
-    return CF_OK;
+static void listing_end(Listing *l) {
+    for (int i = 0; i < l->count; i++) free(l->found[i].name);
+    free(l->found);
+    name_table_free(&l->places);
 }
 
 /* The place of a folder of a class, whose name ends at a '/' or with the text. */
-static cf_status name_index(Names *names, const char *part, const char *name, int *index) {
+static cf_status name_index(Listing *l, const char *part, const char *name, int *index) {
     const size_t length = strcspn(name, "/");
-    *index = name_table_find(&names->places, name, length);
+    *index = name_table_find(&l->places, name, length);
     if (*index >= 0) return CF_OK;
-    FAIL_IF(names->count == MOST_FOLDERS, CF_BAD_INPUT, "%s has more than %d folders; one per class was expected", part,
+    FAIL_IF(l->count == MOST_FOLDERS, CF_BAD_INPUT, "%s has more than %d folders; one per class was expected", part,
             MOST_FOLDERS);
-    Found *found = &names->found[names->count];
+    Found *found = &l->found[l->count];
     FORWARD(memory_print(&found->name, "%.*s", (int)length, name));
-    *index = found->index = names->count++;
-    name_table_put(&names->places, found->name, *index);
+    *index = found->index = l->count++;
+    name_table_put(&l->places, found->name, *index);
     return CF_OK;
 }
 
 /* Which part a path lies in, and what follows the part's folder; -1: in none. */
-static int part_of(const FolderLayout *layout, const char *path, const char **rest) {
-    for (int p = 0; p < FOLDER_PARTS; p++) {
-        const char *part = layout->parts[p];
+static int part_of(char *const parts[SET_PARTS], const char *path, const char **rest) {
+    for (int p = 0; p < SET_PARTS; p++) {
+        const char *part = parts[p];
         size_t length = part ? strlen(part) : 0;
         while (length > 1 && part[length - 1] == '/') length--;
         if (!part || strncmp(path, part, length) != 0 || path[length] != '/') continue;
@@ -82,15 +66,21 @@ static int part_of(const FolderLayout *layout, const char *path, const char **re
 /* A folder within a part is one of a class, with all that is in it. */
 static cf_status note_file(const WalkedFile *walked, void *context) {
     Listing *l = context;
+    FolderListing *listing = l->listing;
     const char *rest = "";
-    const int part = part_of(l->layout, walked->path, &rest);
-    FolderFile file = {.path = (char *)(uintptr_t)walked->path, .part = part, .label = -1};
+    const int part = part_of(l->parts, walked->path, &rest);
+    int label = -1;
     FAIL_IF(walked->error, CF_IO, "%s", walked->error);
-    if (part >= 0 && (walked->folder || strchr(rest, '/')))
-        FORWARD(name_index(&l->names, l->layout->parts[part], rest, &file.label));
+    if (part >= 0 && (walked->folder || strchr(rest, '/'))) FORWARD(name_index(l, l->parts[part], rest, &label));
     if (walked->folder) return CF_OK;
-    file.fate = file_base_name(walked->path)[0] == '.' ? FILE_HIDDEN : FILE_READ;
-    return add_file(l->listing, &file);
+    FORWARD(memory_room(&listing->files, listing->count, sizeof *listing->files));
+    FolderFile *file = &listing->files[listing->count];
+    FORWARD(memory_copy_string(walked->path, &file->path));
+    file->part = part;
+    file->label = label;
+    file->fate = file_base_name(walked->path)[0] == '.' ? FILE_HIDDEN : FILE_READ;
+    listing->count++;
+    return CF_OK;
 }
 
 /* ---- Pictures ---- */
@@ -175,23 +165,21 @@ static cf_status add_class(FolderListing *listing, const char *name) {
 }
 
 /* Classes in their order, and each file's label among them; `label` has room for one of each folder. */
-static cf_status number_classes(FolderListing *listing, Names *names, int *label) {
+static cf_status number_classes(Listing *l, int *label) {
+    FolderListing *listing = l->listing;
     bool numbers = true;
     long long number;
     size_t empty = 0;
     const char *first_empty = NULL;
     for (size_t i = 0; i < listing->count; i++) {
         const FolderFile *file = &listing->files[i];
-        if (file->label >= 0)
-            names->found[file->label].pictures += file->fate == FILE_READ || file->fate == FILE_BROKEN;
+        if (file->label >= 0) l->found[file->label].pictures += file->fate == FILE_READ || file->fate == FILE_BROKEN;
     }
-    for (int k = 0; k < names->count; k++)
-        numbers = numbers &&
-                  (!names->found[k].pictures || text_to_integer(names->found[k].name, INT64_MIN, INT64_MAX, &number));
-    FORWARD(memory_new((size_t)names->count, sizeof *listing->names, &listing->names));
-    qsort(names->found, (size_t)names->count, sizeof *names->found, numbers ? compare_numbers : compare_names);
-    for (int k = 0; k < names->count; k++) {
-        const Found *found = &names->found[k];
+    for (const Found *found = l->found; found < l->found + l->count; found++)
+        numbers = numbers && (!found->pictures || text_to_integer(found->name, INT64_MIN, INT64_MAX, &number));
+    FORWARD(memory_new((size_t)l->count, sizeof *listing->names, &listing->names));
+    qsort(l->found, (size_t)l->count, sizeof *l->found, numbers ? compare_numbers : compare_names);
+    for (const Found *found = l->found; found < l->found + l->count; found++) {
         label[found->index] = found->pictures ? listing->classes : -1;
         if (found->pictures)
             FORWARD(add_class(listing, found->name));
@@ -214,36 +202,22 @@ static int compare_files(const void *a, const void *b) {
     return strcmp(x->path, y->path);
 }
 
-static cf_status list_all(Listing *l) {
-    FolderListing *listing = l->listing;
-    int *label;
-    FORWARD(memory_new(MOST_FOLDERS, sizeof *l->names.found, &l->names.found));
-    FORWARD(name_table_new(MOST_FOLDERS, &l->names.places));
-    FORWARD(file_walk(listing->source, true, note_file, l));
-    FORWARD(slices_run(slices_threads(0), (int64_t)listing->count, look_at, listing));
-    FORWARD(memory_new((size_t)l->names.count, sizeof *label, &label));
-    cf_status status = number_classes(listing, &l->names, label);
-    free(label);
-    FORWARD(status);
-    FAIL_IF(listing->classes == 0, CF_BAD_INPUT, "%s has no sub-folders with pictures; one per class was expected",
-            listing->source);
-    qsort(listing->files, listing->count, sizeof *listing->files, compare_files);
+cf_status folder_list(const char *source, char *const parts[SET_PARTS], FolderListing *listing) {
+    AUTO(folder_listing_free) FolderListing made = {0};
+    AUTO(listing_end) Listing l = {.listing = &made, .parts = parts};
+    AUTO_FREE int *label = NULL;
+    FORWARD(memory_copy_string(source, &made.source));
+    FORWARD(memory_new(MOST_FOLDERS, sizeof *l.found, &l.found));
+    FORWARD(name_table_new(MOST_FOLDERS, &l.places));
+    FORWARD(file_walk(source, true, note_file, &l));
+    FORWARD(slices_run(slices_threads(0), (int64_t)made.count, look_at, &made));
+    FORWARD(memory_new((size_t)l.count, sizeof *label, &label));
+    FORWARD(number_classes(&l, label));
+    FAIL_IF(made.classes == 0, CF_BAD_INPUT, "%s has no sub-folders with pictures; one per class was expected", source);
+    qsort(made.files, made.count, sizeof *made.files, compare_files);
+    *listing = made;
+    made = (FolderListing){0};
     return CF_OK;
-}
-
-cf_status folder_list(const char *source, const FolderLayout *layout, FolderListing *listing) {
-    FolderListing made = {0};
-    Listing l = {.listing = &made, .layout = layout};
-    cf_status status = memory_copy_string(source, &made.source);
-    if (!status) status = list_all(&l);
-    for (int i = 0; i < l.names.count; i++) free(l.names.found[i].name);
-    free(l.names.found);
-    name_table_free(&l.names.places);
-    if (status)
-        folder_listing_free(&made);
-    else
-        *listing = made;
-    return status;
 }
 
 void folder_listing_free(FolderListing *listing) {
@@ -256,10 +230,6 @@ void folder_listing_free(FolderListing *listing) {
     free(listing->names);
     free(listing->source);
     *listing = (FolderListing){0};
-}
-
-const char *folder_part_word(int part) {
-    return part < 0 ? "" : folder_part_words[part];
 }
 
 const char *folder_file_name(const FolderListing *listing, const FolderFile *file) {

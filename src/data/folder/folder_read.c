@@ -1,21 +1,23 @@
 /* From files to a set: one size for all parts, then each picture is decoded into its place, in parallel. What a thread holds of a
  * picture is its decoded form, which for a JPEG is no larger than twice the size that is wanted (data/picture/picture.h). */
-#include "base/files.h"
-#include "base/memory.h"
 #include "base/slices.h"
+#include "base/text.h"
 #include "data/folder/folder.h"
-#include "data/image_fit.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 typedef struct Reading {
     FolderListing *listing;
-    size_t *files; /* [count] which file each image is */
+    FolderFile **files; /* [count] which file each image is */
     size_t count;
     cf_set *set;
 } Reading;
+
+static void reading_end(Reading *r) {
+    free(r->files);
+    cf_set_free(r->set);
+}
 
 /* ---- The size ---- */
 
@@ -31,32 +33,23 @@ static int compare_sizes(const void *a, const void *b) {
 }
 
 /* The commonest size; among equally common ones, that of the earliest file. */
-static cf_status commonest(const Reading *r, Size *best) {
-    Size *sizes;
+static cf_status find_commonest(const Reading *r, Size *best) {
+    AUTO_FREE Size *sizes = NULL;
     size_t count = 0;
     FORWARD(memory_new(r->count, sizeof *sizes, &sizes));
-    for (size_t i = 0; i < r->count; i++) {
-        const Picture *shape = &r->listing->files[r->files[i]].shape;
-        sizes[i] = (Size){shape->height, shape->width, 1};
-    }
+    for (size_t i = 0; i < r->count; i++) sizes[i] = (Size){r->files[i]->shape.height, r->files[i]->shape.width, 1};
     qsort(sizes, r->count, sizeof *sizes, compare_sizes);
     for (size_t i = 0; i < r->count; i++)
         if (count && compare_sizes(&sizes[count - 1], &sizes[i]) == 0)
             sizes[count - 1].count++;
         else
             sizes[count++] = sizes[i];
-    size_t most = 0;
-    for (size_t s = 0; s < count; s++)
-        if (sizes[s].count > most) most = sizes[s].count;
+    *best = (Size){0};
     for (size_t i = 0; i < r->count; i++) {
-        const Picture *shape = &r->listing->files[r->files[i]].shape;
-        const Size key = {shape->height, shape->width, 0};
+        const Size key = {r->files[i]->shape.height, r->files[i]->shape.width, 0};
         const Size *found = bsearch(&key, sizes, count, sizeof *sizes, compare_sizes);
-        if (found->count < most) continue;
-        *best = *found;
-        break;
+        if (found->count > best->count) *best = *found;
     }
-    free(sizes);
     return CF_OK;
 }
 
@@ -64,12 +57,10 @@ static cf_status choose_shape(Reading *r, const ReadOptions *options) {
     FolderListing *listing = r->listing;
     Size size = {options->height, options->width, 0};
     listing->channels = 1;
-    for (size_t i = 0; i < r->count; i++) {
-        const Picture *shape = &listing->files[r->files[i]].shape;
-        if (shape->channels > listing->channels) listing->channels = shape->channels;
-    }
+    for (size_t i = 0; i < r->count; i++)
+        if (r->files[i]->shape.channels > listing->channels) listing->channels = r->files[i]->shape.channels;
     if (!size.height) {
-        FORWARD(commonest(r, &size));
+        FORWARD(find_commonest(r, &size));
         const int most_height = options->most_height, most_width = options->most_width;
         if (most_height && (size.height > most_height || size.width > most_width))
             size = (Size){most_height, most_width, 0};
@@ -92,7 +83,7 @@ static cf_status check_memory(const Reading *r) {
     return CF_OK;
 }
 
-static cf_status make_set(Reading *r) {
+static cf_status make_empty_set(Reading *r) {
     FolderListing *l = r->listing;
     FORWARD(check_memory(r));
     cf_status status = set_new(l->source, l->source, r->count, l->channels, l->height, l->width, l->classes, &r->set);
@@ -106,9 +97,9 @@ static cf_status make_set(Reading *r) {
 
 /* ---- The pictures ---- */
 
-static cf_status decode(void *context, int64_t index, int thread) {
+static cf_status decode_picture(void *context, int64_t index, int thread) {
     Reading *r = context;
-    FolderFile *file = &r->listing->files[r->files[index]];
+    FolderFile *file = r->files[index];
     Picture picture;
     int chw[3], wanted[2];
     (void)thread;
@@ -128,48 +119,45 @@ static cf_status decode(void *context, int64_t index, int thread) {
 static void take_readable(Reading *r) {
     r->count = 0;
     for (size_t i = 0; i < r->listing->count; i++)
-        if (r->listing->files[i].fate == FILE_READ) r->files[r->count++] = i;
+        if (r->listing->files[i].fate == FILE_READ) r->files[r->count++] = &r->listing->files[i];
 }
 
 static cf_status fail_broken(const FolderListing *listing, size_t broken) {
     enum { SHOWN = 8 };
     char list[1600] = "";
-    size_t used = 0, shown = 0;
-    for (size_t i = 0; i < listing->count && shown < SHOWN && used < sizeof list; i++) {
+    size_t shown = 0;
+    for (size_t i = 0; i < listing->count && shown < SHOWN; i++) {
         const FolderFile *file = &listing->files[i];
         if (file->fate != FILE_BROKEN) continue;
-        used += (size_t)snprintf(list + used, sizeof list - used, "\n  %s %.200s", file->path, file->why);
+        text_append(list, sizeof list, "\n  %s %.200s", file->path, file->why);
         shown++;
     }
-    if (broken > shown && used < sizeof list)
-        snprintf(list + used, sizeof list - used,
-                 "\n  and %zu more (cifra data info %.200s --files FILE.csv tells all)", broken - shown,
-                 listing->source);
+    if (broken > shown)
+        text_append(list, sizeof list, "\n  and %zu more (cifra data info %.200s --files FILE.csv tells all)",
+                    broken - shown, listing->source);
     return FAIL(CF_BAD_INPUT, "%zu %s of %.200s cannot be read; mend or remove %s, or leave %s out by --skip-broken:%s",
                 broken, broken > 1 ? "pictures" : "picture", listing->source, broken > 1 ? "them" : "it",
                 broken > 1 ? "them" : "it", list);
 }
 
 /* Labels, names and parts of the images that were read; the others go. */
-static cf_status settle(Reading *r) {
+static cf_status label_images(Reading *r) {
     cf_set *set = r->set;
-    unsigned char *stays;
-    size_t parts[FOLDER_PARTS] = {0};
-    cf_status status = CF_OK;
+    AUTO_FREE unsigned char *stays = NULL;
+    size_t parts[SET_PARTS] = {0};
     FORWARD(memory_new(r->count, 1, &stays));
-    for (size_t i = 0; i < r->count && !status; i++) {
-        const FolderFile *file = &r->listing->files[r->files[i]];
+    for (size_t i = 0; i < r->count; i++) {
+        const FolderFile *file = r->files[i];
         if (file->fate != FILE_READ) continue;
         stays[i] = true;
         parts[file->part]++;
         set->labels[i] = (uint16_t)file->label;
-        status = memory_copy_string(folder_file_name(r->listing, file), &set->files[i]);
+        FORWARD(memory_copy_string(folder_file_name(r->listing, file), &set->files[i]));
     }
-    if (!status) set_keep(set, stays);
-    set->official_train = parts[FOLDER_TRAIN];
-    set->official_validation = parts[FOLDER_VALIDATION];
-    free(stays);
-    return status;
+    set_keep(set, stays);
+    set->official_train = parts[CF_TRAIN];
+    set->official_validation = parts[CF_VALIDATION];
+    return CF_OK;
 }
 
 static size_t count_broken(const FolderListing *listing) {
@@ -178,28 +166,18 @@ static size_t count_broken(const FolderListing *listing) {
     return broken;
 }
 
-static cf_status read_all(Reading *r, const ReadOptions *options) {
-    FolderListing *listing = r->listing;
-    FORWARD(memory_new(listing->count, sizeof *r->files, &r->files));
-    take_readable(r);
-    if (!r->count) return fail_broken(listing, count_broken(listing));
-    FORWARD(choose_shape(r, options));
-    FORWARD(make_set(r));
-    FORWARD(slices_run(slices_threads(0), (int64_t)r->count, decode, r));
+cf_status folder_read(FolderListing *listing, const ReadOptions *options, cf_set **set) {
+    AUTO(reading_end) Reading r = {.listing = listing};
+    FORWARD(memory_new(listing->count, sizeof *r.files, &r.files));
+    take_readable(&r);
+    if (!r.count) return fail_broken(listing, count_broken(listing));
+    FORWARD(choose_shape(&r, options));
+    FORWARD(make_empty_set(&r));
+    FORWARD(slices_run(slices_threads(0), (int64_t)r.count, decode_picture, &r));
     const size_t broken = count_broken(listing);
     if (broken && !options->skip_broken) return fail_broken(listing, broken);
-    FORWARD(settle(r));
-    FAIL_IF(!r->set->count, CF_BAD_INPUT, "%s: none of its %zu pictures can be read", listing->source, broken);
+    FORWARD(label_images(&r));
+    FAIL_IF(!r.set->count, CF_BAD_INPUT, "%s: none of its %zu pictures can be read", listing->source, broken);
+    *set = memory_take(&r.set);
     return CF_OK;
-}
-
-cf_status folder_read(FolderListing *listing, const ReadOptions *options, cf_set **set) {
-    Reading r = {.listing = listing};
-    cf_status status = read_all(&r, options);
-    free(r.files);
-    if (status)
-        cf_set_free(r.set);
-    else
-        *set = r.set;
-    return status;
 }

@@ -1,24 +1,18 @@
 /* What was done with each file of a folder: in notices, and as a table. */
-#include "base/files.h"
-#include "base/memory.h"
 #include "base/text.h"
 #include "data/folder/folder.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* "a/x.txt, b/y.txt and 3 more" */
 static size_t name_some(const FolderListing *listing, FileFate fate, char *text, size_t size) {
     enum { SHOWN = 3 };
-    size_t count = 0, used = 0;
+    size_t count = 0;
     text[0] = '\0';
-    for (size_t i = 0; i < listing->count; i++) {
-        if (listing->files[i].fate != fate || count++ >= SHOWN || used >= size) continue;
-        used += (size_t)snprintf(text + used, size - used, "%s%.120s", count > 1 ? ", " : "",
-                                 folder_file_name(listing, &listing->files[i]));
-    }
-    if (count > SHOWN && used < size) snprintf(text + used, size - used, " and %zu more", count - SHOWN);
+    for (size_t i = 0; i < listing->count; i++)
+        if (listing->files[i].fate == fate && count++ < SHOWN)
+            text_append(text, size, "%s%.120s", count > 1 ? ", " : "", folder_file_name(listing, &listing->files[i]));
+    if (count > SHOWN) text_append(text, size, " and %zu more", count - SHOWN);
     return count;
 }
 
@@ -51,9 +45,10 @@ cf_status folder_count(const FolderListing *listing, PartCounts **counts, PartCo
 /* A class without images in a part is the set's own affair, but nobody should have to find out. */
 static cf_status notice_lacking(const FolderListing *listing) {
     enum { TOLD = 8 };
-    PartCounts *counts, totals;
+    AUTO_FREE PartCounts *counts = NULL;
+    PartCounts totals;
     FORWARD(folder_count(listing, &counts, totals));
-    for (int p = 0; p < FOLDER_PARTS; p++) {
+    for (int p = 0; p < SET_PARTS; p++) {
         int lacking = 0;
         for (int k = 0; k < listing->classes && totals[p]; k++)
             if (!counts[k][p] && lacking++ < TOLD)
@@ -63,7 +58,6 @@ static cf_status notice_lacking(const FolderListing *listing) {
             notice("%s has no image of %d more classes in its %s part", listing->source, lacking - TOLD,
                    folder_part_words[p]);
     }
-    free(counts);
     return CF_OK;
 }
 
@@ -98,7 +92,7 @@ cf_status folder_record_csv(const char *path, const FolderListing *listing) {
         const FolderFile *file = &listing->files[i];
         const bool read = file->fate == FILE_READ;
         csv_text(draft.stream, folder_file_name(listing, file));
-        fprintf(draft.stream, ",%s,", folder_part_word(file->part));
+        fprintf(draft.stream, ",%s,", file->part < 0 ? "" : folder_part_words[file->part]);
         csv_text(draft.stream, file->label >= 0 ? listing->names[file->label] : "");
         fprintf(draft.stream, ",%s,", file_fate_words[file->fate]);
         if (read)

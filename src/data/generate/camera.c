@@ -1,6 +1,5 @@
 #include "data/generate/camera.h"
 
-#include "data/generate/jpeg_loss.h"
 #include "data/generate/portable.h"
 
 #include <string.h>

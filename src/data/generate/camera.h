@@ -4,11 +4,23 @@
  *
  * Every value 0 is exactly nothing: the step is left out. Only noise draws random numbers, from the stream it is given.
  * Bounds: pictures are display values (0 black, 1 white), not linear light; blur is Gaussian along the axes. Noise by itself, and
- * what has a file of its own (photo.h, jpeg_loss.h), take a picture of any size.
+ * what has a file of its own (photo.c, jpeg_loss.c), take a picture of any size.
  */
 #pragma once
 
-#include "data/generate/photo.h"
+#include "data/generate/generator.h"
+
+enum { CAMERA_SIDE = 32, CAMERA_CHANNELS = 3 };
+
+/* values: [height][width][channels], owned by the caller. */
+typedef struct Photo {
+    int channels, height, width;
+    float *values;
+} Photo;
+
+static inline int photo_size(const Photo *picture) {
+    return picture->channels * picture->height * picture->width;
+}
 
 typedef struct Camera {
     double exposure;             /* stops: 1 is twice the light */
@@ -36,3 +48,25 @@ void camera_sharpen(double amount, Photo *picture);
 void camera_add_noise(double deviation, Draws *draws, Photo *picture);
 /* Rounds what was clamped to 0 .. 1 to bytes. */
 void photo_to_bytes(const Photo *picture, unsigned char *bytes);
+
+/* ---- photo.c: blurred and in other sizes, the same bits on any machine ---- */
+
+#define MAX_BLUR 4.0
+
+/* Gaussian blur along the axes. Beyond its edges a picture goes on as its own mirror image, so that blur moves no light in or
+ * out. Standard deviations in pixels, at most MAX_BLUR; kernels end at three of them and a bit. `copy`: room for as many floats as the
+ * picture has, or as three of its rows have if that is more. Changes `picture` in place. */
+void blur_photo(double sigma_x, double sigma_y, Photo *picture, float *copy);
+/* Fills `to`, which has its own size, both up to CAMERA_SIDE, and as many channels: made smaller by averaging what each new pixel covers,
+ * larger by cubic interpolation. At the same size it is a copy. */
+void photo_resize(const Photo *from, Photo *to);
+
+/* ---- jpeg_loss.c ---- */
+
+/* The loss of a JPEG file without the file: YCbCr, 8 x 8 cosine transform, quantisation, and back.
+ *
+ * Differs from a real file in this: colour is not subsampled, nothing is clamped in between, and the blocks may begin
+ * anywhere, because pictures are cut out of larger ones. Blocks over the edge are filled up with the outermost pixels.
+ *
+ * `scale` multiplies the quantisation tables (1: quality 50); 0 does nothing. */
+void jpeg_loss(double scale, int first_x, int first_y, Photo *picture);

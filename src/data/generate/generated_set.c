@@ -1,7 +1,6 @@
 #include "data/generate/generated_set.h"
 
 #include "base/limits.h"
-#include "base/memory.h"
 #include "base/slices.h"
 #include "base/text.h"
 
@@ -34,11 +33,10 @@ static cf_status fail_unknown_key(const Generator *generator, const char *key) {
     static const char *const own[] = {"n", "test", "seed", "frequencies"};
     const char *words[MAX_FACTORS + COUNT_OF(own) + 1];
     char list[512] = "";
-    size_t count = 0, used = 0;
+    size_t count = 0;
     for (int f = 0; f < generator->factor_count; f++) {
         words[count++] = generator->factors[f].name;
-        if (used < sizeof list)
-            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", f ? ", " : "", words[count - 1]);
+        text_append(list, sizeof list, "%s%s", f ? ", " : "", generator->factors[f].name);
     }
     for (size_t i = 0; i < COUNT_OF(own); i++) words[count++] = own[i];
     words[count] = NULL;
@@ -47,10 +45,10 @@ static cf_status fail_unknown_key(const Generator *generator, const char *key) {
                 generator->name, key, text_hint(key, words), list);
 }
 
-static cf_status read_count(const char *key, const char *value, long long lowest, size_t *count) {
+cf_status set_item_count(const char *key, const char *value, long long least, size_t *count) {
     long long number;
-    FAIL_IF(!text_to_integer(value, lowest, UINT32_MAX, &number), CF_BAD_USE,
-            "%s=%s: a whole number from %lld to %u was expected", key, value, lowest, UINT32_MAX);
+    FAIL_IF(!text_to_integer(value, least, UINT32_MAX, &number), CF_BAD_USE,
+            "%s=%s: a whole number from %lld to %u was expected", key, value, least, UINT32_MAX);
     *count = (size_t)number;
     return CF_OK;
 }
@@ -64,17 +62,16 @@ static cf_status read_frequencies(const char *value, double frequencies[DIGITS])
     }
     const char *at = value;
     for (int k = 0; k < DIGITS; k++) {
-        char number[32];
-        size_t length = strcspn(at, "/");
-        snprintf(number, sizeof number, "%.*s", (int)length, at);
-        FAIL_IF(length >= sizeof number || !text_to_number(number, &frequencies[k]) || frequencies[k] < 0 ||
-                    at[length] != (k < DIGITS - 1 ? '/' : '\0'),
+        char *end;
+        frequencies[k] = strtod(at, &end);
+        FAIL_IF(end == at || !(frequencies[k] >= 0 && isfinite(frequencies[k])) ||
+                    *end != (k < DIGITS - 1 ? '/' : '\0'),
                 CF_BAD_USE,
                 "frequencies=%s: even, street or ten numbers of at least 0 with / between them were expected, one for "
                 "each digit from 0 to 9",
                 value);
         sum += frequencies[k];
-        at += length + 1;
+        at = end + 1;
     }
     FAIL_IF(!(sum > 0), CF_BAD_USE, "frequencies=%s: at least one must be above 0", value);
     for (int k = 0; k < DIGITS; k++) frequencies[k] /= sum;
@@ -82,33 +79,16 @@ static cf_status read_frequencies(const char *value, double frequencies[DIGITS])
 }
 
 static cf_status read_range(const Factor *factor, const char *value, double *low, double *high) {
-    char first[64];
-    size_t length = strcspn(value, ":");
-    snprintf(first, sizeof first, "%.*s", (int)length, value);
-    double a = 0, b = 0;
-    bool good = length < sizeof first && text_to_number(first, &a);
-    if (good && value[length]) good = text_to_number(value + length + 1, &b);
-    if (good && !value[length]) b = a;
-    FAIL_IF(!good || a > b || a < factor->lowest || b > factor->highest, CF_BAD_USE,
-            "%s=%s: a number or LOW:HIGH within %g:%g was expected (%s)", factor->name, value, factor->lowest,
-            factor->highest, factor->help);
-    *low = a;
-    *high = b;
+    bool two;
+    FAIL_IF(!text_to_range(value, low, high, &two) || *low > *high || *low < factor->lowest || *high > factor->highest,
+            CF_BAD_USE, "%s=%s: a number or LOW:HIGH within %g:%g was expected (%s)", factor->name, value,
+            factor->lowest, factor->highest, factor->help);
     return CF_OK;
 }
 
 /* Where default ranges times the dial leave what is possible, they end there. Adding 0 makes a 0 of -0. */
 static double dialled(const Factor *factor, double end, double dial) {
     return fmin(fmax(dial * end, factor->lowest), factor->highest) + 0.0;
-}
-
-static void turn_dial(GeneratedSpec *spec, double dial) {
-    spec->dial = dial;
-    for (int f = 0; f < spec->generator->factor_count; f++) {
-        const Factor *factor = &spec->generator->factors[f];
-        spec->low[f] = dialled(factor, factor->low, dial);
-        spec->high[f] = dialled(factor, factor->high, dial);
-    }
 }
 
 const char *const set_item_keys[] = {"size", "most", "fit", "broken", "n", "test", NULL};
@@ -121,24 +101,22 @@ int set_item_key(const char *item, bool generated) {
     return -1;
 }
 
-/* One item of the text, cut in place. `pass` 0 takes the dial only, so that it stands below the factors wherever it is. */
-static cf_status read_item(char *item, int pass, GeneratedSpec *spec, bool *test_given) {
+/* One item of the text, cut in place. */
+static cf_status read_item(char *item, GeneratedSpec *spec, bool *test_given) {
     char *value = strchr(item, '=');
-    double dial;
     if (!value) {
-        FAIL_IF(!text_to_number(item, &dial) || dial < 0 || dial > 10, CF_BAD_USE,
+        FAIL_IF(!text_to_number(item, &spec->dial) || spec->dial < 0 || spec->dial > 10, CF_BAD_USE,
                 "\"%s\": FACTOR=VALUE, FACTOR=LOW:HIGH, or one number from 0 to 10 for all factors was expected; cifra "
                 "data info %s lists the factors",
                 item, spec->generator->name);
-        if (pass == 0) turn_dial(spec, dial);
         return CF_OK;
     }
-    if (pass == 0 || set_item_key(item, true) >= 0) return CF_OK;
+    if (set_item_key(item, true) >= 0) return CF_OK;
     *value++ = '\0';
-    if (strcmp(item, "n") == 0) return read_count(item, value, 1, &spec->train);
+    if (strcmp(item, "n") == 0) return set_item_count(item, value, 1, &spec->train);
     if (strcmp(item, "test") == 0) {
         *test_given = true;
-        return read_count(item, value, 0, &spec->test);
+        return set_item_count(item, value, 0, &spec->test);
     }
     if (strcmp(item, "frequencies") == 0) return read_frequencies(value, spec->frequencies);
     if (strcmp(item, "seed") == 0) {
@@ -148,18 +126,9 @@ static cf_status read_item(char *item, int pass, GeneratedSpec *spec, bool *test
         spec->seed = (uint64_t)seed;
         return CF_OK;
     }
-    int f = find_factor(spec->generator, item);
-    if (f < 0) return fail_unknown_key(spec->generator, item);
-    return read_range(&spec->generator->factors[f], value, &spec->low[f], &spec->high[f]);
-}
-
-static cf_status read_items(char *text, int pass, GeneratedSpec *spec, bool *test_given) {
-    for (char *item = text, *next; item; item = next) {
-        next = strchr(item, ',');
-        if (next) *next++ = '\0';
-        if (*item) FORWARD(read_item(item, pass, spec, test_given));
-    }
-    return CF_OK;
+    const int f = find_factor(spec->generator, item);
+    return f < 0 ? fail_unknown_key(spec->generator, item)
+                 : read_range(&spec->generator->factors[f], value, &spec->low[f], &spec->high[f]);
 }
 
 cf_status generated_spec_read(const char *text, GeneratedSpec *spec) {
@@ -169,17 +138,24 @@ cf_status generated_spec_read(const char *text, GeneratedSpec *spec) {
 }
 
 cf_status generated_spec_read_for(const Generator *generator, const char *text, GeneratedSpec *spec) {
-    GeneratedSpec made = {.generator = generator, .train = generator->train, .test = generator->test, .seed = 1};
-    memcpy(made.frequencies, generator->frequencies, sizeof made.frequencies);
-    turn_dial(&made, 1);
+    GeneratedSpec made = {
+        .generator = generator, .train = generator->train, .test = generator->test, .seed = 1, .dial = 1};
+    AUTO_FREE char *copy = NULL;
     const char *items = text + strlen(generator->name);
     bool test_given = false;
-    for (int pass = 0; pass < 2 && *items; pass++) {
-        char *copy;
-        FORWARD(memory_copy_string(items + 1, &copy));
-        cf_status status = read_items(copy, pass, &made, &test_given);
-        free(copy);
+    memcpy(made.frequencies, generator->frequencies, sizeof made.frequencies);
+    for (int f = 0; f < generator->factor_count; f++) made.low[f] = NAN; /* not given */
+    FORWARD(memory_copy_string(*items ? items + 1 : "", &copy));
+    for (char *rest = copy, *item; (item = strsep(&rest, ","));) {
+        const cf_status status = *item ? read_item(item, &made, &test_given) : CF_OK;
         if (status) return status_prefix(status, "data set %s", text);
+    }
+    /* The dial stands below the factors, wherever it is. */
+    for (int f = 0; f < generator->factor_count; f++) {
+        const Factor *factor = &generator->factors[f];
+        if (!isnan(made.low[f])) continue;
+        made.low[f] = dialled(factor, factor->low, made.dial);
+        made.high[f] = dialled(factor, factor->high, made.dial);
     }
     /* As many test images for each training image as in the default set. */
     if (!test_given)
@@ -224,20 +200,65 @@ bool generated_spec_is_shifted(const GeneratedSpec *spec) {
 cf_status generated_spec_text(const GeneratedSpec *spec, char **text) {
     const Generator *g = spec->generator;
     char line[2048];
-    size_t used = (size_t)snprintf(line, sizeof line, "generated (%s version %d): seed %llu", g->name, g->version,
-                                   (unsigned long long)spec->seed);
-    if (spec->dial != 1) used += (size_t)snprintf(line + used, sizeof line - used, ", all factors x %g", spec->dial);
-    for (int f = 0; f < g->factor_count && used < sizeof line; f++) {
+    snprintf(line, sizeof line, "generated (%s version %d): seed %llu", g->name, g->version,
+             (unsigned long long)spec->seed);
+    if (spec->dial != 1) text_append(line, sizeof line, ", all factors x %g", spec->dial);
+    for (int f = 0; f < g->factor_count; f++) {
         const Factor *factor = &g->factors[f];
         const double low = spec->low[f], high = spec->high[f];
         if (low == dialled(factor, factor->low, spec->dial) && high == dialled(factor, factor->high, spec->dial))
             continue;
-        used += (size_t)snprintf(line + used, sizeof line - used, ", %s %g", factor->name, low);
-        if (high != low && used < sizeof line) used += (size_t)snprintf(line + used, sizeof line - used, ":%g", high);
+        text_append(line, sizeof line, ", %s %g", factor->name, low);
+        if (high != low) text_append(line, sizeof line, ":%g", high);
     }
-    if (memcmp(spec->frequencies, g->frequencies, sizeof spec->frequencies) != 0 && used < sizeof line)
-        snprintf(line + used, sizeof line - used, ", other frequencies");
+    if (memcmp(spec->frequencies, g->frequencies, sizeof spec->frequencies) != 0)
+        text_append(line, sizeof line, ", other frequencies");
     return memory_copy_string(line, text);
+}
+
+/* ---- Random numbers ---- */
+
+static uint64_t writer_of(const GeneratedImage *image) {
+    return image->index / DIGITS_PER_WRITER;
+}
+
+/* Parts are kept apart by the lowest bit, so that an image does not depend on how many there are. */
+Draws draws_of_image(const GeneratedImage *image, uint32_t stage) {
+    return (Draws){.stream = rng_stream(image->seed, RNG_IMAGE, image->index << 1 | (uint64_t)image->part, stage)};
+}
+
+Draws draws_of_writer(const GeneratedImage *image, uint32_t stage) {
+    return (Draws){.stream = rng_stream(image->seed, RNG_WRITER, writer_of(image) << 1 | (uint64_t)image->part, stage)};
+}
+
+uint32_t draw_word(Draws *draws) {
+    if (draws->left == 0) {
+        rng_block(&draws->stream, draws->next++, draws->words);
+        draws->left = 4;
+    }
+    return draws->words[4 - draws->left--];
+}
+
+double draw_uniform(Draws *draws) {
+    return (double)(draw_word(draws) >> 8) * 0x1p-24;
+}
+
+double draw_between(Draws *draws, double low, double high) {
+    return low + (high - low) * draw_uniform(draws);
+}
+
+int draw_index(Draws *draws, int count) {
+    return (int)((uint64_t)draw_word(draws) * (uint64_t)count >> 32);
+}
+
+bool draw_chance(Draws *draws, double probability) {
+    return draw_uniform(draws) < probability;
+}
+
+double draw_normal(Draws *draws) {
+    double sum = draw_uniform(draws);
+    for (int i = 0; i < 3; i++) sum += draw_uniform(draws);
+    return (sum - 2) * 1.7320508075688772;
 }
 
 /* ---- Images ---- */
@@ -314,21 +335,14 @@ static cf_status make_piece(void *context, int64_t piece, int thread) {
 
 cf_status generated_set_new(const GeneratedSpec *spec, int threads, cf_set **set) {
     const Generator *g = spec->generator;
-    char *source;
-    cf_set *made = NULL;
+    AUTO_FREE char *source = NULL;
+    AUTO(cf_set_free_at) cf_set *made = NULL;
     FORWARD(generated_spec_text(spec, &source));
-    cf_status status =
-        set_new(g->name, source, spec->train + spec->test, g->channels, g->height, g->width, DIGITS, &made);
-    free(source);
-    FORWARD(status);
+    FORWARD(set_new(g->name, source, spec->train + spec->test, g->channels, g->height, g->width, DIGITS, &made));
     made->official_train = spec->train;
+    FORWARD(set_name_classes_by_number(made));
     Making making = {spec, made};
-    FORWARD_TO(failed, set_name_classes_by_number(made));
-    FORWARD_TO(failed,
-               slices_run(slices_threads(threads), (int64_t)((made->count + PIECE - 1) / PIECE), make_piece, &making));
-    *set = made;
+    FORWARD(slices_run(slices_threads(threads), (int64_t)((made->count + PIECE - 1) / PIECE), make_piece, &making));
+    *set = memory_take(&made);
     return CF_OK;
-failed:
-    cf_set_free(made);
-    return status;
 }

@@ -28,6 +28,8 @@ enum { KEY_SIZE, KEY_MOST, KEY_FIT, KEY_BROKEN, KEY_TRAIN, KEY_TEST, SET_ITEM_KE
 extern const char *const set_item_keys[]; /* ends with NULL */
 /* The place among these of the key of an item KEY=VALUE, or -1. */
 int set_item_key(const char *item, bool generated);
+/* KEY=VALUE, a number of images. */
+cf_status set_item_count(const char *key, const char *value, long long least, size_t *count);
 
 /* The generator that `text` asks for ("hand", or "hand:..."), or NULL: then it is some other set. */
 const Generator *generator_named(const char *text);

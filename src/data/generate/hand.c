@@ -1,7 +1,7 @@
 /* hand: digits as people write them, made up as MNIST is.
  *
- * A form of the digit (hand_forms.c) becomes the line of a writer's pen (hand_line.c), which is bent, slanted and turned
- * (hand_bend.c) and inked into MNIST's box (hand_paper.c). A writer writes ten digits and keeps what is marked so below.
+ * A form of the digit (hand_forms.c) becomes the line of a writer's pen (hand_line.c), bent, slanted and turned, which is
+ * inked into MNIST's box (hand_paper.c). A writer writes ten digits and keeps what is marked so in the list of factors.
  * The factors from `scale` on are no part of MNIST and 0 by default: with them the paper is lit, photographed and stored
  * badly (camera.c), a dial for the shift from one domain to another.
  */
@@ -10,35 +10,8 @@
 #include "data/generate/camera.h"
 #include "data/generate/portable.h"
 
-static const Factor factors[HAND_FACTORS] = {
-    [HAND_FORMS] = {"forms", "chance", "that a digit may have any of its forms, not the plainest", 1, 1, 0, 1, false},
-    [HAND_SHAPE] = {"shape", "heights", "departure of the points that make a form", 0.01, 0.03, 0, 0.2, true},
-    [HAND_REACH] = {"reach", "heights", "by which a stroke may be too long or too short at either end", 0, 0.08, 0, 0.3,
-                    false},
-    [HAND_JOINS] = {"joins", "share", "rounding of corners", 0, 1, 0, 1, true},
-    [HAND_PROPORTIONS] = {"proportions", "share", "larger upper or lower part, wider above or below", 0, 0.3, 0, 0.8,
-                          false},
-    [HAND_BEND] = {"bend", "heights", "smooth warp of the whole digit", 0, 0.05, 0, 0.3, false},
-    [HAND_TREMOR] = {"tremor", "heights", "unsteadiness of the hand", 0, 0.008, 0, 0.1, true},
-    [HAND_WIDTH] = {"width", "octaves", "width of digits: 1 is twice as wide", -0.4, 0.4, -2, 2, true},
-    [HAND_SLANT] = {"slant", "degrees", "lean to the right", -15, 32, -60, 60, true},
-    [HAND_ROTATION] = {"rotation", "degrees", "clockwise", -8, 8, -180, 180, false},
-    [HAND_WEIGHT] = {"weight", "octaves", "width of strokes: 1 is twice 2.6 pixels", -0.6, 0.95, -1.5, 1.5, true},
-    [HAND_PRESSURE] = {"pressure", "share", "change of the stroke's width along its way", 0, 0.3, 0, 0.9, true},
-    [HAND_NIB] = {"nib", "share", "by which the pen draws narrower one way than the other", 0, 0.35, 0, 0.8, true},
-    [HAND_ROUGHNESS] = {"roughness", "pixels", "unevenness of the stroke's edges", 0, 0.3, 0, 2, true},
-    [HAND_SOFTNESS] = {"softness", "pixels", "by which the ramp from ink to paper is wider", 0, 0.5, 0, 4, true},
-    [HAND_POSITION] = {"position", "pixels", "off the middle, either way", 0, 1, 0, 14, false},
-    [HAND_SCALE] = {"scale", "octaves", "size of digits: 1 is twice as high", 0, 0, -2, 1, false},
-    [HAND_CONTRAST] = {"contrast", "share", "of the contrast between ink and paper that is lost", 0, 0, 0, 1, false},
-    [HAND_POLARITY] = {"polarity", "chance", "of dark ink on light paper", 0, 0, 0, 1, false},
-    [HAND_BACKGROUND] = {"background", "levels", "of the paper's cloudiness, 1 is black to white", 0, 0, 0, 1, false},
-    [HAND_LIGHTING] = {"lighting", "stops", "by which the light differs over the paper", 0, 0, 0, 4, false},
-    [HAND_BLUR] = {"blur", "pixels", "standard deviation of the lens's blur", 0, 0, 0, 4, false},
-    [HAND_NOISE] = {"noise", "levels", "standard deviation of the sensor's noise, 1 is black to white", 0, 0, 0, 1,
-                    false},
-    [HAND_JPEG] = {"jpeg", "steps", "quantisation over that of JPEG quality 50", 0, 0, 0, 8, false},
-};
+#define FACTOR_ROW(id, ...) {__VA_ARGS__},
+static const Factor factors[] = {HAND_FACTOR_LIST(FACTOR_ROW)};
 
 /* Three waves of light and dark over the paper, which the ink covers. */
 static void cloud_paper(const GeneratedImage *image, float *values) {

@@ -1,6 +1,6 @@
-#include "data/generate/hand_forms.h"
+#include "data/generate/hand.h"
 
-#include <stdbool.h>
+#include <stdlib.h>
 
 /* A line is a take. */
 /* clang-format off */
@@ -459,24 +459,16 @@ const HandForm hand_forms[] = {
 
 const int hand_form_count = (int)(sizeof hand_forms / sizeof hand_forms[0]);
 
-/* A whole number at *text, which moves behind it. */
-static bool read_number(const char **text, int *number) {
-    bool negative = **text == '-', any = false;
-    *text += negative;
-    for (*number = 0; **text >= '0' && **text <= '9'; ++*text, any = true) *number = 10 * *number + (**text - '0');
-    if (negative) *number = -*number;
-    return any;
-}
-
 int hand_take_read(const char *take, HandPoint *points) {
-    int count = 0, x, y;
+    int count = 0;
     while (*take) {
-        char join = *take == 's' || *take == 'c' ? *take++ : '.';
-        if (count == HAND_POINTS || (count == 0 && join != 's') || !read_number(&take, &x) || *take++ != ',' ||
-            !read_number(&take, &y))
-            return 0;
-        points[count++] = (HandPoint){x / 100.0, y / 100.0, join};
-        if (*take == ' ') take++;
+        const char join = *take == 's' || *take == 'c' ? *take++ : '.';
+        char *comma, *end;
+        if (count == HAND_POINTS || (count == 0 && join != 's')) return 0;
+        const long x = strtol(take, &comma, 10), y = *comma == ',' ? strtol(comma + 1, &end, 10) : 0;
+        if (comma == take || *comma != ',' || end == comma + 1) return 0;
+        points[count++] = (HandPoint){(double)x / 100, (double)y / 100, join};
+        take = end + (*end == ' ');
     }
     return count;
 }

@@ -1,4 +1,4 @@
-#include "data/generate/jpeg_loss.h"
+#include "data/generate/camera.h"
 
 enum { BLOCK = 8 };
 

@@ -1,4 +1,4 @@
-#include "data/generate/photo.h"
+#include "data/generate/camera.h"
 
 #include "data/generate/portable.h"
 

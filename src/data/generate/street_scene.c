@@ -1,13 +1,14 @@
-#include "data/generate/street_scene.h"
-
+/* Type style, place, colours, shadow and ink of a house number. */
 #include "data/generate/portable.h"
-#include "data/generate/street_ground.h"
+#include "data/generate/street.h"
 
 #include <string.h>
 
 /* ---- Type ---- */
 
-void street_style(const GeneratedImage *image, TypeStyle *style) {
+void street_style(StreetScene *scene) {
+    const GeneratedImage *image = scene->image;
+    TypeStyle *style = &scene->style;
     const double *f = image->factor, neutral_weight = 0.15, neutral_width = 0.58;
     *style = (TypeStyle){.weight = neutral_weight * portable_exp2(f[STREET_WEIGHT]),
                          .width = neutral_width * portable_exp2(f[STREET_WIDTH]),
@@ -31,7 +32,8 @@ void street_style(const GeneratedImage *image, TypeStyle *style) {
         for (int axis = 0; axis < 2; axis++) style->jitter[i][axis] = draw_either_way(&draws);
 }
 
-void street_map(const GeneratedImage *image, double map[3][3]) {
+void street_map(StreetScene *scene) {
+    const GeneratedImage *image = scene->image;
     const double *f = image->factor, middle = STREET_SIDE / 2.0, neutral_height = 23;
     Draws draws = draws_of_image(image, STAGE_PLACE);
     const double away_x = draw_either_way(&draws), away_y = draw_either_way(&draws);
@@ -49,15 +51,16 @@ void street_map(const GeneratedImage *image, double map[3][3]) {
     const double rows[3][3] = {{c - s * rise + at_x * tilt_x, c * lean - s * upright + at_x * tilt_y, at_x},
                                {s + c * rise + at_y * tilt_x, s * lean + c * upright + at_y * tilt_y, at_y},
                                {tilt_x, tilt_y, 1}};
-    memcpy(map, rows, sizeof rows);
+    memcpy(scene->map, rows, sizeof rows);
 }
 
 enum { NEIGHBOURS = 2 }; /* on each side, as far as the frame can show */
 
-void street_number(const GeneratedImage *image, const TypeStyle *style, const double map[3][3], StreetMask mask) {
+static void cover_number(const StreetScene *scene, const TypeStyle *style, StreetMask mask) {
+    const GeneratedImage *image = scene->image;
     Coverage coverage;
     coverage_clear(&coverage, STREET_SIDE, STREET_SIDE);
-    memcpy(coverage.map, map, sizeof coverage.map);
+    memcpy(coverage.map, scene->map, sizeof coverage.map);
     digit_draw(style, image->label, (Point){0, 0}, &coverage);
     Draws draws = draws_of_image(image, STAGE_NEIGHBOURS);
     const double gap = draw_between(&draws, 0, 0.28);
@@ -74,6 +77,10 @@ void street_number(const GeneratedImage *image, const TypeStyle *style, const do
     }
     coverage_shares(&coverage, mask);
     for (int i = 0; i < STREET_PIXELS; i++) mask[i] = (float)(int)(mask[i] * 255 + 0.5f) / 255;
+}
+
+void street_mask(StreetScene *scene) {
+    cover_number(scene, &scene->style, scene->mask);
 }
 
 /* ---- Colours ---- */
@@ -97,28 +104,28 @@ static double draw_step(Draws *draws, double most) {
     return most * u * u * u;
 }
 
-StreetColours street_colours(const GeneratedImage *image) {
+void street_colours(StreetScene *scene) {
+    const GeneratedImage *image = scene->image;
+    StreetColours *made = &scene->colours;
     const double *f = image->factor, kept = 1 - f[STREET_CONTRAST], colour = f[STREET_COLOUR];
-    StreetColours made;
     Draws draws = draws_of_image(image, STAGE_LEVELS);
     const bool dark_on_light = draw_chance(&draws, f[STREET_POLARITY]);
     const double low = (1 - kept) * draw_uniform(&draws), high = low + kept;
-    made.ground_level = dark_on_light ? high : low;
-    made.ink_level = dark_on_light ? low : high;
+    made->ground_level = dark_on_light ? high : low;
+    made->ink_level = dark_on_light ? low : high;
     draws = draws_of_image(image, STAGE_COLOUR);
     const double ground_warmth = draw_step(&draws, 0.35 * colour), ground_green = draw_step(&draws, 0.15 * colour);
     const double ink_warmth = draw_step(&draws, 0.35 * colour), ink_green = draw_step(&draws, 0.15 * colour);
-    tint(made.ground_level, ground_warmth, ground_green, made.ground);
-    tint(made.ink_level, ink_warmth, ink_green, made.ink);
+    tint(made->ground_level, ground_warmth, ground_green, made->ground);
+    tint(made->ink_level, ink_warmth, ink_green, made->ink);
     /* Light has a colour too; shade on a clear day is blue. */
     const double red = draw_between(&draws, -0.2, 0.08), green = draw_between(&draws, -0.06, 0.02),
                  blue = draw_between(&draws, -0.08, 0.2);
     const double light[3] = {red, green, blue};
     for (int c = 0; c < 3; c++) {
-        made.ground[c] *= 1 + colour * light[c];
-        made.ink[c] *= 1 + colour * light[c];
+        made->ground[c] *= 1 + colour * light[c];
+        made->ink[c] *= 1 + colour * light[c];
     }
-    return made;
 }
 
 /* ---- Shadow and ink ---- */
@@ -138,57 +145,56 @@ static void moved_mask(const StreetMask mask, double right, double down, StreetM
     }
 }
 
-void street_shadow(const GeneratedImage *image, const StreetMask mask, float picture[STREET_PIXELS][3]) {
-    const float strength = (float)image->factor[STREET_SHADOW];
+void street_shadow(StreetScene *scene) {
+    const float strength = (float)scene->image->factor[STREET_SHADOW];
     if (strength == 0) return;
-    Draws draws = draws_of_image(image, STAGE_SHADOW);
+    Draws draws = draws_of_image(scene->image, STAGE_SHADOW);
     const double right = 2.5 * draw_either_way(&draws), down = draw_between(&draws, -0.5, 3);
     StreetMask moved;
-    moved_mask(mask, right, down, moved);
+    moved_mask(scene->mask, right, down, moved);
     for (int i = 0; i < STREET_PIXELS; i++)
-        for (int c = 0; c < 3; c++) picture[i][c] *= 1 - strength * moved[i];
+        for (int c = 0; c < 3; c++) scene->picture[i][c] *= 1 - strength * moved[i];
 }
 
 /* Raised or sunk digits: one side catches light, the other does not. */
-static void add_relief(const GeneratedImage *image, const StreetMask mask, float picture[STREET_PIXELS][3]) {
-    const float strength = (float)image->factor[STREET_RELIEF];
+static void add_relief(StreetScene *scene) {
+    const float strength = (float)scene->image->factor[STREET_RELIEF];
     if (strength == 0) return;
-    Draws draws = draws_of_image(image, STAGE_RELIEF);
+    Draws draws = draws_of_image(scene->image, STAGE_RELIEF);
     const double right = 1.2 * draw_either_way(&draws), down = 1.2 * draw_either_way(&draws);
     StreetMask lit, dark;
-    moved_mask(mask, right, down, lit);
-    moved_mask(mask, -right, -down, dark);
+    moved_mask(scene->mask, right, down, lit);
+    moved_mask(scene->mask, -right, -down, dark);
     for (int i = 0; i < STREET_PIXELS; i++)
-        for (int c = 0; c < 3; c++) picture[i][c] += strength * (lit[i] - dark[i]);
+        for (int c = 0; c < 3; c++) scene->picture[i][c] += strength * (lit[i] - dark[i]);
 }
 
-static void lay_on(const StreetMask mask, const float colour[3], float picture[STREET_PIXELS][3]) {
+static void lay_on(StreetScene *scene, const StreetMask mask, const float colour[3]) {
     for (int i = 0; i < STREET_PIXELS; i++)
-        for (int c = 0; c < 3; c++) picture[i][c] += mask[i] * (colour[c] - picture[i][c]);
+        for (int c = 0; c < 3; c++) scene->picture[i][c] += mask[i] * (colour[c] - scene->picture[i][c]);
 }
 
 /* A line of another colour around the digits: painted, or the side of a raised digit. */
-static void draw_rim(const GeneratedImage *image, const StreetColours *colours, const TypeStyle *style,
-                     const double map[3][3], float picture[STREET_PIXELS][3]) {
-    Draws draws = draws_of_image(image, STAGE_RIM);
-    const bool there = draw_chance(&draws, image->factor[STREET_RIM]);
+static void draw_rim(StreetScene *scene) {
+    const StreetColours *colours = &scene->colours;
+    Draws draws = draws_of_image(scene->image, STAGE_RIM);
+    const bool there = draw_chance(&draws, scene->image->factor[STREET_RIM]);
     const double width = draw_between(&draws, 0.02, 0.08), level = draw_uniform(&draws);
     if (!there) return;
-    TypeStyle grown = *style;
-    grown.grow = width;
-    float colour[3];
-    for (int c = 0; c < 3; c++) colour[c] = (float)(level + 0.5 * (colours->ink[c] - colours->ink_level));
+    TypeStyle grown = scene->style;
     StreetMask mask;
-    street_number(image, &grown, map, mask);
-    lay_on(mask, colour, picture);
+    float colour[3];
+    grown.grow = width;
+    for (int c = 0; c < 3; c++) colour[c] = (float)(level + 0.5 * (colours->ink[c] - colours->ink_level));
+    cover_number(scene, &grown, mask);
+    lay_on(scene, mask, colour);
 }
 
-void street_ink(const GeneratedImage *image, const StreetColours *colours, const TypeStyle *style,
-                const double map[3][3], const StreetMask mask, float picture[STREET_PIXELS][3]) {
-    draw_rim(image, colours, style, map, picture);
-    const float ink[3] = {(float)colours->ink[0], (float)colours->ink[1], (float)colours->ink[2]};
-    lay_on(mask, ink, picture);
-    street_add_gradient(image, STAGE_INK_GRADIENT, mask, picture);
-    street_add_texture(image, STAGE_INK_TEXTURE, mask, picture);
-    add_relief(image, mask, picture);
+void street_ink(StreetScene *scene) {
+    const double *ink = scene->colours.ink;
+    draw_rim(scene);
+    lay_on(scene, scene->mask, (const float[]){(float)ink[0], (float)ink[1], (float)ink[2]});
+    street_add_gradient(scene, STAGE_INK_GRADIENT, scene->mask);
+    street_add_texture(scene, STAGE_INK_TEXTURE, scene->mask);
+    add_relief(scene);
 }

@@ -1,4 +1,4 @@
-#include "data/generate/street_skeleton.h"
+#include "data/generate/street.h"
 
 /* clang-format off */
 #define START(x, y) {NODE_START, x, y, END_PLAIN}

@@ -1,6 +1,6 @@
-#include "data/generate/street_type.h"
-
-#include "data/generate/street_skeleton.h"
+/* Skeletons, and a pen that turns them into outlines, in the manner of Knuth's Metafont ("The METAFONTbook", 1986): one set of skeletons
+ * gives many type styles through a few parameters. */
+#include "data/generate/street.h"
 
 #include <math.h>
 

@@ -32,10 +32,6 @@ static uint32_t little(const unsigned char *bytes, int count) {
     return value;
 }
 
-static cf_status bmp_damaged(const PictureFile *file, const char *reason) {
-    return FAIL(CF_BAD_INPUT, "%s is a damaged BMP: %s", file->path, reason);
-}
-
 /* Five bits each, eight bits each, or what the file says. */
 static void take_masks(Bmp *bmp) {
     static const uint32_t of_16[] = {0x7c00, 0x03e0, 0x001f}, of_32[] = {0xff0000, 0xff00, 0xff};
@@ -50,12 +46,12 @@ static cf_status take_head(const PictureFile *file, Bmp *bmp, Picture *picture) 
     const unsigned char *head = bmp->head;
     bmp->offset = little(head + 10, 4);
     bmp->header = little(head + 14, 4);
-    if (got < 14 + (size_t)bmp->header) return bmp_damaged(file, "the file ends early");
+    if (got < 14 + (size_t)bmp->header) return picture_damaged(file, "the file ends early");
     const bool old = bmp->header == 12;
-    if (!old && bmp->header < 40) return bmp_damaged(file, "its second header has an unknown size");
+    if (!old && bmp->header < 40) return picture_damaged(file, "its second header has an unknown size");
     const int64_t width = old ? (int64_t)little(head + 18, 2) : (int32_t)little(head + 18, 4);
     const int64_t height = old ? (int64_t)little(head + 20, 2) : (int32_t)little(head + 22, 4);
-    if (width < 0) return bmp_damaged(file, "its width is negative");
+    if (width < 0) return picture_damaged(file, "its width is negative");
     bmp->from_top = height < 0;
     bmp->bits = little(head + (old ? 24 : 28), 2);
     bmp->packing = old ? PACKED_NOT : little(head + 30, 4);
@@ -67,7 +63,7 @@ static cf_status take_head(const PictureFile *file, Bmp *bmp, Picture *picture) 
     take_masks(bmp);
     /* Exact, as nothing is packed. */
     if (bmp->offset > file->size || bmp->stride * (uint64_t)picture->height > file->size - bmp->offset)
-        return bmp_damaged(file, "the file ends early");
+        return picture_damaged(file, "the file ends early");
     return CF_OK;
 }
 
@@ -79,7 +75,7 @@ static cf_status take_palette(const PictureFile *file, Bmp *bmp, bool *grey) {
     const size_t count = said > 0 && said < most ? said : most;
     if (fseek(file->stream, 14 + (long)bmp->header, SEEK_SET) != 0 ||
         fread(entries, size, count, file->stream) != count)
-        return bmp_damaged(file, "its palette is cut off");
+        return picture_damaged(file, "its palette is cut off");
     *grey = true;
     for (size_t i = 0; i < count; i++) {
         const unsigned char *entry = entries + i * size;
@@ -115,11 +111,12 @@ static void take_colours(const Bmp *bmp, const unsigned char *row, int width, in
 static cf_status bmp_rows(const PictureFile *file, const Bmp *bmp, unsigned char *row, Picture *picture) {
     const int values = picture->channels + (bmp->masks[3] != 0);
     const size_t line = (size_t)picture->width * (size_t)values;
-    if (fseek(file->stream, (long)bmp->offset, SEEK_SET) != 0) return bmp_damaged(file, "the file ends early");
+    if (fseek(file->stream, (long)bmp->offset, SEEK_SET) != 0) return picture_damaged(file, "the file ends early");
     FORWARD(memory_new((size_t)picture->height, line, &picture->pixels));
     for (int y = 0; y < picture->height; y++) {
         unsigned char *out = picture->pixels + (size_t)(bmp->from_top ? y : picture->height - 1 - y) * line;
-        if (fread(row, 1, bmp->stride, file->stream) != bmp->stride) return bmp_damaged(file, "the file ends early");
+        if (fread(row, 1, bmp->stride, file->stream) != bmp->stride)
+            return picture_damaged(file, "the file ends early");
         if (bmp->bits <= 8)
             take_numbers(bmp, row, picture, out);
         else
@@ -131,29 +128,19 @@ static cf_status bmp_rows(const PictureFile *file, const Bmp *bmp, unsigned char
 
 cf_status bmp_picture(const PictureFile *file, Picture *picture, int *orientation) {
     Bmp bmp = {0};
+    AUTO_FREE unsigned char *row = NULL;
     bool grey = false;
-    unsigned char *row;
     (void)orientation;
     FORWARD(take_head(file, &bmp, picture));
-    switch (bmp.bits) {
-    case 1:
-    case 4:
-    case 8:
+    const bool palette = bmp.bits == 1 || bmp.bits == 4 || bmp.bits == 8;
+    FAIL_IF(!palette && bmp.bits != 16 && bmp.bits != 24 && bmp.bits != 32, CF_BAD_INPUT,
+            "%s is a BMP of %u bits a pixel; 1, 4, 8, 16, 24 or 32 were expected", file->path, bmp.bits);
+    if (palette) {
         bmp.masks[3] = 0;
         FORWARD(take_palette(file, &bmp, &grey));
-        break;
-    case 16:
-    case 24:
-    case 32:
-        break;
-    default:
-        return FAIL(CF_BAD_INPUT, "%s is a BMP of %u bits a pixel; 1, 4, 8, 16, 24 or 32 were expected", file->path,
-                    bmp.bits);
     }
     picture->channels = grey ? 1 : 3;
     if (file->measure) return CF_OK;
     FORWARD(memory_new(bmp.stride, 1, &row));
-    const cf_status status = bmp_rows(file, &bmp, row, picture);
-    free(row);
-    return status;
+    return bmp_rows(file, &bmp, row, picture);
 }

@@ -16,7 +16,7 @@ static int gif_take(GifFileType *gif, GifByteType *out, int size) {
 
 static cf_status gif_damaged(const GifFileType *gif, const PictureFile *file) {
     const char *reason = GifErrorString(gif->Error);
-    return FAIL(CF_BAD_INPUT, "%s is a damaged GIF: %s", file->path, reason ? reason : "it has no frame");
+    return picture_damaged(file, "%s", reason ? reason : "it has no frame");
 }
 
 /* One extension; *transparent: what a graphics control says. */
@@ -34,7 +34,7 @@ static bool take_extension(GifFileType *gif, int *transparent) {
 }
 
 /* Up to the first frame, its description included; or to the end, over what else there is. */
-static bool walk(GifFileType *gif, bool to_end, int *transparent) {
+static bool walk_records(GifFileType *gif, bool to_end, int *transparent) {
     GifRecordType record;
     while (DGifGetRecordType(gif, &record) == GIF_OK) {
         GifByteType *block;
@@ -69,13 +69,6 @@ static bool is_grey(const ColorMapObject *palette) {
     return true;
 }
 
-/* One row of the frame, from numbers of colours. */
-static void paint(const GifPixelType *row, int count, const unsigned char colours[256][3], int transparent,
-                  int channels, unsigned char *out) {
-    for (int x = 0; x < count; x++, out += channels)
-        if (row[x] != transparent) memcpy(out, colours[row[x]], (size_t)channels);
-}
-
 static cf_status gif_decode(GifFileType *gif, const PictureFile *file, int transparent, Picture *picture) {
     static const int begins[] = {0, 4, 2, 1}, steps[] = {8, 8, 4, 2};
     const GifImageDesc *frame = &gif->Image;
@@ -90,38 +83,33 @@ static cf_status gif_decode(GifFileType *gif, const PictureFile *file, int trans
     memset(picture->pixels, file->options.ground, (size_t)picture->height * width * pixel);
     for (int pass = 0; pass < (frame->Interlace ? 4 : 1); pass++)
         for (int y = frame->Interlace ? begins[pass] : 0; y < frame->Height; y += frame->Interlace ? steps[pass] : 1) {
-            const size_t at = (size_t)(frame->Top + y) * width + (size_t)frame->Left;
+            unsigned char *out = picture->pixels + ((size_t)(frame->Top + y) * width + (size_t)frame->Left) * pixel;
             if (DGifGetLine(gif, row, frame->Width) == GIF_ERROR) return gif_damaged(gif, file);
-            paint(row, frame->Width, colours, transparent, picture->channels, picture->pixels + at * pixel);
+            for (int x = 0; x < frame->Width; x++, out += pixel)
+                if (row[x] != transparent) memcpy(out, colours[row[x]], pixel);
         }
-    if (!walk(gif, true, &transparent)) return gif_damaged(gif, file);
+    if (!walk_records(gif, true, &transparent)) return gif_damaged(gif, file);
     return CF_OK;
 }
 
-static cf_status gif_work(GifFileType *gif, const PictureFile *file, Picture *picture) {
-    const GifImageDesc *frame = &gif->Image;
-    int transparent = NO_TRANSPARENT_COLOR;
-    FORWARD(picture_set_size(file, (uint64_t)gif->SWidth, (uint64_t)gif->SHeight, picture));
-    if (!walk(gif, false, &transparent)) return gif_damaged(gif, file);
-    FAIL_IF(frame->Left + frame->Width > gif->SWidth || frame->Top + frame->Height > gif->SHeight, CF_BAD_INPUT,
-            "%s is a damaged GIF: its first frame, %d x %d pixels at %d, %d, leaves the picture of %d x %d", file->path,
-            frame->Width, frame->Height, frame->Left, frame->Top, gif->SWidth, gif->SHeight);
-    FAIL_IF(!palette_of(gif), CF_BAD_INPUT, "%s is a damaged GIF: it has no palette", file->path);
-    picture->channels = is_grey(palette_of(gif)) ? 1 : 3;
-    const Picture part = {.width = frame->Width, .height = frame->Height};
-    FORWARD(picture_check_rate(file, &part, 8, LZW_RATE));
-    return file->measure ? CF_OK : gif_decode(gif, file, transparent, picture);
+static void gif_close(GifFileType **gif) {
+    if (*gif) DGifCloseFile(*gif, NULL);
 }
 
 cf_status gif_picture(const PictureFile *file, Picture *picture, int *orientation) {
+    int error = 0, transparent = NO_TRANSPARENT_COLOR;
+    AUTO(gif_close) GifFileType *gif = DGifOpen(file->stream, gif_take, &error);
+    const char *reason = GifErrorString(error);
     (void)orientation;
-    int error = 0;
-    GifFileType *gif = DGifOpen(file->stream, gif_take, &error);
-    if (!gif) {
-        const char *reason = GifErrorString(error);
-        return FAIL(CF_BAD_INPUT, "%s is a damaged GIF: %s", file->path, reason ? reason : "it cannot be opened");
-    }
-    const cf_status status = gif_work(gif, file, picture);
-    DGifCloseFile(gif, NULL);
-    return status;
+    if (!gif) return picture_damaged(file, "%s", reason ? reason : "it cannot be opened");
+    const GifImageDesc *frame = &gif->Image;
+    FORWARD(picture_set_size(file, (uint64_t)gif->SWidth, (uint64_t)gif->SHeight, picture));
+    if (!walk_records(gif, false, &transparent)) return gif_damaged(gif, file);
+    if (frame->Left + frame->Width > gif->SWidth || frame->Top + frame->Height > gif->SHeight)
+        return picture_damaged(file, "its first frame, %d x %d pixels at %d, %d, leaves the picture of %d x %d",
+                               frame->Width, frame->Height, frame->Left, frame->Top, gif->SWidth, gif->SHeight);
+    if (!palette_of(gif)) return picture_damaged(file, "it has no palette");
+    picture->channels = is_grey(palette_of(gif)) ? 1 : 3;
+    FORWARD(picture_check_rate(file, &(Picture){.width = frame->Width, .height = frame->Height}, 8, LZW_RATE));
+    return file->measure ? CF_OK : gif_decode(gif, file, transparent, picture);
 }

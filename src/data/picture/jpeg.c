@@ -128,7 +128,7 @@ static cf_status jpeg_work(Jpeg *jpeg, JpegFault *fault, const PictureFile *file
     struct jpeg_progress_mgr watcher = {.progress_monitor = jpeg_watch};
     if (setjmp(fault->back)) {
         FAIL_IF(jpeg->err->msg_code == JERR_OUT_OF_MEMORY, CF_NO_MEMORY, "out of memory while reading %s", file->path);
-        return FAIL(CF_BAD_INPUT, "%s is a damaged JPEG: %s", file->path, fault->text);
+        return picture_damaged(file, "%s", fault->text);
     }
     jpeg_create_decompress(jpeg);
     jpeg_stdio_src(jpeg, file->stream);
@@ -148,8 +148,7 @@ static cf_status jpeg_work(Jpeg *jpeg, JpegFault *fault, const PictureFile *file
     jpeg->progress = &watcher;
     choose_scale(jpeg, &file->options, *orientation >= 5);
     FORWARD(jpeg_decode(jpeg, picture));
-    FAIL_IF(fault->failed, CF_BAD_INPUT, "%s is a damaged JPEG: %s", file->path, fault->text);
-    return CF_OK;
+    return fault->failed ? picture_damaged(file, "%s", fault->text) : CF_OK;
 }
 
 cf_status jpeg_picture(const PictureFile *file, Picture *picture, int *orientation) {

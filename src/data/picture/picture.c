@@ -1,15 +1,17 @@
-/* What all formats share: the file and its kind, what a file may claim, transparency, turning.
+/* What all formats share: the file and its kind, what a file may claim, transparency, turning; and lists of files.
  *
  * The readers take the file from a stream, WebP's as a whole; none maps it into memory, where a file that becomes shorter would end
  * the process.
  */
 #include "data/picture/picture.h"
 
+#include "base/file_walk.h"
 #include "base/files.h"
 #include "base/limits.h"
 #include "base/memory.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -64,6 +66,15 @@ PictureKind picture_kind(const char *path) {
 
 /* ---- For the readers ---- */
 
+cf_status picture_damaged(const PictureFile *file, const char *format, ...) {
+    char reason[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(reason, sizeof reason, format, arguments);
+    va_end(arguments);
+    return FAIL(CF_BAD_INPUT, "%s is a damaged %s: %s", file->path, picture_kind_name(file->kind), reason);
+}
+
 cf_status picture_set_size(const PictureFile *file, uint64_t width, uint64_t height, Picture *picture) {
     FAIL_IF(width < 1 || height < 1 || width > LONGEST_SIDE || height > LONGEST_SIDE || width * height > MOST_PIXELS,
             CF_BAD_INPUT, "%s is %llu x %llu pixels; at most %d a side and %d million in all can be read", file->path,
@@ -97,8 +108,47 @@ void picture_lay(const PictureFile *file, Picture *picture, bool multiplied) {
 
 /* ---- Turning ---- */
 
+/* EXIF 2.32, 4.6: the orientation, and nothing else. All offsets come from the file; each is held against its size.
+ *
+ *   "II" or "MM" (the byte order of all that follows), 42 (2 bytes), offset of the directory (4)
+ *   directory: count (2), then entries of 12 bytes: tag (2), type (2), count (4), value (4, its first bytes where it is shorter)
+ */
+typedef struct Exif {
+    const unsigned char *bytes;
+    size_t size;
+    bool little;
+} Exif;
+
+/* An integer of some bytes; 0 beyond the end. */
+static uint32_t number_at(const Exif *exif, size_t at, size_t bytes) {
+    uint32_t value = 0;
+    if (at > exif->size || bytes > exif->size - at) return 0;
+    for (size_t i = 0; i < bytes; i++) value = value << 8 | exif->bytes[at + (exif->little ? bytes - 1 - i : i)];
+    return value;
+}
+
+int exif_orientation(const unsigned char *bytes, size_t size) {
+    enum { ORIENTATION = 274, SHORT = 3, LONG = 4 };
+    if (size >= 6 && memcmp(bytes, "Exif\0\0", 6) == 0) {
+        bytes += 6;
+        size -= 6;
+    }
+    if (size < 8 || (memcmp(bytes, "II", 2) != 0 && memcmp(bytes, "MM", 2) != 0)) return 1;
+    const Exif exif = {bytes, size, bytes[0] == 'I'};
+    const size_t directory = number_at(&exif, 4, 4);
+    const uint32_t count = number_at(&exif, 2, 2) == 42 ? number_at(&exif, directory, 2) : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const size_t entry = directory + 2 + (size_t)12 * i;
+        if (number_at(&exif, entry, 2) != ORIENTATION) continue;
+        const uint32_t type = number_at(&exif, entry + 2, 2);
+        const uint32_t value = number_at(&exif, entry + 8, type == LONG ? 4 : 2);
+        return (type == SHORT || type == LONG) && value >= 1 && value <= 8 ? (int)value : 1;
+    }
+    return 1;
+}
+
 /* In place, or into new memory. Of the eight orientations of EXIF, from 5 on rows become columns. */
-static cf_status turn(Picture *picture, int orientation) {
+static cf_status turn_picture(Picture *picture, int orientation) {
     const bool swap = orientation >= 5;
     const bool rows_back = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
     const bool columns_back = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
@@ -125,7 +175,7 @@ static cf_status turn(Picture *picture, int orientation) {
 
 /* ---- One file ---- */
 
-static cf_status take_kind(PictureFile *file, PictureKind *kind) {
+static cf_status take_kind(PictureFile *file) {
     unsigned char head[HEAD] = {0};
     struct stat info;
     FAIL_IF(fstat(fileno(file->stream), &info) != 0, CF_IO, "%s: %s", file->path, strerror(errno));
@@ -137,8 +187,8 @@ static cf_status take_kind(PictureFile *file, PictureKind *kind) {
     FAIL_IF(ferror(file->stream), CF_IO, "%s: %s", file->path, strerror(errno));
     FAIL_IF(got == 0, CF_BAD_INPUT, "%s is empty; a picture was expected", file->path);
     rewind(file->stream);
-    *kind = kind_of_head(head);
-    FAIL_IF(*kind == PICTURE_NONE, CF_BAD_INPUT,
+    file->kind = kind_of_head(head);
+    FAIL_IF(file->kind == PICTURE_NONE, CF_BAD_INPUT,
             "%s is none of PNG, JPEG, BMP, GIF, TIFF and WebP: it begins with the byte %02x", file->path, head[0]);
     return CF_OK;
 }
@@ -151,21 +201,24 @@ static cf_status read_format(const PictureFile *file, Picture *picture) {
     FAIL_IF(status == CF_BAD_INPUT && errno == ENOMEM, CF_NO_MEMORY, "out of memory while reading %s", file->path);
     FAIL_IF(status == CF_BAD_INPUT && errno == EIO, CF_IO, "%s: %s", file->path, strerror(errno));
     FORWARD(status);
-    return turn(picture, orientation);
+    return turn_picture(picture, orientation);
+}
+
+static void picture_free(Picture *picture) {
+    free(picture->pixels);
 }
 
 static cf_status read_or_measure(PictureFile *file, Picture *picture) {
-    Picture made = {0};
-    file->stream = fopen(file->path, "rb");
-    FAIL_IF(!file->stream, CF_IO, "cannot open %s: %s", file->path, strerror(errno));
-    cf_status status = take_kind(file, &made.kind);
-    if (!status) status = read_format(file, &made);
-    fclose(file->stream);
-    if (status)
-        free(made.pixels);
-    else
-        *picture = made;
-    return status;
+    AUTO(picture_free) Picture made = {0};
+    AUTO(file_close) FILE *stream = fopen(file->path, "rb");
+    FAIL_IF(!stream, CF_IO, "cannot open %s: %s", file->path, strerror(errno));
+    file->stream = stream;
+    FORWARD(take_kind(file));
+    made.kind = file->kind;
+    FORWARD(read_format(file, &made));
+    *picture = made;
+    made.pixels = NULL;
+    return CF_OK;
 }
 
 cf_status picture_read(const char *path, const PictureOptions *options, Picture *picture) {
@@ -176,4 +229,49 @@ cf_status picture_read(const char *path, const PictureOptions *options, Picture 
 cf_status picture_measure(const char *path, Picture *picture) {
     PictureFile file = {.path = path, .measure = true};
     return read_or_measure(&file, picture);
+}
+
+/* ---- Lists ---- */
+
+static cf_status add_to_list(PictureList *list, const char *path, const char *error) {
+    FORWARD(memory_room(&list->files, list->count, sizeof *list->files));
+    ListedPicture *file = &list->files[list->count];
+    FORWARD(memory_copy_string(path, &file->path));
+    list->count++;
+    return error ? memory_copy_string(error, &file->error) : CF_OK;
+}
+
+/* A link to nothing is taken, too: reading it tells so. */
+static cf_status note_picture(const WalkedFile *file, void *context) {
+    PictureList *list = context;
+    struct stat info;
+    if (file->error) return add_to_list(list, file->path, file->error);
+    if (file->folder) return CF_OK;
+    const bool there = stat(file->path, &info) == 0;
+    if (!there || (S_ISREG(info.st_mode) && picture_kind(file->path) != PICTURE_NONE))
+        return add_to_list(list, file->path, NULL);
+    list->others++;
+    return list->first_other ? CF_OK : memory_copy_string(file->path, &list->first_other);
+}
+
+static int by_path(const void *a, const void *b) {
+    return strcmp(((const ListedPicture *)a)->path, ((const ListedPicture *)b)->path);
+}
+
+cf_status picture_list_add(PictureList *list, const char *path) {
+    const size_t first = list->count;
+    if (!file_is_folder(path)) return add_to_list(list, path, NULL);
+    FORWARD(file_walk(path, false, note_picture, list));
+    if (list->count > first) qsort(list->files + first, list->count - first, sizeof *list->files, by_path);
+    return CF_OK;
+}
+
+void picture_list_free(PictureList *list) {
+    for (size_t i = 0; i < list->count; i++) {
+        free(list->files[i].path);
+        free(list->files[i].error);
+    }
+    free(list->files);
+    free(list->first_other);
+    *list = (PictureList){0};
 }

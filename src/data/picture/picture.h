@@ -6,9 +6,8 @@
  */
 #pragma once
 
-#include "base/status.h"
+#include "base/memory.h"
 
-#include <stddef.h>
 #include <stdio.h>
 
 typedef enum PictureKind {
@@ -47,12 +46,32 @@ cf_status picture_read(const char *path, const PictureOptions *options, Picture 
  * picture_read alone. */
 cf_status picture_measure(const char *path, Picture *picture);
 
+/* ---- Lists: the pictures that a command line names, files, and folders with all that is in them ---- */
+
+typedef struct ListedPicture {
+    char *path;
+    char *error; /* a folder that cannot be read, and why; else NULL */
+} ListedPicture;
+
+typedef struct PictureList {
+    ListedPicture *files;
+    size_t count;
+    size_t others;     /* files in folders that are no pictures, passed over */
+    char *first_other; /* the first of them, or NULL */
+} PictureList;
+
+/* A file is taken whatever it is, so that what it lacks is told of it. Of a folder, the pictures in it and in its folders, in byte
+ * order of their paths; names that begin with '.' are passed over, links are followed, but not back into a folder on the way. */
+cf_status picture_list_add(PictureList *list, const char *path);
+void picture_list_free(PictureList *list);
+
 /* ---- For the readers of the formats ---- */
 
 typedef struct PictureFile {
     const char *path;
     FILE *stream; /* at the file's first byte */
     size_t size;  /* of the file, in bytes */
+    PictureKind kind;
     bool measure; /* no pixels */
     PictureOptions options;
 } PictureFile;
@@ -62,15 +81,14 @@ typedef struct PictureFile {
 typedef cf_status PictureReader(const PictureFile *file, Picture *picture, int *orientation);
 PictureReader png_picture, jpeg_picture, bmp_picture, gif_picture, tiff_picture, webp_picture;
 
+/* "PATH is a damaged PNG: " and the reason. */
+cf_status picture_damaged(const PictureFile *file, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* What base/limits.h allows, before memory is taken; sets height and width. */
 cf_status picture_set_size(const PictureFile *file, uint64_t width, uint64_t height, Picture *picture);
 /* A file of a few bytes may claim any size: no more bits than its bytes can hold, each blown up to `rate` at best. */
 cf_status picture_check_rate(const PictureFile *file, const Picture *picture, size_t bits_per_pixel, size_t rate);
 /* In place, from C values and alpha to C values. `multiplied`: the values are already times their alpha. */
 void picture_lay(const PictureFile *file, Picture *picture, bool multiplied);
-
-/* ---- exif.c ---- */
-
 /* Tag 274 of the first directory of an EXIF block, 1 to 8; 1 where there is none, or no sense in it. Such a block is a small TIFF
  * file; "Exif" and two zero bytes may stand before it. */
 int exif_orientation(const unsigned char *bytes, size_t size);

@@ -58,7 +58,7 @@ static cf_status png_decode(png_structp png, png_infop info, const PictureFile *
 /* All that libpng can jump out of. */
 static cf_status png_work(png_structp png, png_infop info, PngFault *fault, const PictureFile *file, Picture *picture,
                           int *orientation) {
-    FAIL_IF(setjmp(fault->back), CF_BAD_INPUT, "%s is a damaged PNG: %s", file->path, fault->text);
+    if (setjmp(fault->back)) return picture_damaged(file, "%s", fault->text);
     png_set_read_fn(png, file->stream, png_take);
     png_read_header(png, info, orientation);
     picture->channels = png_get_color_type(png, info) & PNG_COLOR_MASK_COLOR ? 3 : 1;

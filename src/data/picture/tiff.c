@@ -47,26 +47,17 @@ static int tiff_warn(TIFF *tiff, void *context, const char *module, const char *
 }
 
 static cf_status tiff_damaged(const PictureFile *file, const TiffFault *fault) {
-    return FAIL(CF_BAD_INPUT, "%s is a damaged TIFF: %s", file->path, fault->text[0] ? fault->text : "no reason told");
+    return picture_damaged(file, "%s", fault->text[0] ? fault->text : "no reason told");
 }
 
 /* What one byte becomes at best. */
 static size_t unpacked_rate(TIFF *tiff) {
     uint16_t packing;
     lib.GetFieldDefaulted(tiff, TIFFTAG_COMPRESSION, &packing);
-    switch (packing) {
-    case COMPRESSION_NONE:
-        return 1;
-    case COMPRESSION_PACKBITS:
-        return 64;
-    case COMPRESSION_ADOBE_DEFLATE:
-    case COMPRESSION_DEFLATE:
-        return DEFLATE_RATIO;
-    case COMPRESSION_LZW:
-        return 2560;
-    default:
-        return 1 << 16; /* a fax's blank row takes a bit */
-    }
+    if (packing == COMPRESSION_NONE) return 1;
+    if (packing == COMPRESSION_PACKBITS) return 64;
+    if (packing == COMPRESSION_ADOBE_DEFLATE || packing == COMPRESSION_DEFLATE) return DEFLATE_RATIO;
+    return packing == COMPRESSION_LZW ? 2560 : 1 << 16; /* a fax's blank row takes a bit */
 }
 
 /* Size, channels and orientation, by the tags. */

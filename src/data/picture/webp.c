@@ -22,37 +22,28 @@ static cf_status webp_decode(const WebPIterator *frame, const PictureFile *file,
     unsigned char *first = picture->pixels + at;
     const bool decoded = alpha ? WebPDecodeRGBAInto(data.bytes, data.size, first, size - at, (int)row) != NULL
                                : WebPDecodeRGBInto(data.bytes, data.size, first, size - at, (int)row) != NULL;
-    FAIL_IF(!decoded, CF_BAD_INPUT, "%s is a damaged WebP: its pixels cannot be decoded", file->path);
+    if (!decoded) return picture_damaged(file, "its pixels cannot be decoded");
     if (alpha) picture_lay(file, picture, false);
     return CF_OK;
 }
 
-static cf_status webp_work(WebPDemuxer *webp, const PictureFile *file, Picture *picture, int *orientation) {
-    WebPChunkIterator exif;
-    WebPIterator frame;
+AUTO_HANDLE(WebPDemuxer, WebPDemuxDelete)
+
+cf_status webp_picture(const PictureFile *file, Picture *picture, int *orientation) {
+    AUTO_FREE unsigned char *bytes = NULL;
+    AUTO(WebPDemuxReleaseChunkIterator) WebPChunkIterator exif = {0};
+    AUTO(WebPDemuxReleaseIterator) WebPIterator frame = {0};
+    WebPData data = {0};
+    FORWARD(file_read(file->path, MOST_PICTURE_BYTES, &bytes, &data.size));
+    data.bytes = bytes;
+    AUTO(WebPDemuxDelete_at) WebPDemuxer *webp = WebPDemux(&data);
+    if (!webp) return picture_damaged(file, "it ends early, or its parts do not fit together");
     const uint32_t width = WebPDemuxGetI(webp, WEBP_FF_CANVAS_WIDTH);
     const uint32_t height = WebPDemuxGetI(webp, WEBP_FF_CANVAS_HEIGHT);
     FORWARD(picture_set_size(file, width, height, picture));
     picture->channels = 3;
     if (WebPDemuxGetChunk(webp, "EXIF", 1, &exif)) *orientation = exif_orientation(exif.chunk.bytes, exif.chunk.size);
-    WebPDemuxReleaseChunkIterator(&exif);
     if (file->measure) return CF_OK;
-    FAIL_IF(!WebPDemuxGetFrame(webp, 1, &frame), CF_BAD_INPUT, "%s is a damaged WebP: it has no frame", file->path);
-    const cf_status status = webp_decode(&frame, file, picture);
-    WebPDemuxReleaseIterator(&frame);
-    return status;
-}
-
-cf_status webp_picture(const PictureFile *file, Picture *picture, int *orientation) {
-    WebPData data = {0};
-    unsigned char *bytes;
-    FORWARD(file_read(file->path, MOST_PICTURE_BYTES, &bytes, &data.size));
-    data.bytes = bytes;
-    WebPDemuxer *webp = WebPDemux(&data);
-    cf_status status =
-        webp ? webp_work(webp, file, picture, orientation)
-             : FAIL(CF_BAD_INPUT, "%s is a damaged WebP: it ends early, or its parts do not fit together", file->path);
-    WebPDemuxDelete(webp);
-    free(bytes);
-    return status;
+    if (!WebPDemuxGetFrame(webp, 1, &frame)) return picture_damaged(file, "it has no frame");
+    return webp_decode(&frame, file, picture);
 }

@@ -3,7 +3,7 @@
 #include "study/pipeline/study_inside.h"
 
 #include "base/json_text.h"
-#include "data/class_list.h"
+#include "data/set_files.h"
 #include "nn/features.h"
 #include "study/figures/figures.h"
 #include "study/pipeline/study_figures.h"

@@ -1,6 +1,6 @@
 #include "study/report/report_files.h"
 
-#include "data/image_fit.h"
+#include "data/set_text.h"
 #include "study/report/report_inside.h"
 
 #include <stdlib.h>
@@ -75,12 +75,12 @@ static cf_status classes(FILE *out, const FolderListing *l) {
     FORWARD(folder_count(l, &counts, totals));
     table_begin(out, (TableStyle){.tall = true}, NULL);
     table_head(out, "Class", false);
-    for (int p = 0; p < FOLDER_PARTS; p++)
+    for (int p = 0; p < SET_PARTS; p++)
         if (totals[p]) table_head(out, part_title(p), true);
     table_body(out);
     for (int k = 0; k < l->classes; k++) {
         table_row(out, l->names[k], false);
-        for (int p = 0; p < FOLDER_PARTS; p++)
+        for (int p = 0; p < SET_PARTS; p++)
             if (totals[p]) table_number(out, (double)counts[k][p], "%zu", counts[k][p]);
         table_row_end(out);
     }

@@ -4,7 +4,7 @@
 #include "base/json_text.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "data/csv_rows.h"
+#include "data/csv_table.h"
 #include "study/report/report_inside.h"
 
 #include <math.h>

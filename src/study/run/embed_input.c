@@ -2,7 +2,7 @@
 
 #include "base/files.h"
 #include "base/memory.h"
-#include "data/csv_rows.h"
+#include "data/csv_table.h"
 #include "nn/features.h"
 #include "study/figures/figures.h"
 

@@ -1,7 +1,7 @@
 /* What is embedded, and what is known of it: features of a run's images, or matrices from files. */
 #pragma once
 
-#include "data/csv_rows.h"
+#include "data/csv_table.h"
 #include "embed/points.h"
 #include "study/run/run.h"
 

@@ -4,7 +4,7 @@
 #include "base/slices.h"
 #include "base/text.h"
 #include "data/generate/generated_set.h"
-#include "data/same_images.h"
+#include "data/image_set.h"
 #include "data/set_load.h"
 #include "data/split.h"
 #include "nn/int8/int8.h"
