@@ -94,6 +94,19 @@ cf_status memory_copy_string(const char *text, char **out) {
     return memory_print(out, "%s", text);
 }
 
+cf_status blocks_take(Blocks *blocks, size_t count, size_t size, void *out) {
+    FORWARD(memory_room(&blocks->all, blocks->count, sizeof *blocks->all));
+    FORWARD(memory_new(count, size, out));
+    memcpy(&blocks->all[blocks->count++], out, sizeof(void *));
+    return CF_OK;
+}
+
+void blocks_free(Blocks *blocks) {
+    for (size_t i = 0; i < blocks->count; i++) free(blocks->all[i]);
+    free(blocks->all);
+    *blocks = (Blocks){0};
+}
+
 /* Any object pointer has the representation of void * here, but not its type: copied, not cast. */
 void *memory_take(void *pointer) {
     void *held, *const none = NULL;

@@ -28,6 +28,15 @@ cf_status memory_copy_string(const char *text, char **out);
  * larger: at every power of two it doubles. */
 cf_status memory_room(void *array, size_t count, size_t size);
 
+/* Arrays that are given up together. {0}: none. */
+typedef struct Blocks {
+    void **all;
+    size_t count;
+} Blocks;
+/* As memory_new; lives until blocks_free. */
+cf_status blocks_take(Blocks *blocks, size_t count, size_t size, void *out);
+void blocks_free(Blocks *blocks);
+
 /* ---- Owned by a scope ----
  *
  * A local variable that owns something says so, and gives it up wherever its scope is left: with FORWARD, by return or at the

@@ -49,7 +49,7 @@ typedef struct StoredFile {
     StoredText *texts;
     size_t text_count;
     bool sealed; /* it has a checksum, which was compared; it is not among the texts */
-    /* The memory behind them, any of it NULL; readers of other formats (nn/weights/pth.h) fill it likewise. */
+    /* The memory behind them, any of it NULL; readers of other formats (nn/weights/pth.c) fill it likewise. */
     unsigned char *bytes;  /* the file's */
     float *converted;      /* values that do not stand among the bytes as they are */
     char *names, *renamed; /* names that do not stand in the header, at first and as they were changed to */

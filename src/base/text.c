@@ -56,6 +56,13 @@ const char *text_hint(const char *word, const char *const *words) {
     return hint;
 }
 
+bool text_has_word(const char *list, const char *word) {
+    const size_t length = strlen(word);
+    for (; *list; list += strcspn(list, " "), list += *list == ' ')
+        if (strcspn(list, " ") == length && strncmp(list, word, length) == 0) return true;
+    return false;
+}
+
 void text_list(const char *const *words, char *list, size_t size) {
     size_t used = 0;
     list[0] = '\0';

@@ -17,6 +17,9 @@ const char *text_hint(const char *word, const char *const *words);
 /* "a, b or c" of words that end with NULL; as much as fits. */
 void text_list(const char *const *words, char *list, size_t size);
 
+/* Whether `word` is one of those that stand in `list` between single spaces. */
+bool text_has_word(const char *list, const char *word);
+
 /* printf behind a text that stands in a buffer of `size` bytes; as much as fits. */
 void text_append(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

@@ -2,7 +2,7 @@
 #include "cli/commands.h"
 
 #include "cli/terminal.h"
-#include "nn/weights/weights_write.h"
+#include "nn/model.h"
 #include "study/run/run_exports.h"
 
 #include <dirent.h>

@@ -52,7 +52,7 @@ static cf_status import_command(const Arguments *given, const void *parsed) {
     FORWARD(run_config_text(&config.data, a->data));
     FORWARD(run_config_text(&config.data_dir, a->data_dir));
     FORWARD(run_import(&config, memory_take(&model), a->out, &run));
-    if (run->set) FORWARD(run_test(run));
+    if (run->set) FORWARD(run_evaluate_test(run));
     return print_run(run, given->json);
 }
 

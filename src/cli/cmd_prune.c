@@ -2,7 +2,7 @@
 #include "cli/commands.h"
 
 #include "cli/terminal.h"
-#include "nn/prune.h"
+#include "nn/model.h"
 #include "study/run/run.h"
 
 #include <stdio.h>
@@ -57,7 +57,7 @@ static cf_status prune_command(const Arguments *given, const void *parsed) {
     FORWARD(run_open(given->positional[0], &from));
     FORWARD(model_prune(from->model, a->keep, &pruned));
     FORWARD(make_run(from, &pruned, a->out, &run));
-    if (run->set) FORWARD(run_test(run));
+    if (run->set) FORWARD(run_evaluate_test(run));
     return print_run(run, from->model, given->json);
 }
 

@@ -313,7 +313,7 @@ cf_status train_run(Run *run, const char *folder, const Arguments *given, bool r
     FAIL_IF(status == CF_INTERRUPTED, status,
             "stopped; the checkpoint holds everything. Resume with:\n    cifra train --resume --out %s", folder);
     FORWARD(status);
-    FORWARD(run_test(run));
+    FORWARD(run_evaluate_test(run));
     return finish_run(run, figures, given->json);
 }
 

@@ -39,104 +39,84 @@ static cf_status take_images(const cf_model *model, const cf_subset *subset, CEx
     return CF_OK;
 }
 
-static cf_status subset_of(const cf_model *model, const CExamples *examples, cf_set **set, cf_subset *subset) {
+static cf_status make_subset(const cf_model *model, const CExamples *examples, cf_subset *subset) {
     const Shape in = model->layers.input;
-    FORWARD(set_new("examples", "", (size_t)examples->count, in.C, in.H, in.W, model->classes, set));
-    memcpy((*set)->pixels, examples->images, (size_t)examples->count * shape_size(in));
-    FORWARD(set_name_classes_by_number(*set));
-    *subset = (cf_subset){.set = *set, .count = (size_t)examples->count};
+    cf_set *set;
+    FORWARD(set_new("examples", "", (size_t)examples->count, in.C, in.H, in.W, model->classes, &set));
+    *subset = (cf_subset){.set = set, .count = (size_t)examples->count};
+    memcpy(set->pixels, examples->images, (size_t)examples->count * shape_size(in));
+    FORWARD(set_name_classes_by_number(set));
     FORWARD(memory_new(subset->count, sizeof *subset->images, &subset->images));
     for (uint32_t i = 0; i < subset->count; i++) subset->images[i] = i;
     return CF_OK;
 }
 
+static void free_subset(cf_subset *subset) {
+    free(subset->images);
+    cf_set_free((cf_set *)subset->set);
+}
+
 /* What the specification says of them. */
 static cf_status answer(const cf_model *model, const Int8Network *integers, int threads, CExamples *examples) {
     const ClassifyOptions options = {.engine = &reference_engine, .threads = threads, .int8 = integers};
-    cf_set *set = NULL;
-    cf_subset subset = {0};
+    AUTO(free_subset) cf_subset subset = {0};
     StepResult unused;
-    cf_status status;
     FORWARD(memory_new((size_t)examples->count * (size_t)model->classes, sizeof(float), &examples->probabilities));
-    FORWARD_TO(done, subset_of(model, examples, &set, &subset));
-    FORWARD_TO(done, classify(model, &subset, &options, examples->probabilities, &unused));
-done:
-    free(subset.images);
-    cf_set_free(set);
-    return status;
-}
-
-static cf_status examples_new(const cf_model *model, const Int8Network *integers, const cf_c_options *options,
-                              CExamples *examples) {
-    cf_status status;
-    FORWARD_TO(failed, take_images(model, cf_split_part(options->split, CF_TEST), examples));
-    FORWARD_TO(failed, answer(model, integers, options->threads, examples));
-    return CF_OK;
-failed:
-    examples_free(examples);
-    return status;
+    FORWARD(make_subset(model, examples, &subset));
+    return classify(model, &subset, &options, examples->probabilities, &unused);
 }
 
 /* ---- Names and files ---- */
 
 /* The prefix of the names: as given, or the folder's name as an identifier. */
 static cf_status choose_name(const char *folder, const cf_c_options *options, char **name) {
-    char *trimmed;
-    if (options->name) {
-        FORWARD(memory_copy_string(options->name, name));
-    } else {
-        FORWARD(file_trim(folder, &trimmed));
-        const cf_status status = memory_print(name, "%s", file_base_name(trimmed));
-        free(trimmed);
-        FORWARD(status);
-        c_identifier(*name);
-    }
-    const char *text = *name;
-    bool fits = isalpha((unsigned char)*text);
-    for (; *text; text++) fits &= isascii((unsigned char)*text) && (isalnum((unsigned char)*text) || *text == '_');
-    if (fits) return CF_OK;
-    const cf_status status =
-        FAIL(CF_BAD_USE,
-             "the names of a network as C begin with \"%.60s\", which is no name in C: a letter and "
-             "then letters, digits and _ expected; give the folder such a name",
-             *name);
-    free(*name);
-    return status;
-}
-
-/* A file on its way, and its path. */
-typedef struct Output {
-    FileDraft draft;
-    char *path;
-} Output;
-
-static cf_status begin_files(const char *folder, const char *name, Output outputs[C_FILES]) {
-    for (int i = 0; i < C_FILES; i++) {
-        const bool whole = c_files[i].name[0] == '/';
-        FORWARD(memory_print(&outputs[i].path, "%s/%s%s", folder, whole ? "" : name, c_files[i].name + whole));
-        FORWARD(file_draft(outputs[i].path, &outputs[i].draft));
-    }
+    AUTO_FREE char *trimmed = NULL, *chosen = NULL;
+    FORWARD(file_trim(folder, &trimmed));
+    FORWARD(memory_copy_string(options->name ? options->name : file_base_name(trimmed), &chosen));
+    if (!options->name) c_identifier(chosen);
+    bool fits = isalpha((unsigned char)*chosen);
+    for (const char *c = chosen; *c; c++)
+        fits &= isascii((unsigned char)*c) && (isalnum((unsigned char)*c) || *c == '_');
+    FAIL_IF(
+        !fits, CF_BAD_USE,
+        "the names of a network as C begin with \"%.60s\", which is no name in C: a letter and then letters, digits and _ expected; give the folder such a name",
+        chosen);
+    *name = memory_take(&chosen);
     return CF_OK;
 }
 
+/* Files on their way into a folder. */
+typedef struct Output {
+    FileDraft drafts[C_FILES];
+    char *paths[C_FILES];
+    const char *folder;
+    char *made; /* made: what file_make_folders has made */
+    bool whole; /* all files are there */
+} Output;
+
 /* In a folder that was made for them, those that are there are taken back where another cannot be written. */
-static cf_status write_files(const char *folder, const CNetwork *net, const CExamples *examples) {
-    Output outputs[C_FILES] = {0};
-    char *made;
-    cf_status status;
-    FORWARD(file_make_folders(folder, &made));
-    FORWARD_TO(done, begin_files(folder, net->name, outputs));
-    for (int i = 0; i < C_FILES; i++) c_files[i].write(net, examples, outputs[i].draft.stream);
-    for (int i = 0; i < C_FILES; i++) FORWARD_TO(done, file_commit(&outputs[i].draft));
-done:
+static void output_end(Output *output) {
     for (int i = 0; i < C_FILES; i++) {
-        file_abandon(&outputs[i].draft);
-        if (status && made && outputs[i].path) remove(outputs[i].path);
-        free(outputs[i].path);
+        file_abandon(&output->drafts[i]);
+        if (!output->whole && output->made && output->paths[i]) remove(output->paths[i]);
+        free(output->paths[i]);
     }
-    if (status) file_unmake_folders(folder, made);
-    free(made);
-    return status;
+    if (!output->whole) file_unmake_folders(output->folder, output->made);
+    free(output->made);
+}
+
+static cf_status write_files(const char *folder, const CNetwork *net, const CExamples *examples) {
+    AUTO(output_end) Output output = {.folder = folder};
+    FORWARD(file_make_folders(folder, &output.made));
+    for (int i = 0; i < C_FILES; i++) {
+        const bool whole = c_files[i].name[0] == '/';
+        FORWARD(memory_print(&output.paths[i], "%s/%s%s", folder, whole ? "" : net->name, c_files[i].name + whole));
+        FORWARD(file_draft(output.paths[i], &output.drafts[i]));
+    }
+    for (int i = 0; i < C_FILES; i++) c_files[i].write(net, examples, output.drafts[i].stream);
+    for (int i = 0; i < C_FILES; i++) FORWARD(file_commit(&output.drafts[i]));
+    output.whole = true;
+    return CF_OK;
 }
 
 cf_c_options cf_c_defaults(void) {
@@ -144,31 +124,23 @@ cf_c_options cf_c_defaults(void) {
 }
 
 cf_status cf_export_c(const cf_model *model, const char *folder, const cf_c_options *options) {
-    CNetwork net = {0};
-    CExamples examples = {0};
-    Int8Network *integers = NULL;
-    char *name;
-    cf_status status;
-    FAIL_IF(!options->split || !cf_subset_count(cf_split_part(options->split, CF_TEST)), CF_BAD_USE,
+    AUTO(c_network_free) CNetwork net = {0};
+    AUTO(examples_free) CExamples examples = {0};
+    AUTO(int8_network_free_at) Int8Network *integers = NULL;
+    AUTO_FREE char *name = NULL;
+    const cf_split *split = options->split;
+    FAIL_IF(!split || !cf_subset_count(cf_split_part(split, CF_TEST)), CF_BAD_USE,
             "a network as C carries images of a test part and what it must answer: a split with a test part expected");
     FORWARD(choose_name(folder, options, &name));
-    FORWARD_TO(done, c_network_new(model, name, options->int8 ? &c_int8 : &c_float32, &net));
-    if (options->int8)
-        FORWARD_TO(done, int8_network_new(model, cf_split_part(options->split, CF_TRAIN), options->threads, &integers));
-    FORWARD_TO(done, options->int8 ? c_layers_int8(&net, integers) : c_layers_float32(&net));
-    FORWARD_TO(done, c_network_place(&net));
-    FORWARD_TO(done, examples_new(model, integers, options, &examples));
+    FORWARD(c_network_new(model, name, options->int8 ? &c_int8 : &c_float32, &net));
+    if (options->int8) FORWARD(int8_network_new(model, cf_split_part(split, CF_TRAIN), options->threads, &integers));
+    FORWARD(options->int8 ? c_layers_int8(&net, integers) : c_layers_float32(&net));
+    FORWARD(c_network_place(&net));
+    FORWARD(take_images(model, cf_split_part(split, CF_TEST), &examples));
+    FORWARD(answer(model, integers, options->threads, &examples));
     fflush(net.constants.stream);
-    if (ferror(net.constants.stream)) {
-        status = FAIL(CF_NO_MEMORY, "out of memory while a network is written as C");
-        goto done;
-    }
-    FORWARD_TO(done, write_files(folder, &net, &examples));
+    FAIL_IF(ferror(net.constants.stream), CF_NO_MEMORY, "out of memory while a network is written as C");
+    FORWARD(write_files(folder, &net, &examples));
     if (options->sizes) *options->sizes = (cf_c_sizes){c_constant_bytes(&net), net.arena_bytes};
-done:
-    examples_free(&examples);
-    c_network_free(&net);
-    int8_network_free(integers);
-    free(name);
-    return status;
+    return CF_OK;
 }

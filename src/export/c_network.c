@@ -8,11 +8,11 @@
 #include <string.h>
 
 cf_status c_network_new(const cf_model *model, const char *name, const CFormat *format, CNetwork *net) {
-    *net = (CNetwork){.model = model, .name = name, .format = format};
+    *net = (CNetwork){.model = model, .name = name, .format = format, .part = ""};
     FORWARD(text_draft(&net->constants));
-    const cf_status status = memory_new((size_t)model->layers.count, sizeof(size_t), &net->constant_bytes);
-    if (status) c_network_free(net);
-    return status;
+    FORWARD(memory_copy_string(name, &net->upper));
+    for (char *c = net->upper; *c; c++) *c = (char)toupper((unsigned char)*c);
+    return memory_new((size_t)model->layers.count, sizeof(size_t), &net->constant_bytes);
 }
 
 void c_network_free(CNetwork *net) {
@@ -22,56 +22,51 @@ void c_network_free(CNetwork *net) {
     free(net->lies_with);
     free(net->constant_bytes);
     free(net->logits);
-    if (net->constants.stream) text_draft_abandon(&net->constants);
+    free(net->upper);
+    text_draft_abandon(&net->constants);
     *net = (CNetwork){0};
 }
 
 /* ---- Values and calls ---- */
 
-static cf_status grow(void *array, int count, int *room, size_t size) {
-    void *before, *after;
-    if (count < *room) return CF_OK;
-    const int wanted = *room ? 2 * *room : 64;
-    memcpy(&before, array, sizeof before);
-    after = realloc(before, (size_t)wanted * size);
-    FAIL_IF(!after, CF_NO_MEMORY, "out of memory while a network is written as C");
-    memcpy(array, &after, sizeof after);
-    *room = wanted;
-    return CF_OK;
+int c_value(CNetwork *net, size_t count) {
+    const int value = net->value_count;
+    const size_t bytes = (count * net->format->element_bytes + 3) / 4 * 4;
+    if (!net->status) net->status = memory_room(&net->values, (size_t)value, sizeof *net->values);
+    if (!net->status) net->status = memory_room(&net->lies_with, (size_t)value, sizeof *net->lies_with);
+    if (net->status) return 0;
+    net->values[value] = (Placed){.bytes = bytes, .first = -1, .last = -1};
+    net->lies_with[value] = value;
+    return net->value_count++;
 }
 
-cf_status c_value(CNetwork *net, size_t count, int *value) {
-    int room = net->value_room;
-    FORWARD(grow(&net->values, net->value_count, &room, sizeof *net->values));
-    FORWARD(grow(&net->lies_with, net->value_count, &net->value_room, sizeof *net->lies_with));
-    *value = net->value_count++;
-    net->values[*value] = (Placed){.bytes = (count * net->format->element_bytes + 3) / 4 * 4, .first = -1, .last = -1};
-    net->lies_with[*value] = *value;
-    return CF_OK;
-}
-
-static void use(CNetwork *net, int value, int call) {
+static void mark_use(CNetwork *net, int value, int call) {
     if (value < 0) return;
     Placed *v = &net->values[value];
     if (v->first < 0) v->first = call;
     if (call > v->last) v->last = call;
 }
 
-cf_status c_call(CNetwork *net, const CCall *call, const char *format, ...) {
+CCall c_call_of(const CNetwork *net, const char *kernel, int x, int y) {
+    return (CCall){.layer = net->layer, .last = net->layer, .kernel = kernel, .x = {x, -1}, .y = y, .room = -1};
+}
+
+void c_call(CNetwork *net, const CCall *call, const char *format, ...) {
+    const int number = net->call_count;
     va_list arguments;
     char *text;
-    FORWARD(grow(&net->calls, net->call_count, &net->call_room, sizeof *net->calls));
+    if (!net->status) net->status = memory_room(&net->calls, (size_t)number, sizeof *net->calls);
+    if (net->status) return;
     va_start(arguments, format);
-    const int length = vasprintf(&text, format, arguments);
+    if (vasprintf(&text, format, arguments) < 0)
+        net->status = FAIL(CF_NO_MEMORY, "out of memory while a network is written as C");
     va_end(arguments);
-    FAIL_IF(length < 0, CF_NO_MEMORY, "out of memory while a network is written as C");
-    const int number = net->call_count++;
+    if (net->status) return;
+    net->call_count++;
     net->calls[number] = *call;
     net->calls[number].arguments = text;
-    for (int i = 0; i < 2; i++) use(net, call->x[i], number);
-    use(net, call->y, number);
-    use(net, call->room, number);
-    return CF_OK;
+    const int values[] = {call->x[0], call->x[1], call->y, call->room};
+    for (size_t i = 0; i < COUNT_OF(values); i++) mark_use(net, values[i], number);
 }
 
 /* ---- Constants ---- */
@@ -81,26 +76,33 @@ void c_identifier(char *text) {
         if (!isascii((unsigned char)*text) || !isalnum((unsigned char)*text)) *text = '_';
 }
 
-static void name_symbol(const CNetwork *net, int number, const char *what, char symbol[C_SYMBOL]) {
-    snprintf(symbol, C_SYMBOL, "%s_%d_%s", net->model->layers.layers[number].name, number + 1, what);
-    c_identifier(symbol);
-    if (isdigit((unsigned char)*symbol)) *symbol = 'n';
+static CSymbol new_symbol(const CNetwork *net, const char *what) {
+    CSymbol symbol;
+    snprintf(symbol.text, sizeof symbol.text, "%s_%d_%s%s", net->model->layers.layers[net->layer].name, net->layer + 1,
+             net->part, what);
+    c_identifier(symbol.text);
+    if (isdigit((unsigned char)*symbol.text)) *symbol.text = 'n';
+    return symbol;
 }
 
-static FILE *begin_array(CNetwork *net, int number, const char *what, const char *type, size_t count, size_t bytes,
-                         char symbol[C_SYMBOL]) {
-    name_symbol(net, number, what, symbol);
-    fprintf(net->constants.stream, "static const %s %s[%zu] = {", type, symbol, count);
-    net->constant_bytes[number] += bytes;
-    return net->constants.stream;
+static CSymbol begin_array(CNetwork *net, const char *what, const char *type, size_t count, size_t bytes) {
+    const CSymbol symbol = new_symbol(net, what);
+    fprintf(net->constants.stream, "static const %s %s[%zu] = {", type, symbol.text, count);
+    net->constant_bytes[net->layer] += bytes;
+    return symbol;
 }
 
-cf_status c_floats(CNetwork *net, int number, const char *what, const float *values, size_t count,
-                   char symbol[C_SYMBOL]) {
-    FILE *out = begin_array(net, number, what, "float", count, count * sizeof *values, symbol);
-    for (size_t i = 0; i < count; i++) fprintf(out, "%s%af,", i % 6 ? " " : "\n    ", (double)values[i]);
-    fprintf(out, "\n};\n");
-    return CF_OK;
+CSymbol c_floats(CNetwork *net, const char *what, const float *values, size_t count, const Window *filters) {
+    const CSymbol symbol = begin_array(net, what, "float", count, count * sizeof *values);
+    const size_t channels = filters ? (size_t)(filters->C / filters->groups) : 1,
+                 taps = filters ? (size_t)filters->R * (size_t)filters->S : 1;
+    for (size_t i = 0; i < count; i++) {
+        const size_t k = i / (channels * taps), tap = i / channels % taps, c = i % channels;
+        fprintf(net->constants.stream, "%s%af,", i % 6 ? " " : "\n    ",
+                (double)values[(k * channels + c) * taps + tap]);
+    }
+    fprintf(net->constants.stream, "\n};\n");
+    return symbol;
 }
 
 static long long integer_at(const void *values, int bytes, size_t i) {
@@ -110,32 +112,30 @@ static long long integer_at(const void *values, int bytes, size_t i) {
     return wide;
 }
 
-cf_status c_integers(CNetwork *net, int number, const char *what, int bytes, const void *values, size_t count,
-                     char symbol[C_SYMBOL]) {
-    FILE *out = begin_array(net, number, what, bytes == 1 ? "int8_t" : "int32_t", count, count * (size_t)bytes, symbol);
+CSymbol c_integers(CNetwork *net, const char *what, int bytes, const void *values, size_t count) {
+    const CSymbol symbol = begin_array(net, what, bytes == 1 ? "int8_t" : "int32_t", count, count * (size_t)bytes);
     for (size_t i = 0; i < count; i++)
-        fprintf(out, "%s%lld,", i % (bytes == 1 ? 24 : 10) ? " " : "\n    ", integer_at(values, bytes, i));
-    fprintf(out, "\n};\n");
-    return CF_OK;
+        fprintf(net->constants.stream, "%s%lld,", i % (bytes == 1 ? 24 : 10) ? " " : "\n    ",
+                integer_at(values, bytes, i));
+    fprintf(net->constants.stream, "\n};\n");
+    return symbol;
 }
 
-cf_status c_structure(CNetwork *net, int number, const char *what, const char *type, const int *values, size_t count,
-                      char symbol[C_SYMBOL]) {
-    FILE *out = net->constants.stream;
-    char name[C_SYMBOL];
-    name_symbol(net, number, what, name);
-    snprintf(symbol, C_SYMBOL, "&%.*s", C_SYMBOL - 2, name);
-    fprintf(out, "static const %s %s = {", type, name);
-    for (size_t i = 0; i < count; i++) fprintf(out, "%s%d", i ? ", " : "", values[i]);
-    fprintf(out, "};\n");
-    net->constant_bytes[number] += count * sizeof(int32_t);
-    return CF_OK;
+CSymbol c_structure(CNetwork *net, const char *what, const char *type, const int *values, size_t count) {
+    const CSymbol name = new_symbol(net, what);
+    CSymbol symbol;
+    snprintf(symbol.text, sizeof symbol.text, "&%.*s", (int)sizeof symbol.text - 2, name.text);
+    fprintf(net->constants.stream, "static const %s %s = {", type, name.text);
+    for (size_t i = 0; i < count; i++) fprintf(net->constants.stream, "%s%d", i ? ", " : "", values[i]);
+    fprintf(net->constants.stream, "};\n");
+    net->constant_bytes[net->layer] += count * sizeof(int32_t);
+    return symbol;
 }
 
-cf_status c_window(CNetwork *net, int number, const char *what, const Window *w, char symbol[C_SYMBOL]) {
+CSymbol c_window(CNetwork *net, const char *what, const Window *w) {
     const int values[] = {w->C,     w->H,     w->W,      w->K,        w->R, w->S, w->stride,
                           w->pad_h, w->pad_w, w->groups, w->dilation, w->P, w->Q};
-    return c_structure(net, number, what, "Window", values, COUNT_OF(values), symbol);
+    return c_structure(net, what, "Window", values, COUNT_OF(values));
 }
 
 /* ---- Memory ---- */
@@ -156,9 +156,10 @@ static bool take_over(CNetwork *net, const CCall *call, int number, int value) {
 }
 
 cf_status c_network_place(CNetwork *net) {
-    Placed *apart;
+    AUTO_FREE Placed *apart = NULL;
     size_t count = 0;
-    use(net, net->result, net->call_count); /* softmax reads it */
+    FORWARD(net->status);
+    mark_use(net, net->result, net->call_count); /* softmax reads it */
     for (int i = 0; i < net->call_count; i++) {
         const CCall *call = &net->calls[i];
         if (call->in_place && !take_over(net, call, i, call->x[0])) take_over(net, call, i, call->x[1]);
@@ -166,13 +167,12 @@ cf_status c_network_place(CNetwork *net) {
     FORWARD(memory_new((size_t)net->value_count, sizeof *apart, &apart));
     for (int i = 0; i < net->value_count; i++)
         if (net->lies_with[i] == i) apart[count++] = net->values[i];
-    const cf_status status = placement_find(apart, count, &net->arena_bytes);
+    FORWARD(placement_find(apart, count, &net->arena_bytes));
     count = 0;
     for (int i = 0; i < net->value_count; i++)
         if (net->lies_with[i] == i) net->values[i].offset = apart[count++].offset;
     for (int i = 0; i < net->value_count; i++) net->values[i].offset = net->values[root_of(net, i)].offset;
-    free(apart);
-    return status;
+    return CF_OK;
 }
 
 size_t c_live_bytes(const CNetwork *net, int number) {

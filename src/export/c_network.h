@@ -32,16 +32,21 @@ typedef struct CCall {
 
 enum { MOST_CALLS = 10000 };
 
+/* A network being written. The first failure stays in `status`, and what follows is passed over. */
 typedef struct CNetwork {
+    cf_status status;
     const cf_model *model;
     const char *name; /* the prefix of its public names */
+    char *upper;      /* the same in capitals, of its constants */
     const CFormat *format;
-    char *logits; /* what stands in front of the logits in the call of softmax, as in CCall */
+    int layer;        /* the one under way, after which constants are named */
+    const char *part; /* of that layer, "fc1_"; "": it has none */
+    char *logits;     /* what stands in front of the logits in the call of softmax, as in CCall */
     Placed *values;
     int *lies_with; /* [values] the value whose memory it has */
-    int value_count, value_room;
+    int value_count;
     CCall *calls;
-    int call_count, call_room;
+    int call_count;
     TextDraft constants;    /* the text of all arrays */
     size_t *constant_bytes; /* [layers] */
     int result;             /* the value that holds the logits */
@@ -51,27 +56,30 @@ typedef struct CNetwork {
 cf_status c_network_new(const cf_model *model, const char *name, const CFormat *format, CNetwork *net);
 void c_network_free(CNetwork *net);
 
-/* A value of so many elements. */
-cf_status c_value(CNetwork *net, size_t count, int *value);
+/* A value of so many elements: its number. */
+int c_value(CNetwork *net, size_t count);
+/* A call for the layer under way, from value x to value y. */
+CCall c_call_of(const CNetwork *net, const char *kernel, int x, int y);
 /* Adds a call; `format` prints its arguments. in_place as in CCall. */
-cf_status c_call(CNetwork *net, const CCall *call, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* An array of constants of layer `number` named by `what`: "conv1_weight", in which the layer's number makes names unique. The name
- * is written to `symbol`. */
-enum { C_SYMBOL = LAYER_NAME + 80 };
-cf_status c_floats(CNetwork *net, int number, const char *what, const float *values, size_t count,
-                   char symbol[C_SYMBOL]);
+void c_call(CNetwork *net, const CCall *call, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* How a constant is named in a call: "conv1_1_weight", in which the layer's number makes names unique. */
+typedef struct CSymbol {
+    char text[LAYER_NAME + 80];
+} CSymbol;
+/* An array of constants of the layer under way. Those of filters, [K][channels][taps], are written as [K][taps][channels], in which a
+ * filter meets the values in the order in which they lie; filters NULL: as they are. */
+CSymbol c_floats(CNetwork *net, const char *what, const float *values, size_t count, const Window *filters);
 /* Of 1 or 4 bytes each. */
-cf_status c_integers(CNetwork *net, int number, const char *what, int bytes, const void *values, size_t count,
-                     char symbol[C_SYMBOL]);
+CSymbol c_integers(CNetwork *net, const char *what, int bytes, const void *values, size_t count);
 /* A constant of a structure of integers, "&add1_3_sum". */
-cf_status c_structure(CNetwork *net, int number, const char *what, const char *type, const int *values, size_t count,
-                      char symbol[C_SYMBOL]);
-/* The constant of a window, "&conv1_window"; `groups`, `dilation` 1 of a pool. */
-cf_status c_window(CNetwork *net, int number, const char *what, const Window *window, char symbol[C_SYMBOL]);
+CSymbol c_structure(CNetwork *net, const char *what, const char *type, const int *values, size_t count);
+/* The constant of a window, "&conv1_1_window"; `groups`, `dilation` 1 of a pool. */
+CSymbol c_window(CNetwork *net, const char *what, const Window *window);
 /* ASCII letters, digits and '_' of a name. */
 void c_identifier(char *text);
 
-/* Finds in-place values and the places of all. */
+/* Finds in-place values and the places of all, when all calls are there; fails with `status`, too. */
 cf_status c_network_place(CNetwork *net);
 /* Bytes that are in use while call `number` runs. */
 size_t c_live_bytes(const CNetwork *net, int number);

@@ -3,7 +3,6 @@
 
 #include "base/embedded.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,10 +23,6 @@ static void write_literal(FILE *out, const char *text) {
             fprintf(out, "\\%03o", byte);
     }
     fputc('"', out);
-}
-
-static void write_upper(FILE *out, const char *text) {
-    for (; *text; text++) fputc(toupper((unsigned char)*text), out);
 }
 
 /* A part of the texts of functions: from behind its line to the next one's. The tests compile each. */
@@ -56,12 +51,6 @@ static void write_parts(const CNetwork *net, FILE *out) {
 
 /* ---- Header ---- */
 
-static void write_size(FILE *out, const CNetwork *net, const char *what, size_t value, const char *meaning) {
-    fputs("#define ", out);
-    write_upper(out, net->name);
-    fprintf(out, "_%s %zu%s%s%s\n", what, value, *meaning ? " /* " : "", meaning, *meaning ? " */" : "");
-}
-
 size_t c_constant_bytes(const CNetwork *net) {
     size_t bytes = 0;
     for (int i = 0; i < net->model->layers.count; i++) bytes += net->constant_bytes[i];
@@ -70,34 +59,27 @@ size_t c_constant_bytes(const CNetwork *net) {
 
 static void write_header(const CNetwork *net, const CExamples *examples, FILE *out) {
     const Shape in = net->model->layers.input;
+    const int classes = net->model->classes;
+    const char *U = net->upper, *channels = in.C == 1 ? "grey" : in.C == 3 ? "red, green and blue" : "several channels";
     (void)examples;
     fprintf(out,
             "/* A trained network as C, made by cifra %s: %dx%d pixels of %s in, %d classes out, in %s.\n *\n"
             " * It allocates nothing and keeps no state but its arena, so that one call at a time may run. */\n",
-            cf_version(), in.W, in.H,
-            in.C == 1   ? "grey"
-            : in.C == 3 ? "red, green and blue"
-                        : "several channels",
-            net->model->classes, net->format->word);
-    fprintf(out, "#ifndef ");
-    write_upper(out, net->name);
-    fprintf(out, "_H\n#define ");
-    write_upper(out, net->name);
-    fprintf(out, "_H\n\n#include <stdint.h>\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
-    write_size(out, net, "HEIGHT", (size_t)in.H, "");
-    write_size(out, net, "WIDTH", (size_t)in.W, "");
-    write_size(out, net, "CHANNELS", (size_t)in.C, "");
-    write_size(out, net, "CLASSES", (size_t)net->model->classes, "");
-    write_size(out, net, "ARENA_BYTES", net->arena_bytes, "memory for the values of all layers");
-    write_size(out, net, "CONSTANT_BYTES", c_constant_bytes(net), "weights and settings");
-    fprintf(out, "\nextern const char *const %s_class_names[%d];\n", net->name, net->model->classes);
+            cf_version(), in.W, in.H, channels, classes, net->format->word);
     fprintf(out,
-            "\n/* The class of an image (its number), and the probabilities of all, [%d]. image [%d][%d][%d]: rows, "
-            "columns,\n"
-            " * channels; 0 is black. */\n"
-            "int %s_predict(const uint8_t *image, float *probabilities);\n",
-            net->model->classes, in.H, in.W, in.C, net->name);
-    fprintf(out, "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
+            "#ifndef %s_H\n#define %s_H\n\n#include <stdint.h>\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
+            "#define %s_HEIGHT %d\n#define %s_WIDTH %d\n#define %s_CHANNELS %d\n#define %s_CLASSES %d\n"
+            "#define %s_ARENA_BYTES %zu /* memory for the values of all layers */\n"
+            "#define %s_CONSTANT_BYTES %zu /* weights and settings */\n",
+            U, U, U, in.H, U, in.W, U, in.C, U, classes, U, net->arena_bytes, U, c_constant_bytes(net));
+    fprintf(
+        out,
+        "\nextern const char *const %s_class_names[%d];\n"
+        "\n/* The class of an image (its number), and the probabilities of all, [%d]. image [%d][%d][%d]: rows, columns,\n"
+        " * channels; 0 is black. */\n"
+        "int %s_predict(const uint8_t *image, float *probabilities);\n"
+        "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n",
+        net->name, classes, classes, in.H, in.W, in.C, net->name);
 }
 
 /* ---- Source ---- */

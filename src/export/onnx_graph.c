@@ -23,7 +23,6 @@ Shape value_shape(const Nodes *s, const OnnxValue *v) {
     return value_op(s, v)->layer.out;
 }
 
-/* A value of an image in one of the known views, made by a layer or the image itself. */
 bool value_is_whole(const Nodes *s, const OnnxValue *v) {
     return v && !v->constant && v->view != VIEW_PARTIAL && (v->op == ONNX_IMAGE || value_op(s, v)->layer.type);
 }
@@ -45,26 +44,22 @@ bool value_is_number(const OnnxValue *v, double number) {
     return value && fabs((double)*value - number) <= 1e-5 * fabs(number);
 }
 
-/* The value that a node reads; NULL where it has none there. */
 OnnxValue *node_input(const Nodes *s, const OnnxNode *node, int i) {
     if (!node || i >= node->input_count) return NULL;
     const int place = name_table_find(&s->names, node->inputs[i], strlen(node->inputs[i]));
     return place < 0 ? NULL : &s->graph->values[place];
 }
 
-/* The node that made a value, if it is of this operator. */
 const OnnxNode *node_that_made(const OnnxValue *v, const char *op) {
     return v && v->maker && strcmp(v->maker->op, op) == 0 ? v->maker : NULL;
 }
 
-/* Of a product or sum with this number: the other value. */
 OnnxValue *node_beside(const Nodes *s, const OnnxNode *node, double number) {
     for (int i = 0; i < 2 && node; i++)
         if (value_is_number(node_input(s, node, i), number)) return node_input(s, node, 1 - i);
     return NULL;
 }
 
-/* One number, or one per channel where the value has its channels; or one per value of an image. */
 bool value_is_per_channel(const OnnxValue *c, View view, Shape shape) {
     const int behind = view == VIEW_MAPS ? 2 : view == VIEW_ROWS ? 1 : 0;
     if (!value_floats(c, (size_t)shape.C) || (view == VIEW_FLAT && shape.H * shape.W > 1)) return false;
@@ -87,7 +82,6 @@ float node_float(const OnnxNode *node, const char *name, float other) {
     return a ? a->f : other;
 }
 
-/* `count` integers from 0 to 65535, or all of them `other`. */
 bool node_integers(const OnnxNode *node, const char *name, int count, int other, int *values) {
     const OnnxAttribute *a = onnx_attribute(node, name);
     for (int i = 0; i < count; i++) values[i] = other;
@@ -100,6 +94,17 @@ bool node_integers(const OnnxNode *node, const char *name, int count, int other,
     return true;
 }
 
+unsigned node_axes(const Nodes *s, int dims) {
+    const OnnxAttribute *a = onnx_attribute(s->node, "axes");
+    const OnnxTensor *t = s->in[1] ? s->in[1]->constant : NULL;
+    const int64_t *axes = a ? a->ints : t ? t->integers : NULL;
+    const size_t count = !axes ? 0 : a ? a->int_count : t->count;
+    unsigned found = 0;
+    for (size_t i = 0; i < count; i++)
+        if (axes[i] >= -dims && axes[i] < dims) found |= 1u << (axes[i] < 0 ? axes[i] + dims : axes[i]);
+    return found;
+}
+
 bool node_turns(const OnnxNode *node, int count, const int64_t *order) {
     const OnnxAttribute *a = node ? onnx_attribute(node, "perm") : NULL;
     return a && a->int_count == (size_t)count && memcmp(a->ints, order, (size_t)count * sizeof *order) == 0;
@@ -109,8 +114,7 @@ bool node_turns(const OnnxNode *node, int count, const int64_t *order) {
 
 OnnxOp *op_new(Nodes *s, const OnnxValue *x, View view) {
     OnnxOp *op = &s->graph->ops[s->graph->op_count];
-    *op = (OnnxOp){.node = s->node,
-                   .layer = {.inputs = 1, .stride = 1, .groups = 1, .dilation = 1, .epsilon = BN_EPSILON}};
+    *op = (OnnxOp){.node = s->node, .layer = layer_begin(NULL, 0, 0)};
     s->out->op = s->graph->op_count++;
     s->out->view = view;
     if (!x || x->constant) return op;
@@ -141,7 +145,7 @@ void op_add_tensor(OnnxOp *op, int i, const float *values, size_t count) {
 cf_status op_add_constant(Nodes *s, OnnxOp *op, int i, float value) {
     const size_t count = (size_t)op->layer.out.C;
     float *values;
-    FORWARD(onnx_take(s->graph->model, count, sizeof *values, &values));
+    FORWARD(blocks_take(&s->graph->model->blocks, count, sizeof *values, &values));
     for (size_t k = 0; k < count; k++) values[k] = value;
     op_add_tensor(op, i, values, count);
     return CF_OK;
@@ -149,14 +153,13 @@ cf_status op_add_constant(Nodes *s, OnnxOp *op, int i, float value) {
 
 cf_status op_add_transposed(Nodes *s, OnnxOp *op, int i, const float *from, size_t rows, size_t columns) {
     float *to;
-    FORWARD(onnx_take(s->graph->model, rows * columns, sizeof *to, &to));
+    FORWARD(blocks_take(&s->graph->model->blocks, rows * columns, sizeof *to, &to));
     for (size_t r = 0; r < rows; r++)
         for (size_t c = 0; c < columns; c++) to[c * rows + r] = from[r * columns + c];
     op_add_tensor(op, i, to, rows * columns);
     return CF_OK;
 }
 
-/* The value goes through as it is, seen in another way. */
 cf_status node_pass(Nodes *s, const OnnxValue *x, View view) {
     const char *name = s->out->name;
     *s->out = *x;
@@ -168,9 +171,9 @@ cf_status node_pass(Nodes *s, const OnnxValue *x, View view) {
 /* ---- The table ---- */
 
 static const struct {
-    const char *op;
-    cf_status (*read)(Nodes *s);
-} operators[] = {
+    const char *operators; /* between spaces */
+    NodeReader *read;
+} readers[] = {
     {"Conv", conv_node},
     {"Gemm", gemm_node},
     {"MatMul", matmul_node},
@@ -178,35 +181,22 @@ static const struct {
     {"InstanceNormalization", instance_norm_node},
     {"LayerNormalization", layer_norm_node},
     {"GroupNormalization", group_norm_node},
-    {"Relu", activation_node},
-    {"LeakyRelu", activation_node},
-    {"HardSwish", activation_node},
-    {"Sigmoid", activation_node},
-    {"Gelu", activation_node},
+    {"Relu LeakyRelu HardSwish Sigmoid Gelu", activation_node},
     {"Clip", clip_node},
-    {"Erf", part_node},
-    {"HardSigmoid", part_node},
-    {"Split", part_node},
-    {"Sub", part_node},
+    {"Erf HardSigmoid Split Sub", part_node},
     {"Mul", mul_node},
     {"Div", divide_node},
     {"Add", add_node},
     {"Concat", concat_any_node},
-    {"MaxPool", pool_node},
-    {"AveragePool", pool_node},
-    {"GlobalAveragePool", global_pool_node},
-    {"GlobalMaxPool", global_pool_node},
+    {"MaxPool AveragePool", pool_node},
+    {"GlobalAveragePool GlobalMaxPool", global_pool_node},
     {"ReduceMean", reduce_mean_node},
     {"Reshape", reshape_node},
     {"Flatten", flatten_node},
     {"Transpose", transpose_node},
-    {"Squeeze", squeeze_node},
-    {"Unsqueeze", squeeze_node},
-    {"Softmax", softmax_node},
-    {"LogSoftmax", softmax_node},
-    {"Identity", through_node},
-    {"Dropout", through_node},
-    {"Cast", through_node},
+    {"Squeeze Unsqueeze", squeeze_node},
+    {"Softmax LogSoftmax", softmax_node},
+    {"Identity Dropout Cast", through_node},
     {"Constant", constant_node},
     {"Shape", shape_node},
     {"Gather", gather_node},
@@ -261,9 +251,9 @@ static cf_status read_node(Nodes *s, const OnnxNode *node) {
     if (*node->domain && strcmp(node->domain, "ai.onnx") != 0)
         return node_not_understood(s, "it belongs to an extension of ONNX");
     size_t i = 0;
-    while (i < COUNT_OF(operators) && strcmp(operators[i].op, node->op) != 0) i++;
-    FORWARD(i < COUNT_OF(operators) ? operators[i].read(s)
-                                    : node_not_understood(s, "no layer of the model line does this"));
+    while (i < COUNT_OF(readers) && !text_has_word(readers[i].operators, node->op)) i++;
+    FORWARD(i < COUNT_OF(readers) ? readers[i].read(s)
+                                  : node_not_understood(s, "no layer of the model line does this"));
     OnnxOp *op = &s->graph->ops[s->out->op];
     if (s->out->constant || shape_size(op->layer.out) <= LARGEST_LAYER) return CF_OK;
     op->layer.type = NULL, op->layer.out = (Shape){0};
@@ -294,8 +284,7 @@ static cf_status read_input(Nodes *s) {
                 d[2] > LONGEST_SIDE || d[3] > LONGEST_SIDE,
             CF_BAD_INPUT,
             "the input %.60s: images of float32 expected, N x C x H x W, with numbers for C, H and W; found %d "
-            "dimensions, %zu x %zu x %zu behind "
-            "the first, of type %d",
+            "dimensions, %zu x %zu x %zu behind the first, of type %d",
             image->name, image->dims, d[1], d[2], d[3], image->type);
     FAIL_IF(d[1] * d[2] * d[3] > LARGEST_LAYER, CF_BAD_INPUT, "images of %zu x %zu x %zu are larger than %d values",
             d[1], d[2], d[3], LARGEST_LAYER);
@@ -325,23 +314,23 @@ static cf_status find_result(Nodes *s) {
     return CF_OK;
 }
 
+static void nodes_free(Nodes *s) {
+    name_table_free(&s->names);
+}
+
 cf_status onnx_graph_read(OnnxModel *model, OnnxGraph *graph) {
-    Nodes s = {.graph = graph};
+    AUTO(nodes_free) Nodes s = {.graph = graph};
     size_t names = (size_t)model->tensor_count + 1;
-    cf_status status;
     for (int i = 0; i < model->node_count; i++) names += (size_t)model->nodes[i].output_count;
     *graph = (OnnxGraph){.model = model};
-    FORWARD(onnx_take(model, names, sizeof *graph->values, &graph->values));
-    FORWARD(onnx_take(model, 2 * names, sizeof *graph->ops, &graph->ops));
+    FORWARD(blocks_take(&model->blocks, names, sizeof *graph->values, &graph->values));
+    FORWARD(blocks_take(&model->blocks, 2 * names, sizeof *graph->ops, &graph->ops));
     FORWARD(name_table_new(names, &s.names));
-    FORWARD_TO(done, read_input(&s));
+    FORWARD(read_input(&s));
     for (int i = 0; i < model->tensor_count; i++) {
-        FORWARD_TO(done, new_value(&s, model->tensors[i].name, &s.out));
+        FORWARD(new_value(&s, model->tensors[i].name, &s.out));
         s.out->constant = &model->tensors[i];
     }
-    for (int i = 0; i < model->node_count; i++) FORWARD_TO(done, read_node(&s, &model->nodes[i]));
-    FORWARD_TO(done, find_result(&s));
-done:
-    name_table_free(&s.names);
-    return status;
+    for (int i = 0; i < model->node_count; i++) FORWARD(read_node(&s, &model->nodes[i]));
+    return find_result(&s);
 }

@@ -107,6 +107,8 @@ int64_t node_integer(const OnnxNode *node, const char *name, int64_t other);
 float node_float(const OnnxNode *node, const char *name, float other);
 /* `count` integers from 0 to 65535, or all of them `other`; false: others. */
 bool node_integers(const OnnxNode *node, const char *name, int count, int other, int *values);
+/* The axes of the node at hand, of values with so many dimensions: bit i for axis i; 0: none. */
+unsigned node_axes(const Nodes *s, int dims);
 /* Whether it transposes in this order. */
 bool node_turns(const OnnxNode *node, int count, const int64_t *order);
 bool node_has_usual_epsilon(const OnnxNode *node);

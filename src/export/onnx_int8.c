@@ -4,13 +4,6 @@
  * another way there (halves, at the change of scale) may differ by one step. */
 #include "export/onnx_write.h"
 
-#include "base/memory.h"
-
-#include <stdlib.h>
-
-#define INPUTS(...) ((const char *[]){__VA_ARGS__, NULL})
-#define DIMS(...)   ((const int64_t[]){__VA_ARGS__})
-
 /* Where the values of the network's tensors are, dequantized. */
 typedef struct Values {
     OnnxOut *out;
@@ -23,10 +16,10 @@ typedef struct Values {
 static void round_to(Values *v, const char *x, int tensor) {
     const Int8Tensor *t = &v->out->integers->tensors[tensor];
     const int8_t zero_point = (int8_t)t->zero;
-    const OnnxName scale = onnx_floats(v->out, 0, NULL, NULL, t->scale),
+    const OnnxName scale = onnx_number(v->out, t->scale),
                    zero = onnx_integers_of(v->out, ONNX_INT8, 0, NULL, &zero_point, 1);
     /* The image's integers are its bytes less 128, whatever they stand for. */
-    const OnnxName step = tensor ? scale : onnx_floats(v->out, 0, NULL, NULL, 1);
+    const OnnxName step = tensor ? scale : onnx_number(v->out, 1);
     OnnxName *y = &v->of[tensor];
     onnx_node(v->out, "QuantizeLinear", INPUTS(x, step.text, zero.text), y);
     onnx_node(v->out, "DequantizeLinear", INPUTS(y->text, scale.text, zero.text), y);
@@ -98,9 +91,9 @@ static void write_op(Values *v, const Int8Op *op) {
 
 cf_status onnx_write_int8(OnnxOut *out, OnnxName *logits) {
     const Int8Network *n = out->integers;
+    AUTO(blocks_free) Blocks blocks = {0};
     Values values = {.out = out};
     size_t largest = 1, filters = 1;
-    cf_status status;
     for (int i = 0; i < n->op_count; i++) {
         const Window *w = &n->ops[i].window;
         const size_t size = (size_t)w->K * (size_t)(w->C / w->groups) * (size_t)w->R * (size_t)w->S;
@@ -108,16 +101,12 @@ cf_status onnx_write_int8(OnnxOut *out, OnnxName *logits) {
         if (size > largest) largest = size;
         if ((size_t)w->K > filters) filters = (size_t)w->K;
     }
-    FORWARD_TO(done, memory_new((size_t)n->tensor_count, sizeof *values.of, &values.of));
-    FORWARD_TO(done, memory_new(largest, 1, &values.weights));
-    FORWARD_TO(done, memory_new(filters, sizeof *values.scales, &values.scales));
+    FORWARD(blocks_take(&blocks, (size_t)n->tensor_count, sizeof *values.of, &values.of));
+    FORWARD(blocks_take(&blocks, largest, 1, &values.weights));
+    FORWARD(blocks_take(&blocks, filters, sizeof *values.scales, &values.scales));
     round_to(&values, "image", 0);
     out->layer = -1; /* names of the first operation's values begin anew */
     for (int i = 0; i < n->op_count; i++) write_op(&values, &n->ops[i]);
     *logits = values.of[n->result];
-done:
-    free(values.of);
-    free(values.weights);
-    free(values.scales);
-    return status;
+    return CF_OK;
 }

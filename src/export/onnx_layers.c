@@ -1,16 +1,14 @@
 /* The table: how each word of a model line is written as nodes of ONNX's opset 17. */
+#include "base/text.h"
 #include "export/onnx_write.h"
 
 #include <math.h>
 #include <string.h>
 
-#define INPUTS(...) ((const char *[]){__VA_ARGS__, NULL})
-#define DIMS(...)   ((const int64_t[]){__VA_ARGS__})
-
 /* ---- One operator ---- */
 
 /* The operator that LayerType names. */
-static void plain(OnnxOut *o, const Layer *layer, const OnnxName *x, OnnxName *y) {
+static void one_operator(OnnxOut *o, const Layer *layer, const OnnxName *x, OnnxName *y) {
     onnx_begin(o, layer->type->onnx, layer->inputs > 1 ? INPUTS(x[0].text, x[1].text) : INPUTS(x[0].text), y);
     if (layer->activation.kind == ACT_RELU && strcmp(layer->type->onnx, "Relu") != 0)
         onnx_float(o, "alpha", layer->activation.slope);
@@ -19,7 +17,7 @@ static void plain(OnnxOut *o, const Layer *layer, const OnnxName *x, OnnxName *y
 }
 
 /* What does nothing when predicting. */
-static void nothing(OnnxOut *o, const Layer *layer, const OnnxName *x, OnnxName *y) {
+static void no_operator(OnnxOut *o, const Layer *layer, const OnnxName *x, OnnxName *y) {
     (void)o, (void)layer;
     *y = x[0];
 }
@@ -35,7 +33,8 @@ static int padding_behind(int side, int size, int stride, int before, int output
 /* The same padding behind as in front, where that gives the same outputs; else just what is reached. */
 void onnx_window(OnnxOut *o, const Window *w) {
     const int R = (w->R - 1) * w->dilation + 1, S = (w->S - 1) * w->dilation + 1;
-    const bool even = (w->H + 2 * w->pad_h - R) / w->stride + 1 == w->P && (w->W + 2 * w->pad_w - S) / w->stride + 1 == w->Q;
+    const bool even =
+        (w->H + 2 * w->pad_h - R) / w->stride + 1 == w->P && (w->W + 2 * w->pad_w - S) / w->stride + 1 == w->Q;
     const int below = even ? w->pad_h : padding_behind(w->H, R, w->stride, w->pad_h, w->P);
     const int right = even ? w->pad_w : padding_behind(w->W, S, w->stride, w->pad_w, w->Q);
     onnx_integers(o, "kernel_shape", 2, DIMS(w->R, w->S));
@@ -43,11 +42,14 @@ void onnx_window(OnnxOut *o, const Window *w) {
     onnx_integers(o, "pads", 4, DIMS(w->pad_h, w->pad_w, below, right));
 }
 
+/* By the layer's weights, and its bias if it has one. */
+static void begin_product(OnnxOut *o, const char *op, const Layer *l, const OnnxName *x, OnnxName *y) {
+    const OnnxName weight = onnx_parameter(o, "weight"), bias = l->bias ? onnx_parameter(o, "bias") : (OnnxName){""};
+    onnx_begin(o, op, INPUTS(x->text, weight.text, l->bias ? bias.text : NULL), y);
+}
+
 static void conv(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
-    const OnnxName weight = onnx_parameter(o, "weight", 4, DIMS(l->out.C, l->in.C / l->groups, l->R, l->S), false);
-    OnnxName bias;
-    if (l->bias) bias = onnx_parameter(o, "bias", 1, DIMS(l->out.C), false);
-    onnx_begin(o, "Conv", l->bias ? INPUTS(x->text, weight.text, bias.text) : INPUTS(x->text, weight.text), y);
+    begin_product(o, "Conv", l, x, y);
     const Window w = layer_window(l, 1);
     onnx_window(o, &w);
     onnx_integers(o, "dilations", 2, DIMS(l->dilation, l->dilation));
@@ -57,8 +59,7 @@ static void conv(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
 
 /* A 1x1 convolution by parameters of [K][C]. */
 static void project(OnnxOut *o, const char *weight, const char *bias, int K, int C, const char *x, OnnxName *y) {
-    const OnnxName w = onnx_parameter(o, weight, 4, DIMS(K, C, 1, 1), false),
-                   b = onnx_parameter(o, bias, 1, DIMS(K), false);
+    const OnnxName w = onnx_shaped_parameter(o, weight, 4, DIMS(K, C, 1, 1), false), b = onnx_parameter(o, bias);
     onnx_node(o, "Conv", INPUTS(x, w.text, b.text), y);
 }
 
@@ -70,10 +71,7 @@ static void pool(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
 }
 
 static void dense(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
-    const OnnxName weight = onnx_parameter(o, "weight", 2, DIMS(l->out.C, (int64_t)shape_size(l->in)), false);
-    OnnxName bias;
-    if (l->bias) bias = onnx_parameter(o, "bias", 1, DIMS(l->out.C), false);
-    onnx_begin(o, "Gemm", l->bias ? INPUTS(x->text, weight.text, bias.text) : INPUTS(x->text, weight.text), y);
+    begin_product(o, "Gemm", l, x, y);
     onnx_integer(o, "transB", 1);
     onnx_end(o);
 }
@@ -81,7 +79,7 @@ static void dense(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
 /* ---- Activations of several operators ---- */
 
 static void relu6(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
-    const OnnxName least = onnx_floats(o, 0, NULL, NULL, 0), most = onnx_floats(o, 0, NULL, NULL, 6);
+    const OnnxName least = onnx_number(o, 0), most = onnx_number(o, 6);
     (void)l;
     onnx_node(o, "Clip", INPUTS(x->text, least.text, most.text), y);
 }
@@ -94,8 +92,7 @@ static void silu(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
 
 /* x (1 + erf(x / sqrt 2)) / 2, in the order of PyTorch's exporter: Gelu is an operator from opset 20 on. */
 static void gelu(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
-    const OnnxName root = onnx_floats(o, 0, NULL, NULL, sqrtf(2)), one = onnx_floats(o, 0, NULL, NULL, 1),
-                   half = onnx_floats(o, 0, NULL, NULL, 0.5f);
+    const OnnxName root = onnx_number(o, sqrtf(2)), one = onnx_number(o, 1), half = onnx_number(o, 0.5f);
     (void)l;
     onnx_node(o, "Div", INPUTS(x->text, root.text), y);
     onnx_node(o, "Erf", INPUTS(y->text), y);
@@ -109,7 +106,7 @@ static void gelu(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
 static void bn(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
     static const char *const what[] = {"weight", "bias", "running_mean", "running_var"};
     OnnxName p[4];
-    for (int i = 0; i < 4; i++) p[i] = onnx_parameter(o, what[i], 1, DIMS(l->in.C), false);
+    for (int i = 0; i < 4; i++) p[i] = onnx_parameter(o, what[i]);
     onnx_begin(o, "BatchNormalization", INPUTS(x->text, p[0].text, p[1].text, p[2].text, p[3].text), y);
     onnx_float(o, "epsilon", (float)l->epsilon);
     onnx_end(o);
@@ -122,8 +119,8 @@ static void instance(OnnxOut *o, const OnnxName *x, const OnnxName *weight, cons
 }
 
 static void instancenorm(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
-    const OnnxName weight = onnx_parameter(o, "weight", 1, DIMS(l->in.C), false),
-                   bias = onnx_parameter(o, "bias", 1, DIMS(l->in.C), false);
+    const OnnxName weight = onnx_parameter(o, "weight"), bias = onnx_parameter(o, "bias");
+    (void)l;
     instance(o, x, &weight, &bias, y);
 }
 
@@ -137,8 +134,8 @@ static void groupnorm(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y
     instance(o, y, &ones, &zeros, y);
     onnx_node(o, "Reshape", INPUTS(y->text, maps.text), y);
     if (!l->parameter_count) return;
-    const OnnxName weight = onnx_parameter(o, "weight", 3, DIMS(l->in.C, 1, 1), false),
-                   bias = onnx_parameter(o, "bias", 3, DIMS(l->in.C, 1, 1), false);
+    const OnnxName weight = onnx_shaped_parameter(o, "weight", 3, DIMS(l->in.C, 1, 1), false),
+                   bias = onnx_shaped_parameter(o, "bias", 3, DIMS(l->in.C, 1, 1), false);
     onnx_node(o, "Mul", INPUTS(y->text, weight.text), y);
     onnx_node(o, "Add", INPUTS(y->text, bias.text), y);
 }
@@ -150,8 +147,8 @@ static void transposed(OnnxOut *o, const char *x, const int64_t *order, OnnxName
 }
 
 static void layernorm(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
-    const OnnxName weight = onnx_parameter(o, "weight", 1, DIMS(l->in.C), false),
-                   bias = onnx_parameter(o, "bias", 1, DIMS(l->in.C), false);
+    const OnnxName weight = onnx_parameter(o, "weight"), bias = onnx_parameter(o, "bias");
+    (void)l;
     transposed(o, x->text, DIMS(0, 2, 3, 1), y);
     onnx_begin(o, "LayerNormalization", INPUTS(y->text, weight.text, bias.text), y);
     onnx_integer(o, "axis", -1);
@@ -183,8 +180,7 @@ static void se(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
 static void attention(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
     const int C = l->in.C, heads = l->number, d = C / heads;
     const OnnxName split_shape = onnx_shape(o, 4, DIMS(0, heads, d, (int64_t)l->in.H * l->in.W)),
-                   maps = onnx_shape(o, 4, DIMS(0, C, l->in.H, l->in.W)),
-                   scale = onnx_floats(o, 0, NULL, NULL, 1 / sqrtf((float)d));
+                   maps = onnx_shape(o, 4, DIMS(0, C, l->in.H, l->in.W)), scale = onnx_number(o, 1 / sqrtf((float)d));
     OnnxName projected, part[3];
     project(o, "in_proj_weight", "in_proj_bias", 3 * C, C, x->text, &projected);
     onnx_begin(o, "Split", INPUTS(projected.text), &part[0]);
@@ -209,44 +205,32 @@ static void attention(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y
 }
 
 static void position(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
-    const OnnxName weight = onnx_parameter(o, "weight", 4, DIMS(1, l->in.C, l->in.H, l->in.W), true);
+    const OnnxName weight = onnx_shaped_parameter(o, "weight", 4, DIMS(1, l->in.C, l->in.H, l->in.W), true);
     onnx_node(o, "Add", INPUTS(x->text, weight.text), y);
 }
 
 static const OnnxLayer rows[] = {
-    {"conv", conv, ONNX_MAPS},
-    {"dwconv", conv, ONNX_MAPS},
-    {"patch", conv, ONNX_MAPS},
+    {"conv dwconv patch", conv, ONNX_MAPS},
     {"dense", dense, ONNX_FLAT},
     {"bn", bn, ONNX_ANY},
-    {"groupnorm", groupnorm, ONNX_MAPS},
+    {"groupnorm standardize", groupnorm, ONNX_MAPS},
     {"instancenorm", instancenorm, ONNX_MAPS},
     {"layernorm", layernorm, ONNX_MAPS},
-    {"standardize", groupnorm, ONNX_MAPS},
     {"normalize", normalize, ONNX_MAPS},
-    {"relu", plain, ONNX_ANY},
-    {"leakyrelu", plain, ONNX_ANY},
+    {"relu leakyrelu hardswish sigmoid", one_operator, ONNX_ANY},
     {"relu6", relu6, ONNX_ANY},
     {"silu", silu, ONNX_ANY},
     {"gelu", gelu, ONNX_ANY},
-    {"hardswish", plain, ONNX_ANY},
-    {"sigmoid", plain, ONNX_ANY},
-    {"maxpool", pool, ONNX_MAPS},
-    {"avgpool", pool, ONNX_MAPS},
-    {"globalavgpool", plain, ONNX_MAPS},
-    {"globalmaxpool", plain, ONNX_MAPS},
-    {"dropout", nothing, ONNX_ANY},
-    {"droppath", nothing, ONNX_ANY},
-    {"reverse", nothing, ONNX_ANY},
-    {"add", plain, ONNX_MAPS},
-    {"concat", plain, ONNX_MAPS},
+    {"maxpool avgpool", pool, ONNX_MAPS},
+    {"globalavgpool globalmaxpool add concat", one_operator, ONNX_MAPS},
+    {"dropout droppath reverse", no_operator, ONNX_ANY},
     {"se", se, ONNX_MAPS},
     {"attention", attention, ONNX_MAPS},
     {"position", position, ONNX_MAPS},
 };
 
 const OnnxLayer *onnx_layer(const char *word) {
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (strcmp(rows[i].word, word) == 0) return &rows[i];
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        if (text_has_word(rows[i].words, word)) return &rows[i];
     return NULL;
 }

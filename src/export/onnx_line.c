@@ -2,14 +2,17 @@
  * also where a 1x1 convolution (and its norm) stands on that side; other values from before are read by their names. */
 #include "export/onnx_graph.h"
 
-#include "base/memory.h"
+#include "base/text.h"
+#include "base/text_draft.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+typedef enum ItemKind { ITEM_LAYER, ITEM_OPEN, ITEM_CLOSE } ItemKind;
+
 typedef struct Item {
-    enum { ITEM_LAYER, ITEM_OPEN, ITEM_CLOSE } kind;
+    ItemKind kind;
     int op;          /* CLOSE: of the addition */
     int named_input; /* add, concat: the item whose output is the second input; -1: none */
     int conv, norm;  /* OPEN: of the projection, norm -1 where it is folded; conv -1: none */
@@ -42,7 +45,7 @@ static cf_status refuse_cause(const Emission *e, int op) {
     return onnx_refuse(op_at(e, op)->node, op_at(e, op)->why);
 }
 
-static cf_status mark(Emission *e) {
+static cf_status mark_needed(Emission *e) {
     int layers = 0;
     e->needed[e->graph->result] = true;
     for (int i = e->graph->result; i > ONNX_IMAGE; i--) {
@@ -73,7 +76,7 @@ static void find_dominators(Emission *e) {
 
 /* ---- Items ---- */
 
-static Item *add_item(Emission *e, int kind, int op) {
+static Item *add_item(Emission *e, ItemKind kind, int op) {
     Item *item = &e->items[e->count++];
     *item = (Item){.kind = kind, .op = op, .named_input = -1, .conv = -1, .norm = -1};
     if (kind == ITEM_OPEN) return item;
@@ -82,7 +85,7 @@ static Item *add_item(Emission *e, int kind, int op) {
     return item;
 }
 
-static bool differ(Shape a, Shape b) {
+static bool shapes_differ(Shape a, Shape b) {
     return a.C != b.C || a.H != b.H || a.W != b.W;
 }
 
@@ -90,13 +93,13 @@ static bool differ(Shape a, Shape b) {
  * bias of the convolution is what is left of a norm that was folded into it. */
 static bool is_shortcut(const Emission *e, int op, int from, int *conv, int *norm) {
     const OnnxOp *last = op_at(e, op);
-    const bool normed = last->layer.type && strcmp(last->layer.type->word, "bn") == 0;
+    const bool normed = last->layer.type && last->layer.type == &bn_type;
     *norm = normed ? op : -1;
     *conv = normed ? last->layer.input[0] : op;
     const Layer *c = &op_at(e, *conv)->layer;
     const Shape in = op_at(e, from)->layer.out;
     if (*conv == ONNX_IMAGE || !c->type || !layer_is_conv(c) || c->input[0] != from || c->bias == normed || c->R != 1 ||
-        c->S != 1 || c->pad_h || c->pad_w || c->groups != 1 || !differ(in, c->out) ||
+        c->S != 1 || c->pad_h || c->pad_w || c->groups != 1 || !shapes_differ(in, c->out) ||
         (normed && last->layer.epsilon != BN_EPSILON))
         return false;
     int stride = 1;
@@ -162,14 +165,13 @@ static cf_status emit(Emission *e, int op) {
 
 /* "conv1" of "conv1.weight", what the first parameter is called; false: none that the line takes. */
 static bool base_name(const OnnxOp *op, char name[LAYER_NAME]) {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
     const char *word = op->layer.type->word, *what = strcmp(word, "se") == 0          ? ".fc1.weight"
                                                      : strcmp(word, "attention") == 0 ? ".in_proj_weight"
                                                                                       : ".weight";
     const size_t whole = op->tensor_name ? strlen(op->tensor_name) : 0, end = strlen(what);
     if (whole <= end || whole - end >= LAYER_NAME || strcmp(op->tensor_name + whole - end, what) != 0) return false;
     snprintf(name, LAYER_NAME, "%.*s", (int)(whole - end), op->tensor_name);
-    return strspn(name, letters) == whole - end;
+    return layer_name_fits(name);
 }
 
 /* "res1" of "res1.0", the convolution of a group's shortcut. */
@@ -217,12 +219,6 @@ static void name_items(Emission *e, bool named) {
 
 /* ---- The text ---- */
 
-/* TensorFlow's SAME, as the line's pad tf has it. */
-static bool is_tf(int side, int size, int stride, int before, int outputs) {
-    const int wanted = (outputs - 1) * stride + size - side;
-    return outputs == (side + stride - 1) / stride && before == (wanted > 0 ? wanted / 2 : 0);
-}
-
 /* A padding of the line that gives what is there; false: none. */
 static bool write_padding(FILE *out, const Layer *l, bool pool) {
     const int R = (l->R - 1) * l->dilation + 1, S = (l->S - 1) * l->dilation + 1;
@@ -233,8 +229,11 @@ static bool write_padding(FILE *out, const Layer *l, bool pool) {
     if (even && !l->pad_h && !l->pad_w) return fputs(pool ? "" : " pad valid", out) >= 0;
     if (even && l->pad_h == l->pad_w) return fprintf(out, " pad %d", l->pad_h) > 0;
     if (even && half) return fputs(" pad same", out) >= 0;
-    return !pool && is_tf(l->in.H, R, l->stride, l->pad_h, l->out.H) &&
-           is_tf(l->in.W, S, l->stride, l->pad_w, l->out.W) && fputs(" pad tf", out) >= 0;
+    int high, wide; /* what TensorFlow's SAME gives */
+    const bool same = layer_same_padding(l->in.H, R, l->stride, 1, &high) == l->pad_h &&
+                      layer_same_padding(l->in.W, S, l->stride, 1, &wide) == l->pad_w && high == l->out.H &&
+                      wide == l->out.W;
+    return !pool && same && fputs(" pad tf", out) >= 0;
 }
 
 static void write_number(FILE *out, float value) {
@@ -257,13 +256,12 @@ static bool write_arguments(FILE *out, const Layer *l, bool last) {
     if (layer_is_conv(l)) return write_conv(out, l);
     if (l->type == &dense_type && last) fputs(" classes", out);
     if (l->type == &dense_type && !last) fprintf(out, " %d", l->out.C);
-    if (strcmp(word, "bn") == 0 && l->epsilon != BN_EPSILON) fprintf(out, " eps %.9g", l->epsilon);
-    if (strcmp(word, "leakyrelu") == 0) write_number(out, l->activation.slope);
-    if (strcmp(word, "groupnorm") == 0 || strcmp(word, "se") == 0 || strcmp(word, "attention") == 0)
-        fprintf(out, " %d", l->number);
-    for (int i = 0; strcmp(word, "normalize") == 0 && i < 2 * l->number; i++)
+    if (l->type == &bn_type && l->epsilon != BN_EPSILON) fprintf(out, " eps %.9g", l->epsilon);
+    if (text_has_word("leakyrelu", word)) write_number(out, l->activation.slope);
+    if (text_has_word("groupnorm se attention", word)) fprintf(out, " %d", l->number);
+    for (int i = 0; text_has_word("normalize", word) && i < 2 * l->number; i++)
         write_number(out, i < l->number ? l->means[i] : l->deviations[i - l->number]);
-    if (strcmp(word, "maxpool") != 0 && strcmp(word, "avgpool") != 0) return true;
+    if (!text_has_word("maxpool avgpool", word)) return true;
     fprintf(out, " %d", l->R);
     if (l->R != l->S) fprintf(out, "x%d", l->S);
     if (l->R != l->S || l->stride != l->R) fprintf(out, " stride %d", l->stride);
@@ -274,13 +272,13 @@ static bool write_arguments(FILE *out, const Layer *l, bool last) {
 static bool gives_classes(const Emission *e, int item) {
     const Shape out = op_at(e, e->graph->result)->layer.out;
     for (; item < e->count; item++)
-        if (differ(op_at(e, e->items[item].op)->layer.out, out)) return false;
+        if (shapes_differ(op_at(e, e->items[item].op)->layer.out, out)) return false;
     return true;
 }
 
 static bool norm_follows(const Emission *e, int item) {
     return item + 1 < e->count && e->items[item + 1].kind == ITEM_LAYER &&
-           strcmp(op_at(e, e->items[item + 1].op)->layer.type->word, "bn") == 0;
+           op_at(e, e->items[item + 1].op)->layer.type == &bn_type;
 }
 
 static cf_status write_item(const Emission *e, int i, FILE *out) {
@@ -323,51 +321,33 @@ static cf_status place_layers(const Emission *e, bool before, OnnxLine *line) {
 }
 
 static cf_status write_line(const Emission *e, const char *before, OnnxLine *line) {
-    size_t size;
-    FILE *out = open_memstream(&line->line, &size);
-    cf_status status = CF_OK;
-    FAIL_IF(!out, CF_NO_MEMORY, "out of memory while making a model line");
-    if (*before) fprintf(out, "%s | ", before);
-    for (int i = 0; i < e->count && !status; i++) status = write_item(e, i, out);
-    const bool bad = ferror(out);
-    if (fclose(out) != 0 || bad)
-        status = status ? status : FAIL(CF_NO_MEMORY, "out of memory while making a model line");
-    return status;
+    AUTO(text_draft_abandon) TextDraft draft = {0};
+    FORWARD(text_draft(&draft));
+    if (*before) fprintf(draft.stream, "%s | ", before);
+    for (int i = 0; i < e->count; i++) FORWARD(write_item(e, i, draft.stream));
+    return text_draft_finish(&draft, &line->line, NULL);
 }
 
 /* ---- The whole ---- */
 
-static cf_status make_line(Emission *e, const char *before, bool named, OnnxLine *line) {
-    const size_t ops = (size_t)e->graph->op_count;
-    FORWARD(memory_new(ops, sizeof *e->needed, &e->needed));
-    FORWARD(memory_new(ops, sizeof *e->dominator, &e->dominator));
-    FORWARD(memory_new(ops, sizeof *e->depth, &e->depth));
-    FORWARD(memory_new(ops, sizeof *e->item_of, &e->item_of));
-    FORWARD(memory_new(2 * (size_t)MOST_LAYERS, sizeof *e->items, &e->items));
-    for (size_t i = 0; i < ops; i++) e->item_of[i] = -1;
-    FORWARD(mark(e));
-    find_dominators(e);
-    FORWARD(emit(e, e->graph->result));
-    FAIL_IF(!e->count, CF_BAD_INPUT, "there is no layer between the network's input and its output");
-    name_items(e, named);
-    FORWARD(write_line(e, before, line));
-    return place_layers(e, *before, line);
-}
-
 cf_status onnx_line_new(const OnnxGraph *graph, const char *before, bool named, OnnxLine *line) {
+    const size_t ops = (size_t)graph->op_count;
+    AUTO(blocks_free) Blocks blocks = {0};
     Emission e = {.graph = graph, .current = ONNX_IMAGE};
-    OnnxLine made = {0};
-    const cf_status status = make_line(&e, before, named, &made);
-    free(e.items);
-    free(e.item_of);
-    free(e.depth);
-    free(e.dominator);
-    free(e.needed);
-    if (status)
-        onnx_line_free(&made);
-    else
-        *line = made;
-    return status;
+    *line = (OnnxLine){0};
+    FORWARD(blocks_take(&blocks, ops, sizeof *e.needed, &e.needed));
+    FORWARD(blocks_take(&blocks, ops, sizeof *e.dominator, &e.dominator));
+    FORWARD(blocks_take(&blocks, ops, sizeof *e.depth, &e.depth));
+    FORWARD(blocks_take(&blocks, ops, sizeof *e.item_of, &e.item_of));
+    FORWARD(blocks_take(&blocks, 2 * (size_t)MOST_LAYERS, sizeof *e.items, &e.items));
+    for (size_t i = 0; i < ops; i++) e.item_of[i] = -1;
+    FORWARD(mark_needed(&e));
+    find_dominators(&e);
+    FORWARD(emit(&e, graph->result));
+    FAIL_IF(!e.count, CF_BAD_INPUT, "there is no layer between the network's input and its output");
+    name_items(&e, named);
+    FORWARD(write_line(&e, before, line));
+    return place_layers(&e, *before, line);
 }
 
 void onnx_line_free(OnnxLine *line) {

@@ -10,7 +10,7 @@ enum { WIRE_VARINT, WIRE_8, WIRE_BYTES, WIRE_4 = 5, LONGEST_VARINT = 10 };
 
 /* ---- Writing ---- */
 
-static bool reserve(ProtoWriter *w, size_t more) {
+static bool reserve_bytes(ProtoWriter *w, size_t more) {
     size_t room = w->room ? w->room : 4096;
     if (w->status) return false;
     if (w->room - w->size >= more) return true;
@@ -24,13 +24,13 @@ static bool reserve(ProtoWriter *w, size_t more) {
     return true;
 }
 
-static void append(ProtoWriter *w, const void *bytes, size_t size) {
-    if (!size || !reserve(w, size)) return;
+static void append_bytes(ProtoWriter *w, const void *bytes, size_t size) {
+    if (!size || !reserve_bytes(w, size)) return;
     memcpy(w->bytes + w->size, bytes, size);
     w->size += size;
 }
 
-static size_t encode(uint64_t value, unsigned char varint[LONGEST_VARINT]) {
+static size_t encode_varint(uint64_t value, unsigned char varint[LONGEST_VARINT]) {
     size_t size = 0;
     for (; value > 0x7f; value >>= 7) varint[size++] = (unsigned char)(value | 0x80);
     varint[size++] = (unsigned char)value;
@@ -39,7 +39,7 @@ static size_t encode(uint64_t value, unsigned char varint[LONGEST_VARINT]) {
 
 static void append_varint(ProtoWriter *w, uint64_t value) {
     unsigned char varint[LONGEST_VARINT];
-    append(w, varint, encode(value, varint));
+    append_bytes(w, varint, encode_varint(value, varint));
 }
 
 void proto_integer(ProtoWriter *w, int field, uint64_t value) {
@@ -49,13 +49,13 @@ void proto_integer(ProtoWriter *w, int field, uint64_t value) {
 
 void proto_float(ProtoWriter *w, int field, float value) {
     append_varint(w, (uint64_t)field << 3 | WIRE_4);
-    append(w, &value, sizeof value);
+    append_bytes(w, &value, sizeof value);
 }
 
 void proto_bytes(ProtoWriter *w, int field, const void *bytes, size_t size) {
     append_varint(w, (uint64_t)field << 3 | WIRE_BYTES);
     append_varint(w, size);
-    append(w, bytes, size);
+    append_bytes(w, bytes, size);
 }
 
 void proto_text(ProtoWriter *w, int field, const char *text) {
@@ -70,8 +70,8 @@ size_t proto_begin(ProtoWriter *w, int field) {
 /* The length goes in front of what was written. */
 void proto_end(ProtoWriter *w, size_t begun) {
     unsigned char varint[LONGEST_VARINT];
-    const size_t size = w->size - begun, length = encode(size, varint);
-    if (!reserve(w, length)) return;
+    const size_t size = w->size - begun, length = encode_varint(size, varint);
+    if (!reserve_bytes(w, length)) return;
     memmove(w->bytes + begun + length, w->bytes + begun, size);
     memcpy(w->bytes + begun, varint, length);
     w->size += length;
@@ -136,56 +136,40 @@ static cf_status find_field(Span *rest, uint64_t number, unsigned wire, Field *f
     return CF_OK;
 }
 
-/* ---- Memory ---- */
-
-cf_status onnx_take(OnnxModel *model, size_t count, size_t size, void *out) {
-    if (model->block_count == model->block_room) {
-        const size_t room = model->block_room ? 2 * model->block_room : 256;
-        void **grown = realloc(model->blocks, room * sizeof *grown);
-        FAIL_IF(!grown, CF_NO_MEMORY, "out of memory while reading an ONNX file");
-        model->blocks = grown, model->block_room = room;
-    }
-    FORWARD(memory_new(count, size, out));
-    memcpy(&model->blocks[model->block_count++], out, sizeof(void *));
-    return CF_OK;
-}
-
-void onnx_free(OnnxModel *model) {
-    for (size_t i = 0; i < model->block_count; i++) free(model->blocks[i]);
-    free(model->blocks);
-    *model = (OnnxModel){0};
-}
-
 /* ---- Values of fields ---- */
 
 static cf_status take_text(OnnxModel *m, Span bytes, const char **text) {
     const size_t size = (size_t)(bytes.end - bytes.at);
     char *copy;
-    FORWARD(onnx_take(m, size + 1, 1, &copy));
+    FORWARD(blocks_take(&m->blocks, size + 1, 1, &copy));
     memcpy(copy, bytes.at, size);
     *text = copy;
     return CF_OK;
 }
 
-/* The last text of this number, or "". */
-static cf_status text_field(OnnxModel *m, Span message, int number, const char **text) {
+/* The last field of this number and kind; without one it is empty. */
+static cf_status last_field(Span message, int number, unsigned wire, Field *last) {
     Field field;
-    bool found;
-    Span last = {message.at, message.at};
-    do {
-        FORWARD(find_field(&message, (uint64_t)number, WIRE_BYTES, &field, &found));
-        if (found) last = field.bytes;
-    } while (found);
-    return take_text(m, last, text);
+    bool found = true;
+    *last = (Field){.bytes = {message.end, message.end}};
+    while (found) {
+        FORWARD(find_field(&message, (uint64_t)number, wire, &field, &found));
+        if (found) *last = field;
+    }
+    return CF_OK;
 }
 
+static cf_status text_field(OnnxModel *m, Span message, int number, const char **text) {
+    Field field;
+    FORWARD(last_field(message, number, WIRE_BYTES, &field));
+    return take_text(m, field.bytes, text);
+}
+
+/* 0 without one. */
 static cf_status integer_field(Span message, int number, int64_t *value) {
     Field field;
-    bool found;
-    do {
-        FORWARD(find_field(&message, (uint64_t)number, WIRE_VARINT, &field, &found));
-        if (found) *value = (int64_t)field.integer;
-    } while (found);
+    FORWARD(last_field(message, number, WIRE_VARINT, &field));
+    *value = (int64_t)field.integer;
     return CF_OK;
 }
 
@@ -206,7 +190,7 @@ static cf_status text_fields(OnnxModel *m, Span message, int number, const char 
     Field field;
     bool found;
     FORWARD(count_messages(message, number, MOST_NAMES, "names", count));
-    FORWARD(onnx_take(m, (size_t)*count, sizeof **texts, texts));
+    FORWARD(blocks_take(&m->blocks, (size_t)*count, sizeof **texts, texts));
     for (int i = 0; i < *count; i++) {
         FORWARD(find_field(&message, (uint64_t)number, WIRE_BYTES, &field, &found));
         FORWARD(take_text(m, field.bytes, &(*texts)[i]));
@@ -246,7 +230,7 @@ static cf_status number_fields(Span message, int number, bool floats, void *valu
 static cf_status take_numbers(OnnxModel *m, Span message, int number, bool floats, const void **values, size_t *count) {
     void *array;
     FORWARD(number_fields(message, number, floats, NULL, count));
-    FORWARD(onnx_take(m, *count, floats ? sizeof(float) : sizeof(int64_t), &array));
+    FORWARD(blocks_take(&m->blocks, *count, floats ? sizeof(float) : sizeof(int64_t), &array));
     *values = array;
     return number_fields(message, number, floats, array, count);
 }
@@ -276,13 +260,13 @@ static cf_status take_raw(OnnxModel *m, Span raw, OnnxTensor *t) {
     const size_t width = t->type == ONNX_INT64 ? 8 : 4;
     if (t->type == ONNX_FLOAT) {
         float *floats;
-        FORWARD(onnx_take(m, t->count, sizeof *floats, &floats));
+        FORWARD(blocks_take(&m->blocks, t->count, sizeof *floats, &floats));
         if (t->count) memcpy(floats, raw.at, t->count * sizeof *floats);
         t->floats = floats;
         return CF_OK;
     }
     int64_t *integers;
-    FORWARD(onnx_take(m, t->count, sizeof *integers, &integers));
+    FORWARD(blocks_take(&m->blocks, t->count, sizeof *integers, &integers));
     for (size_t i = 0; i < t->count; i++) {
         int32_t narrow;
         memcpy(width == 8 ? (void *)&integers[i] : (void *)&narrow, raw.at + i * width, width);
@@ -312,8 +296,9 @@ static cf_status take_values(OnnxModel *m, Span message, OnnxTensor *t) {
                         &count);
 }
 
-static cf_status take_tensor(OnnxModel *m, Span message, OnnxTensor *t) {
+static cf_status take_tensor(OnnxModel *m, Span message, void *item) {
     enum { MOST_INTEGERS = 1 << 16 }; /* shapes and axes; tables of numbers no network of images has */
+    OnnxTensor *t = item;
     int64_t type = 0, location = 0;
     FORWARD(text_field(m, message, TENSOR_NAME, &t->name));
     FORWARD(tensor_shape(message, t));
@@ -339,21 +324,19 @@ static cf_status take_attribute(OnnxModel *m, Span message, OnnxAttribute *a) {
     FORWARD(text_field(m, message, ATTRIBUTE_S, &a->text));
     FORWARD(integer_field(message, ATTRIBUTE_I, &a->i));
     FORWARD(take_numbers(m, message, ATTRIBUTE_INTS, false, (const void **)&a->ints, &a->int_count));
-    FORWARD(take_numbers(m, message, ATTRIBUTE_FLOATS, true, (const void **)&a->floats, &a->float_count));
-    Span rest = message;
-    FORWARD(find_field(&rest, ATTRIBUTE_F, WIRE_4, &field, &found));
-    if (found) memcpy(&a->f, field.bytes.at, sizeof a->f);
-    rest = message;
-    FORWARD(find_field(&rest, ATTRIBUTE_T, WIRE_BYTES, &field, &found));
+    FORWARD(last_field(message, ATTRIBUTE_F, WIRE_4, &field));
+    memcpy(&a->f, &field.integer, sizeof a->f); /* its bits, or 0 */
+    FORWARD(find_field(&message, ATTRIBUTE_T, WIRE_BYTES, &field, &found));
     if (!found) return CF_OK;
     OnnxTensor *tensor;
-    FORWARD(onnx_take(m, 1, sizeof *tensor, &tensor));
+    FORWARD(blocks_take(&m->blocks, 1, sizeof *tensor, &tensor));
     a->tensor = tensor;
     return take_tensor(m, field.bytes, tensor);
 }
 
-static cf_status take_node(OnnxModel *m, Span message, OnnxNode *node) {
+static cf_status take_node(OnnxModel *m, Span message, void *item) {
     enum { MOST_ATTRIBUTES = 64 };
+    OnnxNode *node = item;
     Field field;
     bool found;
     FORWARD(text_field(m, message, NODE_OP, &node->op));
@@ -362,7 +345,7 @@ static cf_status take_node(OnnxModel *m, Span message, OnnxNode *node) {
     FORWARD(text_fields(m, message, NODE_INPUT, &node->inputs, &node->input_count));
     FORWARD(text_fields(m, message, NODE_OUTPUT, &node->outputs, &node->output_count));
     FORWARD(count_messages(message, NODE_ATTRIBUTE, MOST_ATTRIBUTES, "attributes", &node->attribute_count));
-    FORWARD(onnx_take(m, (size_t)node->attribute_count, sizeof *node->attributes, &node->attributes));
+    FORWARD(blocks_take(&m->blocks, (size_t)node->attribute_count, sizeof *node->attributes, &node->attributes));
     for (int i = 0; i < node->attribute_count; i++) {
         FORWARD(find_field(&message, NODE_ATTRIBUTE, WIRE_BYTES, &field, &found));
         FORWARD(take_attribute(m, field.bytes, &node->attributes[i]));
@@ -379,9 +362,10 @@ static cf_status inner(Span message, int number, Span *bytes) {
     return CF_OK;
 }
 
-static cf_status take_port(OnnxModel *m, Span message, OnnxPort *port) {
+static cf_status take_port(OnnxModel *m, Span message, void *item) {
+    OnnxPort *port = item;
     Span type, tensor, shape;
-    int64_t element = 0;
+    int64_t element = 0, size = 0;
     Field field;
     bool found;
     FORWARD(text_field(m, message, 1, &port->name));
@@ -392,7 +376,6 @@ static cf_status take_port(OnnxModel *m, Span message, OnnxPort *port) {
     FORWARD(count_messages(shape, 1, ONNX_DIMS, "dimensions", &port->dims));
     port->type = (int)element;
     for (int i = 0; i < port->dims; i++) {
-        int64_t size = 0;
         FORWARD(find_field(&shape, 1, WIRE_BYTES, &field, &found));
         FORWARD(integer_field(field.bytes, 1, &size));
         port->shape[i] = size > 0 ? (size_t)size : 0;
@@ -400,7 +383,8 @@ static cf_status take_port(OnnxModel *m, Span message, OnnxPort *port) {
     return CF_OK;
 }
 
-static cf_status take_metadata(OnnxModel *m, Span message, OnnxText *text) {
+static cf_status take_metadata(OnnxModel *m, Span message, void *item) {
+    OnnxText *text = item;
     FORWARD(text_field(m, message, 1, &text->key));
     return text_field(m, message, 2, &text->value);
 }
@@ -414,25 +398,12 @@ static cf_status take_all(OnnxModel *m, Span message, int number, const char *wh
     Field field;
     bool found;
     FORWARD(count_messages(message, number, MOST_ONNX_ITEMS, what, count));
-    FORWARD(onnx_take(m, (size_t)*count, size, items));
+    FORWARD(blocks_take(&m->blocks, (size_t)*count, size, items));
     for (int i = 0; i < *count; i++) {
         FORWARD(find_field(&message, (uint64_t)number, WIRE_BYTES, &field, &found));
         FORWARD(take(m, field.bytes, (char *)*items + (size_t)i * size));
     }
     return CF_OK;
-}
-
-static cf_status node_item(OnnxModel *m, Span s, void *item) {
-    return take_node(m, s, item);
-}
-static cf_status tensor_item(OnnxModel *m, Span s, void *item) {
-    return take_tensor(m, s, item);
-}
-static cf_status port_item(OnnxModel *m, Span s, void *item) {
-    return take_port(m, s, item);
-}
-static cf_status text_item(OnnxModel *m, Span s, void *item) {
-    return take_metadata(m, s, item);
 }
 
 #define TAKE_ALL(from, number, what, take, items, count)                                                               \
@@ -444,11 +415,11 @@ static cf_status take_model(OnnxModel *m, Span file) {
     bool found;
     FORWARD(inner(file, MODEL_GRAPH, &graph));
     FAIL_IF(graph.at == graph.end, CF_BAD_INPUT, "this is no ONNX file: there is no graph in it");
-    TAKE_ALL(file, MODEL_TEXT, "texts", text_item, texts, text_count);
-    TAKE_ALL(graph, GRAPH_NODE, "nodes", node_item, nodes, node_count);
-    TAKE_ALL(graph, GRAPH_TENSOR, "initializers", tensor_item, tensors, tensor_count);
-    TAKE_ALL(graph, GRAPH_INPUT, "inputs", port_item, inputs, input_count);
-    TAKE_ALL(graph, GRAPH_OUTPUT, "outputs", port_item, outputs, output_count);
+    TAKE_ALL(file, MODEL_TEXT, "texts", take_metadata, texts, text_count);
+    TAKE_ALL(graph, GRAPH_NODE, "nodes", take_node, nodes, node_count);
+    TAKE_ALL(graph, GRAPH_TENSOR, "initializers", take_tensor, tensors, tensor_count);
+    TAKE_ALL(graph, GRAPH_INPUT, "inputs", take_port, inputs, input_count);
+    TAKE_ALL(graph, GRAPH_OUTPUT, "outputs", take_port, outputs, output_count);
     do {
         const char *domain = "";
         FORWARD(find_field(&rest, MODEL_OPSET, WIRE_BYTES, &field, &found));
@@ -459,13 +430,13 @@ static cf_status take_model(OnnxModel *m, Span file) {
 }
 
 cf_status onnx_parse(const unsigned char *bytes, size_t size, OnnxModel *model) {
-    OnnxModel made = {0};
-    const cf_status status = take_model(&made, (Span){bytes, bytes + size});
-    if (status)
-        onnx_free(&made);
-    else
-        *model = made;
-    return status;
+    *model = (OnnxModel){0};
+    return take_model(model, (Span){bytes, bytes + size});
+}
+
+void onnx_free(OnnxModel *model) {
+    blocks_free(&model->blocks);
+    *model = (OnnxModel){0};
 }
 
 const OnnxAttribute *onnx_attribute(const OnnxNode *node, const char *name) {

@@ -17,7 +17,7 @@
  */
 #pragma once
 
-#include "base/status.h"
+#include "base/memory.h"
 
 enum { ONNX_OPSET = 17, ONNX_IR = 8, ONNX_FLOAT = 1, ONNX_INT8 = 3, ONNX_INT32 = 6, ONNX_INT64 = 7 };
 enum {
@@ -91,8 +91,7 @@ typedef struct OnnxAttribute {
     float f;
     int64_t i;
     const int64_t *ints;
-    const float *floats;
-    size_t int_count, float_count;
+    size_t int_count;
     const OnnxTensor *tensor;
 } OnnxAttribute;
 
@@ -122,15 +121,12 @@ typedef struct OnnxModel {
     OnnxText *texts; /* metadata_props */
     int node_count, tensor_count, input_count, output_count, text_count;
     int64_t opset; /* of the domain ""; 0: none */
-    void **blocks;
-    size_t block_count, block_room;
+    Blocks blocks;
 } OnnxModel;
 
-/* CF_BAD_INPUT: no such file as the head of this one describes; `path` is not in the message. */
+/* CF_BAD_INPUT: no such file as the head of this one describes, whose path is not in the message. onnx_free releases it in any case. */
 cf_status onnx_parse(const unsigned char *bytes, size_t size, OnnxModel *model);
 void onnx_free(OnnxModel *model);
-/* A zeroed array that lives as long as the model. */
-cf_status onnx_take(OnnxModel *model, size_t count, size_t size, void *out);
 /* NULL: there is none of that name. */
 const OnnxAttribute *onnx_attribute(const OnnxNode *node, const char *name);
 const char *onnx_text(const OnnxModel *model, const char *key);

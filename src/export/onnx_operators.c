@@ -129,26 +129,19 @@ cf_status global_pool_node(Nodes *s) {
 
 /* Over all pixels: axes 2, 3 of maps, 1, 2 with channels last, 1 of tokens. */
 cf_status reduce_mean_node(Nodes *s) {
-    const OnnxAttribute *a = onnx_attribute(s->node, "axes");
-    const OnnxTensor *t = s->in[1] ? s->in[1]->constant : NULL;
-    const int64_t *axes = a ? a->ints : t ? t->integers : NULL;
-    const size_t count = a ? a->int_count : t ? t->count : 0;
+    static const unsigned pixels[] = {[VIEW_MAPS] = 12, [VIEW_LAST] = 6, [VIEW_ROWS] = 4, [VIEW_TOKENS] = 2};
     const OnnxValue *x = s->in[0];
     const bool keeps = node_integer(s->node, "keepdims", 1);
-    if (!value_is_whole(s, x) || !axes || x->view == VIEW_FLAT)
+    if (!value_is_whole(s, x) || x->view == VIEW_FLAT ||
+        node_axes(s, x->view == VIEW_MAPS || x->view == VIEW_LAST ? 4 : 3) != pixels[x->view])
         return node_not_understood(s, "a mean over all pixels of images expected");
-    const int dims = x->view == VIEW_MAPS || x->view == VIEW_LAST ? 4 : 3;
-    unsigned found = 0, wanted = x->view == VIEW_MAPS ? 12 : x->view == VIEW_LAST ? 6 : x->view == VIEW_ROWS ? 4 : 2;
-    for (size_t i = 0; i < count; i++)
-        if (axes[i] >= -dims && axes[i] < dims) found |= 1u << (axes[i] < 0 ? axes[i] + dims : axes[i]);
-    if (found != wanted) return node_not_understood(s, "a mean over all pixels of images expected");
     return average_of_all(s, keeps ? x->view : VIEW_FLAT);
 }
 
 /* ---- Dense layers ---- */
 
 /* By weights [outputs][inputs], or [inputs][outputs]. */
-static cf_status product(Nodes *s, const OnnxTensor *w, bool inputs_first, const OnnxValue *bias) {
+static cf_status dense_product(Nodes *s, const OnnxTensor *w, bool inputs_first, const OnnxValue *bias) {
     const OnnxValue *x = s->in[0];
     if (!w || !w->floats || w->dims != 2 || !w->count)
         return node_not_understood(s, "constant weights of two dimensions expected");
@@ -177,33 +170,26 @@ cf_status gemm_node(Nodes *s) {
     if (node_integer(s->node, "transA", 0) || node_float(s->node, "alpha", 1) != 1 ||
         (s->in[2] && node_float(s->node, "beta", 1) != 1))
         return node_not_understood(s, "alpha 1, beta 1 and no transA expected");
-    return product(s, s->in[1] ? s->in[1]->constant : NULL, !node_integer(s->node, "transB", 0), s->in[2]);
+    return dense_product(s, s->in[1] ? s->in[1]->constant : NULL, !node_integer(s->node, "transB", 0), s->in[2]);
 }
 
 cf_status matmul_node(Nodes *s) {
-    return product(s, s->in[1] ? s->in[1]->constant : NULL, true, NULL);
+    return dense_product(s, s->in[1] ? s->in[1]->constant : NULL, true, NULL);
 }
 
 /* ---- Activations ---- */
 
 cf_status activation_node(Nodes *s) {
-    static const struct {
-        const char *op, *word;
-    } words[] = {{"Relu", "relu"},
-                 {"LeakyRelu", "leakyrelu"},
-                 {"HardSwish", "hardswish"},
-                 {"Sigmoid", "sigmoid"},
-                 {"Gelu", "gelu"}};
     const OnnxAttribute *approximate = onnx_attribute(s->node, "approximate");
     const float slope = node_float(s->node, "alpha", 0.01f);
-    size_t i = 0;
+    const char *const *word = layer_words();
     if (!value_is_whole(s, s->in[0])) return node_not_understood(s, "values of a known layer expected");
     if (approximate && strcmp(approximate->text, "none") != 0)
         return node_not_understood(s, "the exact function expected, no approximation");
-    while (strcmp(words[i].op, s->node->op) != 0) i++;
-    const bool leaky = strcmp(words[i].word, "leakyrelu") == 0;
+    while (!layer_type(*word)->onnx || strcmp(layer_type(*word)->onnx, s->node->op) != 0) word++;
+    const bool leaky = strcmp(*word, "leakyrelu") == 0;
     if (leaky && !(slope >= 0 && slope < 1)) return node_not_understood(s, "a slope from 0 on and below 1 expected");
-    OnnxOp *op = op_new_layer(s, words[i].word, s->in[0]);
+    OnnxOp *op = op_new_layer(s, *word, s->in[0]);
     if (leaky) op->layer.activation.slope = slope;
     return CF_OK;
 }

@@ -122,12 +122,21 @@ static cf_status multiply_by(Nodes *s, const OnnxValue *x, const OnnxValue *c) {
     return CF_OK;
 }
 
-cf_status mul_node(Nodes *s) {
-    for (int i = 0; i < 2; i++)
-        if (s->in[i] && s->in[i]->constant && s->in[1 - i] && !s->in[1 - i]->constant)
-            return multiply_by(s, s->in[1 - i], s->in[i]);
+/* Of a constant and another value the latter; NULL: the node reads others. */
+static const OnnxValue *value_beside_constant(const Nodes *s, const OnnxValue **constant) {
     for (int i = 0; i < 2; i++) {
-        const OnnxValue *x = s->in[i], *gate = s->in[1 - i];
+        *constant = s->in[i];
+        if (s->in[i] && s->in[i]->constant && s->in[1 - i] && !s->in[1 - i]->constant) return s->in[1 - i];
+    }
+    return NULL;
+}
+
+cf_status mul_node(Nodes *s) {
+    const OnnxValue *constant = NULL, *x = value_beside_constant(s, &constant);
+    if (x) return multiply_by(s, x, constant);
+    for (int i = 0; i < 2; i++) {
+        const OnnxValue *gate = s->in[1 - i];
+        x = s->in[i];
         if (!x || !gate || x->constant) break;
         const OnnxValue *half = node_beside(s, node_that_made(x, "Mul"), 0.5);
         const char *word = value_is_whole(s, x) && value_is(node_input(s, node_that_made(gate, "Sigmoid"), 0), x)
@@ -185,7 +194,7 @@ static bool same_shape(Shape a, Shape b) {
     return a.C == b.C && a.H == b.H && a.W == b.W;
 }
 
-static cf_status join(Nodes *s, const char *word) {
+static cf_status join_values(Nodes *s, const char *word) {
     OnnxOp *op = op_new_layer(s, word, s->in[0]);
     op->layer.inputs = 2;
     op->layer.input[1] = s->in[1]->op;
@@ -193,13 +202,12 @@ static cf_status join(Nodes *s, const char *word) {
 }
 
 cf_status add_node(Nodes *s) {
-    for (int i = 0; i < 2; i++)
-        if (s->in[i] && s->in[i]->constant && s->in[1 - i] && !s->in[1 - i]->constant)
-            return add_to(s, s->in[1 - i], s->in[i]);
+    const OnnxValue *constant = NULL, *x = value_beside_constant(s, &constant);
+    if (x) return add_to(s, x, constant);
     if (!value_is_whole(s, s->in[0]) || !value_is_whole(s, s->in[1])) return node_not_understood(s, part_of_nothing);
     if (s->in[0]->view != s->in[1]->view || !same_shape(value_shape(s, s->in[0]), value_shape(s, s->in[1])))
         return node_not_understood(s, "two values of one shape expected");
-    return join(s, "add");
+    return join_values(s, "add");
 }
 
 cf_status pattern_concat(Nodes *s) {
@@ -209,7 +217,7 @@ cf_status pattern_concat(Nodes *s) {
     const Shape a = value_shape(s, s->in[0]), b = value_shape(s, s->in[1]);
     if (a.H != b.H || a.W != b.W || a.C + b.C > LONGEST_SIDE)
         return node_not_understood(s, "the channels of two images of one size expected");
-    FORWARD(join(s, "concat"));
+    FORWARD(join_values(s, "concat"));
     value_op(s, s->out)->layer.out.C = a.C + b.C;
     return CF_OK;
 }

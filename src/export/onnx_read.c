@@ -8,25 +8,26 @@
 
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- Parameters ---- */
 
 /* What a norm has whose scale and mean were folded into the convolution before it: its bias, and what makes the rest nothing. */
-static cf_status take_folded(const OnnxOp *conv, const Parameter *parameter, float *values) {
+static void take_folded(const OnnxOp *conv, const Parameter *parameter, float *values) {
     for (size_t i = 0; i < parameter->count; i++)
         values[i] = parameter->spec->kind == PARAMETER_BIAS          ? conv->tensor[1][i]
                     : parameter->spec->kind == PARAMETER_SCALE       ? 1
                     : parameter->spec->kind == PARAMETER_RUNNING_VAR ? 1 - (float)BN_EPSILON
                                                                      : 0;
-    return CF_OK;
 }
 
 static cf_status take_parameter(const Parameters *p, const Parameter *parameter, int number, const OnnxOp *op,
                                 bool folded) {
     float *values = p->values + parameter->offset;
-    if (folded) return take_folded(op, parameter, values);
+    if (folded) {
+        take_folded(op, parameter, values);
+        return CF_OK;
+    }
     const float *tensor = op->tensor[number];
     if (!tensor || op->tensor_count[number] != parameter->count)
         return onnx_refuse(op->node, "its weights do not fit the layer");
@@ -57,8 +58,7 @@ static cf_status take_parameters(const OnnxGraph *graph, const OnnxLine *line, c
 /* ---- The line of the metadata ---- */
 
 static bool does_nothing(const Layer *l) {
-    return strcmp(l->type->word, "dropout") == 0 || strcmp(l->type->word, "droppath") == 0 ||
-           strcmp(l->type->word, "reverse") == 0;
+    return text_has_word("dropout droppath reverse", l->type->word);
 }
 
 static bool same_layer(const Layer *a, const Layer *b) {
@@ -74,7 +74,8 @@ static bool same_layer(const Layer *a, const Layer *b) {
 
 /* Whether `list` is `bare` with layers between that do nothing when predicting. */
 static bool same_network(const LayerList *list, const LayerList *bare) {
-    int *number, next = 0; /* of each layer of `list`, among those of `bare` */
+    AUTO_FREE int *number = NULL; /* of each layer of `list`, among those of `bare` */
+    int next = 0;
     bool same = list->head_count == 1;
     if (memory_new((size_t)list->count, sizeof *number, &number)) return false;
     for (int i = 0; i < list->count && same; i++) {
@@ -87,102 +88,77 @@ static bool same_network(const LayerList *list, const LayerList *bare) {
         for (int k = 0; k < l->inputs && same; k++) same = from[k] == bare->layers[next].input[k];
         next++;
     }
-    free(number);
     return same && next == bare->count;
 }
 
 /* *model by the line of the file's metadata, where there is one of the same network. */
 static void take_known_line(const OnnxModel *file, cf_model **model) {
     const char *text = onnx_text(file, "model");
-    cf_model *bare = *model, *known;
-    LayerList list;
-    if (!text || model_line_parse(text, bare->layers.input, bare->classes, &list)) return;
-    const bool same = same_network(&list, &bare->layers);
-    layer_list_free(&list);
-    if (!same || model_new(text, bare->layers.input, (const char *const *)bare->class_names, bare->classes, 0, &known))
-        return;
-    if (known->parameters.total == bare->parameters.total) {
-        memcpy(known->parameters.values, bare->parameters.values, bare->parameters.total * sizeof(float));
-        *model = known;
-        known = bare;
-    }
-    cf_model_free(known);
+    const cf_model *bare = *model;
+    const Shape input = bare->layers.input;
+    AUTO(layer_list_free) LayerList list = {0};
+    AUTO(cf_model_free_at) cf_model *known = NULL;
+    if (!text || model_line_parse(text, input, bare->classes, &list) || !same_network(&list, &bare->layers)) return;
+    if (model_new(text, input, (const char *const *)bare->class_names, bare->classes, 0, &known)) return;
+    if (known->parameters.total != bare->parameters.total) return;
+    memcpy(known->parameters.values, bare->parameters.values, bare->parameters.total * sizeof(float));
+    cf_model *before = *model;
+    *model = known;
+    known = before;
 }
 
 /* ---- Classes ---- */
 
-/* As the metadata have them, where they are names of so many classes; else numbers. */
-static cf_status name_classes(const OnnxModel *file, int classes, cf_model *model) {
+/* As the metadata have them, where they are names of so many classes; else numbers. They live as long as the blocks. */
+static cf_status choose_names(const OnnxModel *file, int classes, Blocks *blocks, const char ***names) {
     const char *text = onnx_text(file, "classes");
-    cf_status status = CF_OK;
+    char(*made)[LONGEST_NAME + 1];
     json_memory_begin();
-    json_t *list = text ? json_loads(text, 0, NULL) : NULL;
+    json_auto_t *list = text ? json_loads(text, 0, NULL) : NULL;
+    FAIL_IF(json_memory_failed(), CF_NO_MEMORY, "out of memory while reading the class names");
     bool whole = json_is_array(list) && json_array_size(list) == (size_t)classes;
     for (int c = 0; c < classes && whole; c++) {
         const char *name = json_string_value(json_array_get(list, (size_t)c));
         whole = name && text_is_name(name);
     }
-    for (int c = 0; c < classes && whole && !status; c++) {
-        free(model->class_names[c]);
-        status = memory_copy_string(json_string_value(json_array_get(list, (size_t)c)), &model->class_names[c]);
-    }
-    json_decref(list);
-    return status                 ? status
-           : json_memory_failed() ? FAIL(CF_NO_MEMORY, "out of memory while reading the class names")
-                                  : CF_OK;
-}
-
-/* A model of this line whose classes are called as asked, or by numbers. */
-static cf_status new_model(const char *line, const OnnxGraph *graph, int classes, const char *const *names,
-                           cf_model **model) {
-    char(*numbers)[12];
-    const char **pointers = NULL;
-    cf_status status;
-    FORWARD(memory_new((size_t)classes, sizeof *numbers, &numbers));
-    FORWARD_TO(done, memory_new((size_t)classes, sizeof *pointers, &pointers));
+    FORWARD(blocks_take(blocks, (size_t)classes, sizeof *made, &made));
+    FORWARD(blocks_take(blocks, (size_t)classes, sizeof **names, (void **)names));
     for (int c = 0; c < classes; c++) {
-        snprintf(numbers[c], sizeof numbers[c], "%d", c);
-        pointers[c] = numbers[c];
+        (*names)[c] = made[c];
+        snprintf(made[c], sizeof made[c], "%d", c);
+        if (whole) snprintf(made[c], sizeof made[c], "%s", json_string_value(json_array_get(list, (size_t)c)));
     }
-    status = model_new(line, graph->input, names ? names : pointers, classes, 0, model);
-done:
-    free(pointers);
-    free(numbers);
-    return status;
+    return CF_OK;
 }
 
 /* ---- The whole ---- */
 
 static cf_status make_model(const OnnxGraph *graph, const cf_onnx_import_options *options, bool named,
                             cf_model **model) {
-    OnnxLine line;
+    AUTO(onnx_line_free) OnnxLine line = {0};
+    AUTO(blocks_free) Blocks blocks = {0};
+    AUTO(cf_model_free_at) cf_model *made = NULL;
+    const char **names;
     char before[300] = "";
-    cf_model *made = NULL;
-    cf_status status;
     const size_t classes = shape_size(graph->ops[graph->result].layer.out);
     if (options->normalize) snprintf(before, sizeof before, "normalize %.250s", options->normalize);
     FORWARD(onnx_line_new(graph, before, named, &line));
-    if (classes > MAX_CLASSES)
-        status =
-            FAIL(CF_BAD_INPUT, "the network has %zu outputs; a network has at most %d classes", classes, MAX_CLASSES);
-    else if (options->class_names && (size_t)options->class_count != classes)
-        status = FAIL(CF_BAD_USE, "%d names of classes are given, and the network has %zu outputs",
-                      options->class_count, classes);
-    else
-        status = new_model(line.line, graph, (int)classes, options->class_names, &made);
-    if (!status) status = take_parameters(graph, &line, made);
-    onnx_line_free(&line);
-    if (status)
-        cf_model_free(made);
-    else
-        *model = made;
-    return status;
+    FAIL_IF(classes > MAX_CLASSES, CF_BAD_INPUT, "the network has %zu outputs; a network has at most %d classes",
+            classes, MAX_CLASSES);
+    FAIL_IF(options->class_names && (size_t)options->class_count != classes, CF_BAD_USE,
+            "%d names of classes are given, and the network has %zu outputs", options->class_count, classes);
+    FORWARD(choose_names(graph->model, (int)classes, &blocks, &names));
+    FORWARD(model_new(line.line, graph->input, options->class_names ? options->class_names : names, (int)classes, 0,
+                      &made));
+    FORWARD(take_parameters(graph, &line, made));
+    *model = memory_take(&made);
+    return CF_OK;
 }
 
 /* Names of parameters may be none of the line's, or meet those that the line gives by itself; then it gives all. */
 static cf_status import_graph(OnnxModel *file, const cf_onnx_import_options *options, cf_model **model) {
     OnnxGraph graph;
-    cf_model *made;
+    AUTO(cf_model_free_at) cf_model *made = NULL;
     FAIL_IF(file->opset && file->opset < 7, CF_BAD_INPUT, "opset %lld is too old: from 7 (2017) on they are read",
             (long long)file->opset);
     FORWARD(onnx_graph_read(file, &graph));
@@ -190,29 +166,21 @@ static cf_status import_graph(OnnxModel *file, const cf_onnx_import_options *opt
     if (status == CF_BAD_USE && !options->class_names) status = make_model(&graph, options, false, &made);
     if (status) return status == CF_BAD_USE && !options->class_names && !options->normalize ? CF_BAD_INPUT : status;
     if (!options->normalize) take_known_line(file, &made);
-    if (!options->class_names) status = name_classes(file, made->classes, made);
-    if (status) {
-        cf_model_free(made);
-        return status;
-    }
     if (!graph.scaled)
         notice("the network does not divide pixels by 255: they arrive divided, from 0 to 1%s",
                options->normalize ? ", and normalized" : "");
-    *model = made;
+    *model = memory_take(&made);
     return CF_OK;
 }
 
 cf_status cf_import_onnx(const char *path, const cf_onnx_import_options *options, cf_model **model) {
     const cf_onnx_import_options none = {0};
-    OnnxModel file;
-    unsigned char *bytes;
+    AUTO(onnx_free) OnnxModel file = {0};
+    AUTO_FREE unsigned char *bytes = NULL;
     size_t size;
     FORWARD(file_read(path, MOST_ONNX_BYTES, &bytes, &size));
     cf_status status = onnx_parse(bytes, size, &file);
-    free(bytes);
-    if (!status) {
-        status = import_graph(&file, options ? options : &none, model);
-        onnx_free(&file);
-    }
+    memory_free(&bytes); /* the model has all that it needs */
+    if (!status) status = import_graph(&file, options ? options : &none, model);
     return status ? status_prefix(status, "%s", path) : CF_OK;
 }

@@ -108,15 +108,8 @@ cf_status squeeze_node(Nodes *s) {
     if (!value_is_whole(s, x) || value_shape(s, x).H * value_shape(s, x).W != 1 ||
         x->view != (adds ? VIEW_FLAT : VIEW_MAPS))
         return node_not_understood(s, "images of one pixel expected");
-    const OnnxAttribute *a = onnx_attribute(s->node, "axes");
-    const OnnxTensor *t = s->in[1] ? s->in[1]->constant : NULL;
-    const int64_t *axes = a ? a->ints : t ? t->integers : NULL;
-    const size_t count = a ? a->int_count : t ? t->count : 0;
-    unsigned found = 0;
-    for (size_t i = 0; axes && i < count; i++)
-        if (axes[i] >= -4 && axes[i] < 4) found |= 1u << (axes[i] & 3);
-    return found == 12 ? node_pass(s, x, adds ? VIEW_MAPS : VIEW_FLAT)
-                       : node_not_understood(s, "axes 2 and 3 expected");
+    return node_axes(s, 4) == 12 ? node_pass(s, x, adds ? VIEW_MAPS : VIEW_FLAT)
+                                 : node_not_understood(s, "axes 2 and 3 expected");
 }
 
 cf_status through_node(Nodes *s) {
@@ -143,8 +136,8 @@ static cf_status make_constant(Nodes *s, const OnnxTensor *tensor) {
 static cf_status integers_constant(Nodes *s, size_t count, const int64_t *values) {
     OnnxTensor *t;
     int64_t *copy;
-    FORWARD(onnx_take(s->graph->model, 1, sizeof *t, &t));
-    FORWARD(onnx_take(s->graph->model, count, sizeof *copy, &copy));
+    FORWARD(blocks_take(&s->graph->model->blocks, 1, sizeof *t, &t));
+    FORWARD(blocks_take(&s->graph->model->blocks, count, sizeof *copy, &copy));
     if (count) memcpy(copy, values, count * sizeof *copy);
     *t = (OnnxTensor){
         .name = s->out->name, .type = ONNX_INT64, .dims = 1, .shape = {count}, .count = count, .integers = copy};
@@ -159,7 +152,7 @@ cf_status constant_node(Nodes *s) {
     if (integer) return integers_constant(s, 1, &integer->i);
     if (many) return integers_constant(s, many->int_count, many->ints);
     if (!one) return node_not_understood(s, "a constant of numbers expected");
-    FORWARD(onnx_take(s->graph->model, 1, sizeof *t, &t));
+    FORWARD(blocks_take(&s->graph->model->blocks, 1, sizeof *t, &t));
     *t = (OnnxTensor){.name = s->out->name, .type = ONNX_FLOAT, .count = 1, .floats = &one->f};
     return make_constant(s, t);
 }

@@ -93,27 +93,24 @@ OnnxName onnx_floats(OnnxOut *o, int dims, const int64_t *shape, const float *va
     return name;
 }
 
-OnnxName onnx_integers_of(OnnxOut *o, int type, int dims, const int64_t *shape, const void *values, size_t bytes) {
-    const OnnxName name = new_name(o, "integers");
+OnnxName onnx_number(OnnxOut *o, float value) {
+    return onnx_floats(o, 0, NULL, NULL, value);
+}
+
+static OnnxName raw_tensor(OnnxOut *o, OnnxName name, int type, int dims, const int64_t *shape, const void *values,
+                           size_t bytes) {
     const size_t begun = begin_tensor(o, name.text, (uint64_t)type, dims, shape);
     proto_bytes(&o->file, TENSOR_RAW, values, bytes);
     proto_end(&o->file, begun);
     return name;
 }
 
-OnnxName onnx_shape(OnnxOut *o, int dims, const int64_t *shape) {
-    const OnnxName name = new_name(o, "shape");
-    const size_t begun = begin_tensor(o, name.text, ONNX_INT64, 1, (const int64_t[]){dims});
-    proto_bytes(&o->file, TENSOR_RAW, shape, (size_t)dims * sizeof *shape);
-    proto_end(&o->file, begun);
-    return name;
+OnnxName onnx_integers_of(OnnxOut *o, int type, int dims, const int64_t *shape, const void *values, size_t bytes) {
+    return raw_tensor(o, new_name(o, "integers"), type, dims, shape, values, bytes);
 }
 
-static const Parameter *find_parameter(const OnnxOut *o, const char *what) {
-    const Parameters *p = &o->model->parameters;
-    int i = 0;
-    while (p->table[i].layer != o->layer || strcmp(p->table[i].spec->what, what) != 0) i++;
-    return &p->table[i];
+OnnxName onnx_shape(OnnxOut *o, int dims, const int64_t *shape) {
+    return raw_tensor(o, new_name(o, "shape"), ONNX_INT64, 1, DIMS(dims), shape, (size_t)dims * sizeof *shape);
 }
 
 static void transpose(const float *from, size_t rows, size_t columns, float *to) {
@@ -121,9 +118,9 @@ static void transpose(const float *from, size_t rows, size_t columns, float *to)
         for (size_t c = 0; c < columns; c++) to[c * rows + r] = from[r * columns + c];
 }
 
-OnnxName onnx_parameter(OnnxOut *o, const char *what, int dims, const int64_t *shape, bool transposed) {
+OnnxName onnx_shaped_parameter(OnnxOut *o, const char *what, int dims, const int64_t *shape, bool transposed) {
     const Parameters *p = &o->model->parameters;
-    const Parameter *parameter = find_parameter(o, what);
+    const Parameter *parameter = parameters_of_layer(&o->model->parameters, o->layer, what);
     const float *values = p->values + parameter->offset;
     OnnxName name;
     snprintf(name.text, sizeof name.text, "%s", parameter->name);
@@ -131,10 +128,14 @@ OnnxName onnx_parameter(OnnxOut *o, const char *what, int dims, const int64_t *s
         transpose(values, parameter->shape[0], parameter->shape[1], o->scratch);
     else
         parameter_to_file(p, parameter, values, o->scratch);
-    const size_t begun = begin_tensor(o, name.text, ONNX_FLOAT, dims, shape);
-    proto_bytes(&o->file, TENSOR_RAW, o->scratch, parameter->count * sizeof *values);
-    proto_end(&o->file, begun);
-    return name;
+    return raw_tensor(o, name, ONNX_FLOAT, dims, shape, o->scratch, parameter->count * sizeof *values);
+}
+
+OnnxName onnx_parameter(OnnxOut *o, const char *what) {
+    const Parameter *parameter = parameters_of_layer(&o->model->parameters, o->layer, what);
+    int64_t shape[COUNT_OF(parameter->shape)];
+    for (int i = 0; i < parameter->dims; i++) shape[i] = (int64_t)parameter->shape[i];
+    return onnx_shaped_parameter(o, what, parameter->dims, shape, false);
 }
 
 /* ---- The graph ---- */
@@ -142,12 +143,12 @@ OnnxName onnx_parameter(OnnxOut *o, const char *what, int dims, const int64_t *s
 static void take_as(OnnxOut *o, OnnxFlow *x, Shape shape, bool flat) {
     if (x->flat == flat) return;
     if (flat) {
-        onnx_begin(o, "Flatten", (const char *[]){x->name.text, NULL}, &x->name);
+        onnx_begin(o, "Flatten", INPUTS(x->name.text), &x->name);
         onnx_integer(o, "axis", 1);
         onnx_end(o);
     } else {
-        const OnnxName maps = onnx_shape(o, 4, (const int64_t[]){0, shape.C, shape.H, shape.W});
-        onnx_node(o, "Reshape", (const char *[]){x->name.text, maps.text, NULL}, &x->name);
+        const OnnxName maps = onnx_shape(o, 4, DIMS(0, shape.C, shape.H, shape.W));
+        onnx_node(o, "Reshape", INPUTS(x->name.text, maps.text), &x->name);
     }
     x->flat = flat;
 }
@@ -164,14 +165,6 @@ static void write_layer(OnnxOut *o, OnnxFlow *flows) {
     }
     row->write(o, layer, (const OnnxName[]){x[0].name, x[1].name}, &y->name);
     y->flat = x[0].flat;
-}
-
-/* The layers that the classes follow from. */
-static void mark_needed(const LayerList *list, bool *needed) {
-    needed[list->heads[0]] = true;
-    for (int i = list->heads[0]; i >= 0; i--)
-        for (int k = 0; needed[i] && k < list->layers[i].inputs; k++)
-            if (list->layers[i].input[k] >= 0) needed[list->layers[i].input[k]] = true;
 }
 
 static void write_port(OnnxOut *o, int field, const char *name, int dims, const int *sizes) {
@@ -199,12 +192,12 @@ static void write_end(OnnxOut *o, OnnxFlow *x, bool softmax) {
     const char *name = softmax ? "probabilities" : "logits";
     const Shape out = layer_of(o)->out;
     if (!x->flat && out.H * out.W > 1) {
-        onnx_begin(o, "Transpose", (const char *[]){x->name.text, NULL}, &x->name);
-        onnx_integers(o, "perm", 4, (const int64_t[]){0, 2, 3, 1});
+        onnx_begin(o, "Transpose", INPUTS(x->name.text), &x->name);
+        onnx_integers(o, "perm", 4, DIMS(0, 2, 3, 1));
         onnx_end(o);
     }
     take_as(o, x, out, true);
-    onnx_begin(o, softmax ? "Softmax" : "Identity", (const char *[]){x->name.text, NULL}, NULL);
+    onnx_begin(o, softmax ? "Softmax" : "Identity", INPUTS(x->name.text), NULL);
     proto_text(&o->file, NODE_OUTPUT, name);
     proto_text(&o->file, NODE_NAME, name);
     if (softmax) onnx_integer(o, "axis", 1);
@@ -220,9 +213,9 @@ static cf_status write_graph(OnnxOut *o, bool softmax, const bool *needed, OnnxF
     if (o->integers) {
         FORWARD(onnx_write_int8(o, &flows[list->heads[0]].name));
     } else {
-        const OnnxName largest = onnx_floats(o, 0, NULL, NULL, 255);
+        const OnnxName largest = onnx_number(o, 255);
         flows[-1].flat = false;
-        onnx_node(o, "Div", (const char *[]){"image", largest.text, NULL}, &flows[-1].name);
+        onnx_node(o, "Div", INPUTS("image", largest.text), &flows[-1].name);
         for (o->layer = 0; o->layer < list->count; o->layer++)
             if (needed[o->layer]) write_layer(o, flows);
     }
@@ -243,14 +236,14 @@ static void write_text(OnnxOut *o, const char *key, const char *value) {
 
 static void write_head(OnnxOut *o, bool softmax) {
     const Shape in = o->model->layers.input;
+    const char *scaling = o->integers ? "layers compute in 8-bit integers, in QDQ form" : "they are divided by 255";
     char about[512];
-    snprintf(about, sizeof about,
-             "A classifier of images, made by cifra. image: float32 [N, %d, %d, %d] (images, channels, height, width), "
-             "pixels 0 to "
-             "255%s; %s in the graph. %s: float32 [N, %d], in the order of the classes in the "
-             "metadata.",
-             in.C, in.H, in.W, in.C == 3 ? ", channels red, green, blue" : "", o->integers ? "layers compute in 8-bit integers, in QDQ form" : "they are divided by 255",
-             softmax ? "probabilities" : "logits", o->model->classes);
+    snprintf(
+        about, sizeof about,
+        "A classifier of images, made by cifra. image: float32 [N, %d, %d, %d] (images, channels, height, width), pixels 0 to "
+        "255%s; %s in the graph. %s: float32 [N, %d], in the order of the classes in the metadata.",
+        in.C, in.H, in.W, in.C == 3 ? ", channels red, green, blue" : "", scaling, softmax ? "probabilities" : "logits",
+        o->model->classes);
     proto_integer(&o->file, MODEL_IR, ONNX_IR);
     proto_text(&o->file, MODEL_PRODUCER, "cifra");
     proto_text(&o->file, MODEL_PRODUCER_VERSION, cf_version());
@@ -262,13 +255,12 @@ static void write_head(OnnxOut *o, bool softmax) {
 }
 
 static cf_status write_texts(OnnxOut *o) {
-    ModelTexts texts;
+    AUTO(model_texts_free) ModelTexts texts = {0};
     char sha256[SHA256_HEX];
     FORWARD(parameters_sha256(&o->model->parameters, sha256));
     FORWARD(model_texts_new(o->model, &texts));
     for (int i = 0; i < MODEL_TEXTS; i++) write_text(o, texts.texts[i].key, texts.texts[i].value);
     write_text(o, "weights_sha256", sha256);
-    model_texts_free(&texts);
     return CF_OK;
 }
 
@@ -286,38 +278,33 @@ cf_onnx_options cf_onnx_defaults(void) {
     return (cf_onnx_options){.softmax = true};
 }
 
+static void out_free(OnnxOut *out) {
+    free(out->file.bytes);
+    free(out->scratch);
+}
+
 cf_status onnx_write(const cf_model *model, const char *path, bool softmax, const Int8Network *integers) {
-    OnnxOut out = {.model = model, .integers = integers, .layer = -1};
-    OnnxFlow *flows = NULL;
-    bool *needed = NULL;
-    cf_status status;
-    FORWARD_TO(done, check_parameters(model));
-    FORWARD_TO(done, memory_new((size_t)model->layers.count + 1, sizeof *flows, &flows));
-    FORWARD_TO(done, memory_new((size_t)model->layers.count, sizeof *needed, &needed));
-    FORWARD_TO(done, memory_new(model->parameters.total, sizeof(float), &out.scratch));
-    mark_needed(&model->layers, needed);
+    AUTO(out_free) OnnxOut out = {.model = model, .integers = integers, .layer = -1};
+    AUTO_FREE OnnxFlow *flows = NULL;
+    AUTO_FREE bool *needed = NULL;
+    FORWARD(check_parameters(model));
+    FORWARD(memory_new((size_t)model->layers.count + 1, sizeof *flows, &flows));
+    FORWARD(layer_list_needed(&model->layers, model->layers.heads[0], &needed));
+    FORWARD(memory_new(model->parameters.total, sizeof(float), &out.scratch));
     write_head(&out, softmax);
-    FORWARD_TO(done, write_graph(&out, softmax, needed, flows + 1));
-    FORWARD_TO(done, write_texts(&out));
-    FORWARD_TO(done, out.file.status);
-    status = out.file.size < MOST_ONNX_BYTES
-                 ? file_write(path, out.file.bytes, out.file.size)
-                 : FAIL(CF_BAD_USE, "the network takes %zu bytes; an ONNX file holds less than 2 GiB", out.file.size);
-done:
-    free(out.file.bytes);
-    free(out.scratch);
-    free(needed);
-    free(flows);
-    return status;
+    FORWARD(write_graph(&out, softmax, needed, flows + 1));
+    FORWARD(write_texts(&out));
+    FORWARD(out.file.status);
+    FAIL_IF(out.file.size >= MOST_ONNX_BYTES, CF_BAD_USE,
+            "the network takes %zu bytes; an ONNX file holds less than 2 GiB", out.file.size);
+    return file_write(path, out.file.bytes, out.file.size);
 }
 
 cf_status cf_export_onnx(const cf_model *model, const char *path, const cf_onnx_options *options) {
     const cf_onnx_options given = options ? *options : cf_onnx_defaults();
-    Int8Network *integers = NULL;
+    AUTO(int8_network_free_at) Int8Network *integers = NULL;
     FAIL_IF(given.int8 && !given.split, CF_BAD_USE,
             "ranges for 8-bit integers come from training images: a split with a training part expected");
     if (given.int8) FORWARD(int8_network_new(model, cf_split_part(given.split, CF_TRAIN), given.threads, &integers));
-    const cf_status status = onnx_write(model, path, given.softmax, integers);
-    int8_network_free(integers);
-    return status;
+    return onnx_write(model, path, given.softmax, integers);
 }

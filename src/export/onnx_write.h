@@ -19,15 +19,15 @@ typedef struct OnnxOut {
     ProtoWriter file;
     const cf_model *model;
     const Int8Network *integers; /* NULL: float32 */
-    int layer;       /* which one is being written */
-    int values;      /* of this layer, so far */
-    float *scratch;  /* room for the largest parameter */
-    size_t begun[2]; /* the node under way */
+    int layer;                   /* which one is being written */
+    int values;                  /* of this layer, so far */
+    float *scratch;              /* room for the largest parameter */
+    size_t begun[2];             /* the node under way */
 } OnnxOut;
 
-/* One row of the table: how the layers of one word are written. */
+/* One row of the table: how the layers of these words are written. */
 typedef struct OnnxLayer {
-    const char *word;
+    const char *words;
     /* From the values that arrive to the one that leaves. */
     void (*write)(OnnxOut *out, const Layer *layer, const OnnxName *x, OnnxName *y);
     enum { ONNX_ANY, ONNX_MAPS, ONNX_FLAT } takes; /* N x C x H x W, N x values, or what arrives */
@@ -35,6 +35,10 @@ typedef struct OnnxLayer {
 
 /* onnx_layers.c; NULL: there is no such word. */
 const OnnxLayer *onnx_layer(const char *word);
+
+/* Names of values, NULL at their end; integers. */
+#define INPUTS(...) ((const char *[]){__VA_ARGS__, NULL})
+#define DIMS(...)   ((const int64_t[]){__VA_ARGS__})
 
 /* A node from values whose names end with NULL; attributes may follow, then onnx_end. *y, which may be an input, is its output's
  * new name. */
@@ -46,15 +50,17 @@ void onnx_end(OnnxOut *out);
 /* A node without attributes. */
 void onnx_node(OnnxOut *out, const char *op, const char *const *inputs, OnnxName *y);
 
-/* Constants of the layer under way; values NULL: all of them `value`. */
+/* Constants of the layer under way: a number; floats, values NULL: all of them `value`; a shape. */
+OnnxName onnx_number(OnnxOut *out, float value);
 OnnxName onnx_floats(OnnxOut *out, int dims, const int64_t *shape, const float *values, float value);
 OnnxName onnx_shape(OnnxOut *out, int dims, const int64_t *shape);
 /* So many bytes of integers. */
 OnnxName onnx_integers_of(OnnxOut *out, int type, int dims, const int64_t *shape, const void *values, size_t bytes);
 /* The attributes of a window, but for dilations and groups. */
 void onnx_window(OnnxOut *out, const Window *window);
-/* A parameter of the layer under way, in the order of files, in this shape; `transposed` from [a][b] to [b][a]. */
-OnnxName onnx_parameter(OnnxOut *out, const char *what, int dims, const int64_t *shape, bool transposed);
+/* A parameter of the layer under way as it is in files; or in this shape, `transposed` from [a][b] to [b][a]. */
+OnnxName onnx_parameter(OnnxOut *out, const char *what);
+OnnxName onnx_shaped_parameter(OnnxOut *out, const char *what, int dims, const int64_t *shape, bool transposed);
 
 /* onnx_int8.c: the layers as QDQ, from the input to the logits, N x C x H x W. */
 cf_status onnx_write_int8(OnnxOut *out, OnnxName *logits);

@@ -8,7 +8,6 @@
 
 #include <float.h>
 #include <math.h>
-#include <stdlib.h>
 
 /* Cross-entropy of image i of the batch, and whether its class is found; nothing of one whose label is unknown. */
 static void add_score(const Plan *plan, int i, int classes, int label, StepResult *sum) {
@@ -20,32 +19,30 @@ static void add_score(const Plan *plan, int i, int classes, int label, StepResul
 }
 
 /* Each rank has its share of the images, and all add what all images gave in their order. */
-static cf_status classify_spread(Plan *plan, const Feed *feed, const uint32_t *images, size_t count, int classes, int rank,
-                                 int ranks, StepResult *result) {
+static cf_status classify_spread(Plan *plan, const Feed *feed, const uint32_t *images, size_t count, int classes,
+                                 int rank, int ranks, StepResult *result) {
     const size_t from = count * (size_t)rank / (size_t)ranks, to = count * ((size_t)rank + 1) / (size_t)ranks,
                  batch = (size_t)plan_batch(plan);
-    StepResult sum = {0}, score;
-    double *losses; /* of all images, correct, weight */
-    cf_status status = CF_OK;
+    StepResult sum = {0};
+    AUTO_FREE double *losses = NULL; /* of all images, correct, weight */
     FORWARD(memory_new(count + 2, sizeof *losses, &losses));
-    for (size_t first = from; first < to && !status; first += batch) {
+    for (size_t first = from; first < to; first += batch) {
         const int n = (int)(to - first < batch ? to - first : batch);
-        status = plan_infer(plan, feed, images + first, n, NULL);
-        for (int i = 0; i < n && !status; i++) {
-            score = (StepResult){0};
+        FORWARD(plan_infer(plan, feed, images + first, n, NULL));
+        for (int i = 0; i < n; i++) {
+            StepResult score = {0};
             add_score(plan, i, classes, feed_label(feed, images[first + (size_t)i]), &score);
             losses[first + (size_t)i] = score.loss;
             losses[count] += (double)score.correct;
             losses[count + 1] += score.weight;
         }
     }
-    if (!status) status = plan_sum_ranks(plan, losses, count + 2);
+    FORWARD(plan_sum_ranks(plan, losses, count + 2));
     for (size_t i = 0; i < count; i++) sum.loss += losses[i];
     sum.correct = (int64_t)losses[count];
     sum.weight = losses[count + 1];
-    free(losses);
     *result = sum;
-    return status;
+    return CF_OK;
 }
 
 cf_status classify_with(Plan *plan, const Feed *feed, const uint32_t *images, size_t count, int classes,
@@ -84,52 +81,47 @@ static cf_status classify_views(Plan *plan, Feed *feed, const cf_subset *subset,
     const size_t count = subset->count * (size_t)classes;
     const char *word;
     const int view_count = augmentation_views(views, &word);
-    double *sum = NULL;
-    cf_status status;
+    AUTO_FREE double *sum = NULL;
     FAIL_IF(!view_count, CF_BAD_USE, "%s has no fixed views to average over", word);
     FORWARD(memory_new(count, sizeof *sum, &sum));
-    FORWARD_TO(done, feed_augment(feed, views, 0));
+    FORWARD(feed_augment(feed, views, 0));
     for (feed->view = 0; feed->view < view_count; feed->view++) {
         const double weight = augmentation_view_weight(views, feed->view);
-        FORWARD_TO(done, classify_with(plan, feed, subset->images, subset->count, classes, probabilities, result));
+        FORWARD(classify_with(plan, feed, subset->images, subset->count, classes, probabilities, result));
         for (size_t i = 0; i < count; i++) sum[i] += weight * (double)probabilities[i];
     }
     for (size_t i = 0; i < count; i++) probabilities[i] = (float)sum[i];
     score_probabilities(feed, subset, classes, probabilities, result);
-done:
-    free(sum);
-    return status;
+    return CF_OK;
+}
+
+cf_status predictor_new(const cf_model *model, const cf_set *set, const PlanOptions *options, Predictor *predictor) {
+    predictor->parameters = model->parameters;
+    FORWARD(plan_new(&model->layers, &predictor->parameters, options, &predictor->plan));
+    FORWARD(feed_new(set, model->layers.input, (const char *const *)model->class_names, model->classes,
+                     options->threads, &predictor->feed));
+    return plan_use_parameters(predictor->plan);
+}
+
+void predictor_free(Predictor *predictor) {
+    feed_free(&predictor->feed);
+    plan_free(predictor->plan);
+    *predictor = (Predictor){0};
 }
 
 cf_status classify(const cf_model *model, const cf_subset *subset, const ClassifyOptions *options, float *probabilities,
                    StepResult *result) {
-    enum { BATCH = 128 };
-    Plan *plan = NULL;
-    Feed feed = {0};
-    Parameters borrowed = model->parameters; /* a forward plan does not write to them */
-    cf_status status;
-    int threads = slices_threads(options->threads);
-    PlanOptions plan_options = {.engine = options->engine, .batch = BATCH, .threads = threads};
-    float *own = NULL;
+    const int threads = slices_threads(options->threads), classes = model->classes;
+    const PlanOptions plan_options = {.engine = options->engine, .batch = PREDICTION_BATCH, .threads = threads};
+    AUTO(predictor_free) Predictor p = {0};
+    AUTO_FREE float *own = NULL;
     if (!probabilities && (options->int8 || options->views)) {
-        FORWARD(memory_new(subset->count * (size_t)model->classes, sizeof *own, &own));
+        FORWARD(memory_new(subset->count * (size_t)classes, sizeof *own, &own));
         probabilities = own;
     }
-    if (options->int8) {
-        FORWARD_TO(done, int8_classify(options->int8, subset, threads, probabilities, result));
-        goto done;
-    }
-    FORWARD_TO(done, plan_new(&model->layers, &borrowed, &plan_options, &plan));
-    FORWARD_TO(done, feed_new(subset->set, model->layers.input, (const char *const *)model->class_names, model->classes,
-                              threads, &feed));
-    FORWARD_TO(done, plan_use_parameters(plan));
-    FORWARD_TO(done,
-               options->views
-                   ? classify_views(plan, &feed, subset, options->views, model->classes, probabilities, result)
-                   : classify_with(plan, &feed, subset->images, subset->count, model->classes, probabilities, result));
-done:
-    free(own);
-    feed_free(&feed);
-    plan_free(plan);
-    return status;
+    if (options->int8) return int8_classify(options->int8, subset, threads, probabilities, result);
+    FORWARD(predictor_new(model, subset->set, &plan_options, &p));
+    return options->views
+               ? classify_views(p.plan, &p.feed, subset, options->views, classes, probabilities, result)
+               : classify_with(p.plan, &p.feed, subset->images, subset->count, classes, probabilities, result);
 }

@@ -6,32 +6,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A shape as functions of data/ have it. */
+#define CHW(shape) ((const int[3]){(shape).C, (shape).H, (shape).W})
+
 cf_status classes_match(const cf_set *set, const char *const *class_names, int classes, int **class_of) {
-    NameTable table;
+    AUTO(name_table_free) NameTable table = {0};
     FORWARD(name_table_new((size_t)classes, &table));
-    cf_status status = memory_new((size_t)set->classes, sizeof **class_of, class_of);
+    FORWARD(memory_new((size_t)set->classes, sizeof **class_of, class_of));
     for (int c = 0; c < classes; c++) name_table_put(&table, class_names[c], c);
-    for (int label = 0; label < set->classes && !status; label++)
+    for (int label = 0; label < set->classes; label++)
         (*class_of)[label] = name_table_find(&table, set->class_names[label], strlen(set->class_names[label]));
-    name_table_free(&table);
-    return status;
+    return CF_OK;
 }
 
 cf_status feed_new(const cf_set *set, Shape input, const char *const *class_names, int classes, int threads,
                    Feed *feed) {
-    Feed made = {.set = set, .input = input, .threads = threads, .view = -1};
-    cf_status status;
-    const int from[3] = {set->channels, set->height, set->width}, to[3] = {input.C, input.H, input.W};
-    FORWARD_TO(failed, classes_match(set, class_names, classes, &made.class_of));
-    FORWARD_TO(failed, preparation_new(from, to, &made.preparation));
+    AUTO(feed_free) Feed made = {.set = set, .input = input, .threads = threads, .view = -1};
+    const int from[3] = {set->channels, set->height, set->width};
+    FORWARD(classes_match(set, class_names, classes, &made.class_of));
+    FORWARD(preparation_new(from, CHW(input), &made.preparation));
     /* A cache line between threads' scratch, so that they do not write to one line. */
     made.scratch_stride = preparation_scratch(made.preparation) + 16;
-    FORWARD_TO(failed, memory_new((size_t)threads * made.scratch_stride, sizeof(float), &made.scratch));
+    FORWARD(memory_new((size_t)threads * made.scratch_stride, sizeof(float), &made.scratch));
     *feed = made;
+    made = (Feed){0};
     return CF_OK;
-failed:
-    feed_free(&made);
-    return status;
 }
 
 void feed_free(Feed *feed) {
@@ -48,17 +47,11 @@ void feed_use_ready(Feed *feed, const float *ready, const uint32_t *place, Shape
     feed->input = input;
 }
 
-static void shape_chw(Shape shape, int chw[3]) {
-    chw[0] = shape.C, chw[1] = shape.H, chw[2] = shape.W;
-}
-
 cf_status feed_augment(Feed *feed, const Augmentation *augmentation, uint64_t seed) {
-    int chw[3];
     float *scratch = NULL;
     size_t stride = 0;
-    shape_chw(feed->input, chw);
     if (augmentation && !augmentation_is_empty(augmentation)) {
-        stride = augmentation_scratch(augmentation, chw) + 16;
+        stride = augmentation_scratch(augmentation, CHW(feed->input)) + 16;
         FORWARD(memory_new((size_t)feed->threads * stride, sizeof(float), &scratch));
     }
     free(feed->augment_scratch);
@@ -83,17 +76,15 @@ int feed_label(const Feed *feed, uint32_t image) {
     return !feed->set ? -1 : feed->class_of[feed->set->labels[image]];
 }
 
-static void augment(const Sample *sample, int thread, uint32_t image, uint32_t copy, float *x) {
+static void augment_image(const Sample *sample, int thread, uint32_t image, uint32_t copy, float *x) {
     const Feed *feed = sample->feed;
-    int chw[3];
     if (!feed->augmentation) return;
     float *scratch = feed->augment_scratch + (size_t)thread * feed->augment_stride;
     const AugmentKey key = {feed->seed, sample->epoch, image, copy};
-    shape_chw(feed->input, chw);
     if (feed->view < 0)
-        augmentation_apply(feed->augmentation, &key, chw, scratch, x);
+        augmentation_apply(feed->augmentation, &key, CHW(feed->input), scratch, x);
     else
-        augmentation_view(feed->augmentation, feed->view, chw, scratch, x);
+        augmentation_view(feed->augmentation, feed->view, CHW(feed->input), scratch, x);
 }
 
 static void blend(const Sample *sample, const float *other, float *x) {
@@ -115,12 +106,10 @@ static void paste(const Sample *sample, const float *partner, float *x) {
 
 static void lay_beside(const Sample *sample, int thread, float *other, float *x) {
     const Feed *feed = sample->feed;
-    int chw[3];
-    shape_chw(feed->input, chw);
     for (int side = 0; side < 2; side++) {
         if (!sample->beside.by[side]) continue;
         feed_image(feed, thread, sample->beside_image[side], other);
-        augmentation_lay_beside(sample->beside.by[side], chw,
+        augmentation_lay_beside(sample->beside.by[side], CHW(feed->input),
                                 feed->augment_scratch + (size_t)thread * feed->augment_stride, other, x);
     }
 }
@@ -134,10 +123,10 @@ void sample_image(const Sample *sample, int thread, float *other, float *x) {
         blend(sample, other, x);
     }
     lay_beside(sample, thread, other, x);
-    augment(sample, thread, sample->image, sample->copy, x);
+    augment_image(sample, thread, sample->image, sample->copy, x);
     if (!mixed || sample->synthetic) return;
     feed_image(feed, thread, sample->partner, other);
-    augment(sample, thread, sample->partner, sample->partner_copy, other);
+    augment_image(sample, thread, sample->partner, sample->partner_copy, other);
     if (sample->box[0] < sample->box[2])
         paste(sample, other, x);
     else
@@ -150,18 +139,14 @@ static AugmentKey sample_key(const Sample *sample) {
 
 void sample_beside(Sample *sample, const uint32_t images[2]) {
     const AugmentKey key = sample_key(sample);
-    int chw[3];
-    shape_chw(sample->feed->input, chw);
-    sample->beside = augmentation_beside(sample->feed->augmentation, &key, chw);
+    sample->beside = augmentation_beside(sample->feed->augmentation, &key, CHW(sample->feed->input));
     for (int side = 0; side < 2; side++) sample->beside_image[side] = images[side];
 }
 
 bool sample_mix(Sample *sample, uint32_t partner, uint32_t partner_copy) {
     const Feed *feed = sample->feed;
     const AugmentKey key = sample_key(sample);
-    int chw[3];
-    shape_chw(feed->input, chw);
-    const AugmentMix drawn = augmentation_mix(feed->augmentation, &key, chw);
+    const AugmentMix drawn = augmentation_mix(feed->augmentation, &key, CHW(feed->input));
     if (drawn.share >= 1) return false;
     sample->share = drawn.share;
     sample->partner = partner;

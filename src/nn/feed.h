@@ -44,7 +44,7 @@ typedef struct Sample {
     uint32_t image, partner; /* partner: an image of the same feed that is mixed in (mixup: Zhang et al. 2018) */
     uint32_t epoch, copy, partner_copy; /* name the random numbers of the augmentation: AugmentKey */
     float share;                        /* of `image`; 1: no partner */
-    AugmentBeside beside;               /* images of the same feed on the left and on the right, before the augmentation: */
+    AugmentBeside beside; /* images of the same feed on the left and on the right, before the augmentation: */
     uint32_t beside_image[2];
     bool synthetic; /* the partner is blended in before the augmentation, so that both are one image (SMOTE) */
     int box

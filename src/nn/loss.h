@@ -11,11 +11,11 @@
 #include "base/status.h"
 
 typedef struct Target {
-    int label, partner; /* classes; -1: none */
-    float share;        /* of `label`; the partner's is 1 - share */
-    const float *soft;  /* [classes], sum 1: in place of labels; NULL: labels */
+    int label, partner;   /* classes; -1: none */
+    float share;          /* of `label`; the partner's is 1 - share */
+    const float *soft;    /* [classes], sum 1: in place of labels; NULL: labels */
     const float *teacher; /* [classes], another network's logits for the same image; NULL: none */
-    double weight;      /* of the image */
+    double weight;        /* of the image */
 } Target;
 
 typedef struct Loss Loss;
@@ -29,8 +29,8 @@ typedef struct LossSettings {
         *offsets; /* [classes], added to the logits in the loss alone (Menon et al. 2021); NULL: none. Borrowed */
     const float *margins; /* [classes], ldam's; NULL: all 0. Borrowed */
     double margin; /* ldam: of the class with the fewest images, the largest; whoever fills in `margins` reads it */
-    double logit_scale; /* ldam: what the logits are multiplied by */
-    double gamma;       /* focal: larger: what is known already counts less; 0: cross-entropy */
+    double logit_scale;                /* ldam: what the logits are multiplied by */
+    double gamma;                      /* focal: larger: what is known already counts less; 0: cross-entropy */
     double teacher_share, temperature; /* as loss_distilled has them, of images with a teacher */
 } LossSettings;
 

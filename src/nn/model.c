@@ -1,37 +1,23 @@
 #include "nn/model.h"
 
-#include "base/memory.h"
-#include "base/numbers.h"
-#include "base/slices.h"
-
-#include <float.h>
-#include <math.h>
 #include <stdlib.h>
 
 cf_status model_new(const char *name_or_line, Shape data, const char *const *class_names, int classes, uint64_t seed,
                     cf_model **model) {
-    cf_model *made;
-    cf_status status;
+    AUTO(cf_model_free_at) cf_model *made = NULL;
     FORWARD(memory_new(1, sizeof *made, &made));
-    FORWARD_TO(failed, model_line_parse(name_or_line, data, classes, &made->layers));
-    FORWARD_TO(failed, parameters_new(&made->layers, &made->parameters));
-    if (!made->parameters.trainable) {
-        status =
-            FAIL(CF_BAD_USE,
-                 "the model \"%s\" has no weights, so there is nothing that it could learn: a layer of dense, conv "
-                 "or bn is needed",
-                 made->layers.line);
-        goto failed;
-    }
-    FORWARD_TO(failed, parameters_initialise(&made->parameters, seed));
-    FORWARD_TO(failed, memory_new((size_t)classes, sizeof *made->class_names, &made->class_names));
+    FORWARD(model_line_parse(name_or_line, data, classes, &made->layers));
+    FORWARD(parameters_new(&made->layers, &made->parameters));
+    FAIL_IF(
+        !made->parameters.trainable, CF_BAD_USE,
+        "the model \"%s\" has no weights, so there is nothing that it could learn: a layer of dense, conv or bn is needed",
+        made->layers.line);
+    FORWARD(parameters_initialise(&made->parameters, seed));
+    FORWARD(memory_new((size_t)classes, sizeof *made->class_names, &made->class_names));
     for (; made->classes < classes; made->classes++)
-        FORWARD_TO(failed, memory_copy_string(class_names[made->classes], &made->class_names[made->classes]));
-    *model = made;
+        FORWARD(memory_copy_string(class_names[made->classes], &made->class_names[made->classes]));
+    *model = memory_take(&made);
     return CF_OK;
-failed:
-    cf_model_free(made);
-    return status;
 }
 
 void cf_model_free(cf_model *model) {
@@ -57,13 +43,11 @@ void cf_model_describe(const cf_model *model, cf_model_description *description)
 
 cf_status cf_model_new(const char *name_or_line, const cf_split *split, uint64_t seed, cf_model **model) {
     const cf_subset *all = cf_split_part(split, CF_ALL);
-    const char **names;
     const Shape shape = {all->set->channels, all->set->height, all->set->width};
-    FORWARD(memory_new((size_t)all->classes, sizeof *names, &names));
+    AUTO_FREE const char **names = NULL;
+    FORWARD(memory_new((size_t)all->classes, sizeof *names, (void **)&names));
     for (int c = 0; c < all->classes; c++) names[c] = all->set->class_names[all->class_labels[c]];
-    const cf_status status = model_new(name_or_line, shape, names, all->classes, seed, model);
-    free(names);
-    return status;
+    return model_new(name_or_line, shape, names, all->classes, seed, model);
 }
 
 cf_status engine_choose(cf_engine engine, cf_precision *precision, const Engine **chosen) {

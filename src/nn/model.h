@@ -18,6 +18,11 @@ struct cf_model {
 cf_status model_new(const char *name_or_line, Shape data, const char *const *class_names, int classes, uint64_t seed,
                     cf_model **model);
 
+/* A model's weights as PyTorch's load_state_dict(strict=True) takes them: a safetensors file with every tensor of the model under its
+ * name, in PyTorch's shape and order, float32; behind each batch norm's its num_batches_tracked, an I64 of 0 (a counter that PyTorch
+ * reads only where a norm has no momentum); and the texts of a model file, so that cf_model_load reads it, too. */
+cf_status weights_write(const cf_model *model, const char *path);
+
 /* `run`: a run's folder, whose model.safetensors it is, or a model file. */
 cf_status model_open(const char *run, cf_model **model);
 
@@ -53,6 +58,12 @@ void model_texts_free(ModelTexts *texts);
 /* A model, with weights zero, from the texts of a file. `path` is for messages. */
 cf_status model_from_texts(const StoredFile *file, const char *path, cf_model **model);
 
+/* ---- prune.c: a model with fewer channels ---- */
+
+/* keep: the share of the channels that stays, above 0, at most 1; of each set at least one. CF_BAD_USE, with the layer's name, where
+ * a layer does not say which of its channels belongs to which (groups, se, attention, position, concat, groupnorm, several outputs). */
+cf_status model_prune(const cf_model *model, double keep, cf_model **pruned);
+
 /* ---- classify.c: running a model over many images ---- */
 
 typedef struct Int8Network Int8Network; /* nn/int8/int8.h */
@@ -65,8 +76,11 @@ typedef struct ClassifyOptions {
     /* features_compute: told, as a share, how far it is; false stops it: CF_INTERRUPTED. NULL: nobody is. */
     bool (*progress)(double share, void *context);
     void *context;
-    const Int8Network *int8; /* the model in integers, which then computes in place of the engine, without views; NULL: none. Borrowed. */
+    const Int8Network *
+        int8; /* the model in integers, which then computes in place of the engine, without views; NULL: none. Borrowed. */
 } ClassifyOptions;
+
+enum { PREDICTION_BATCH = 128 };
 
 /* Probabilities [count][model->classes] of a subset's images in order; NULL: only their score is wanted. */
 cf_status classify(const cf_model *model, const cf_subset *subset, const ClassifyOptions *options, float *probabilities,
@@ -74,6 +88,15 @@ cf_status classify(const cf_model *model, const cf_subset *subset, const Classif
 /* The same with a plan at hand whose parameters are in use. */
 cf_status classify_with(Plan *plan, const Feed *feed, const uint32_t *images, size_t count, int classes,
                         float *probabilities, StepResult *result);
+
+/* A plan that only predicts, and a feed of a set's images, which are the network's classes. {0}: none. */
+typedef struct Predictor {
+    Parameters parameters; /* the model's: such a plan does not write to them */
+    Plan *plan;
+    Feed feed;
+} Predictor;
+cf_status predictor_new(const cf_model *model, const cf_set *set, const PlanOptions *options, Predictor *predictor);
+void predictor_free(Predictor *predictor);
 
 /* The engine for these options. Where the processor has no bfloat16, *precision becomes CF_F32 with a notice; the reference
  * knows float32 only: CF_BAD_USE. */

@@ -70,16 +70,13 @@ static cf_status find_type(const Reader *reader, const Word *word, const LayerTy
 }
 
 static cf_status check_size(const Parse *parse, const Layer *layer) {
+    static const char hint[] = "smaller images have fewer (--size 64 reads them so)";
     if (shape_size(layer->in) > LARGEST_LAYER)
-        return reader_fail(
-            &parse->reader, layer->column,
-            "more than %d values would arrive at this layer; smaller images have fewer (--size 64 reads them so)",
-            LARGEST_LAYER);
+        return reader_fail(&parse->reader, layer->column, "more than %d values would arrive at this layer; %s",
+                           LARGEST_LAYER, hint);
     if (shape_size(layer->out) > LARGEST_LAYER || layer->parameters > LARGEST_LAYER)
-        return reader_fail(&parse->reader, layer->column,
-                           "this layer would have more than %d values or parameters; smaller images have fewer (--size "
-                           "64 reads them so)",
-                           LARGEST_LAYER);
+        return reader_fail(&parse->reader, layer->column, "this layer would have more than %d values or parameters; %s",
+                           LARGEST_LAYER, hint);
     return CF_OK;
 }
 
@@ -155,21 +152,19 @@ static cf_status find_second(Parse *parse, Layer *layer) {
 
 static cf_status read_layer(Parse *parse) {
     Reader *r = &parse->reader;
-    Layer layer = {.inputs = 1, .input = {parse->current, -1}, .stride = 1, .groups = 1, .dilation = 1};
+    const LayerType *type;
     const char *name;
     FORWARD(take_name(parse, &name));
     const Word *word = reader_take(r);
-    FORWARD(find_type(r, word, &layer.type));
-    layer.column = word->column;
-    layer.epsilon = BN_EPSILON;
-    layer.momentum = BN_MOMENTUM;
+    FORWARD(find_type(r, word, &type));
+    Layer layer = layer_begin(type, word->column, parse->current);
     if (name)
         snprintf(layer.name, sizeof layer.name, "%s", name);
     else
-        number_name(parse, layer.type, layer.name);
-    if (layer.type == &add_type || strcmp(word->text, "concat") == 0) FORWARD(find_second(parse, &layer));
+        number_name(parse, type, layer.name);
+    if (type == &add_type || type == &concat_type) FORWARD(find_second(parse, &layer));
     r->bn_follows = bn_follows(r);
-    FORWARD(layer.type->read ? layer.type->read(r, &layer) : reader_finish(r, NULL));
+    FORWARD(type->read ? type->read(r, &layer) : reader_finish(r, NULL));
     return add_layer(parse, &layer);
 }
 
@@ -238,23 +233,9 @@ static cf_status project(Parse *parse, int from, int first, const char *name, in
         return reader_fail(&parse->reader, column,
                            "%dx%dx%d arrives at this group and %dx%dx%d leaves it: no stride makes one of the other",
                            in.C, in.H, in.W, out.C, out.H, out.W);
-    Layer conv = {.type = &conv_type,
-                  .implied = true,
-                  .column = column,
-                  .inputs = 1,
-                  .input = {from, -1},
-                  .R = 1,
-                  .S = 1,
-                  .stride = stride,
-                  .groups = 1,
-                  .dilation = 1,
-                  .out = {.C = out.C}};
-    Layer norm = {.type = &bn_type,
-                  .implied = true,
-                  .column = column,
-                  .inputs = 1,
-                  .epsilon = BN_EPSILON,
-                  .momentum = BN_MOMENTUM};
+    Layer conv = layer_begin(&conv_type, column, from), norm = layer_begin(&bn_type, column, -1);
+    conv.implied = norm.implied = true;
+    conv.R = conv.S = 1, conv.stride = stride, conv.out.C = out.C;
     snprintf(conv.name, sizeof conv.name, "%.45s.0", name);
     snprintf(norm.name, sizeof norm.name, "%.45s.1", name);
     FORWARD(check_unique(parse, &conv, list->count));
@@ -279,7 +260,8 @@ static cf_status read_res(Parse *parse, int column) {
     FORWARD(read_group_name(parse, &name));
     if (name) snprintf(own, sizeof own, "%s", name);
     const Shape in = shape_of(parse->list, from), out = shape_of(parse->list, parse->current);
-    Layer add = {.type = &add_type, .implied = true, .column = column, .inputs = 2, .input = {parse->current, from}};
+    Layer add = layer_begin(&add_type, column, parse->current);
+    add.implied = true, add.inputs = 2, add.input[1] = from;
     if (memcmp(&in, &out, sizeof in) != 0) {
         FORWARD(project(parse, from, first, own, column));
         add.input[0] += 2;
@@ -335,14 +317,10 @@ static cf_status read_head(Parse *parse) {
 
 static cf_status read_input(Parse *parse, bool first) {
     Reader *r = &parse->reader;
-    Shape *shape = &parse->list->input;
     const Word *kind = reader_take(r), *word = reader_take(r);
-    int used = 0;
     if (!first) return reader_fail(r, kind->column, "input can only stand first");
     if (!word) return reader_fail(r, reader_end(r), "a shape such as 1x28x28 expected, found the end of the layer");
-    if (sscanf(word->text, "%5dx%5dx%5d%n", &shape->C, &shape->H, &shape->W, &used) != 3 || word->text[used] != '\0' ||
-        shape->C < 1 || shape->H < 1 || shape->W < 1 || shape->H > LONGEST_SIDE || shape->W > LONGEST_SIDE ||
-        shape->C > LONGEST_SIDE)
+    if (!shape_from_text(word->text, &parse->list->input))
         return reader_fail(r, word->column, "a shape such as 1x28x28 (channels, height, width) expected, found %s",
                            word->text);
     return reader_finish(r, NULL);
@@ -387,7 +365,7 @@ static cf_status read_line(Parse *parse, char end) {
 /* ---- The whole ---- */
 
 /* The output of the classes comes first, whatever else the line gives. */
-static cf_status finish(Parse *parse) {
+static cf_status finish_line(Parse *parse) {
     LayerList *list = parse->list;
     if (parse->current < 0)
         return reader_fail(&parse->reader, parse->reader.at + 1, "a layer expected behind the head");
@@ -395,8 +373,7 @@ static cf_status finish(Parse *parse) {
     const size_t outputs = shape_size(last->out);
     if (outputs != (size_t)parse->reader.classes)
         return reader_fail(&parse->reader, last->column,
-                           "the last layer gives %zu values; the data have %d classes (end with: dense "
-                           "classes)",
+                           "the last layer gives %zu values; the data have %d classes (end with: dense classes)",
                            outputs, parse->reader.classes);
     memmove(list->heads + 1, list->heads, (size_t)list->head_count * sizeof *list->heads);
     memmove(list->head_names + 1, list->head_names, (size_t)list->head_count * sizeof *list->head_names);
@@ -407,28 +384,24 @@ static cf_status finish(Parse *parse) {
 }
 
 cf_status model_line_parse(const char *name_or_line, Shape data, int classes, LayerList *list) {
-    LayerList made = {.input = data};
-    cf_status status;
+    AUTO(layer_list_free) LayerList made = {.input = data};
     const char *line = model_named_line(name_or_line);
     /* One word without arguments that is no layer was meant as a name. */
-    if (!line && !strpbrk(name_or_line, " \t|()")) {
-        FAIL_IF(!layer_type(name_or_line) && strcmp(name_or_line, "input") != 0, CF_BAD_USE,
-                "unknown model %s%s (a name or a model line is expected; `cifra models` lists the names)", name_or_line,
-                model_name_hint(name_or_line));
-    }
+    FAIL_IF(!line && !strpbrk(name_or_line, " \t|()") && !layer_type(name_or_line) &&
+                strcmp(name_or_line, "input") != 0,
+            CF_BAD_USE, "unknown model %s%s (a name or a model line is expected; `cifra models` lists the names)",
+            name_or_line, model_name_hint(name_or_line));
     if (!line) line = name_or_line;
     FAIL_IF(strlen(line) > LONGEST_MODEL_LINE, CF_BAD_USE, "the model line is longer than %d characters",
             LONGEST_MODEL_LINE);
-    FORWARD_TO(failed, memory_copy_string(line, &made.line));
-    FORWARD_TO(failed, memory_new(MOST_LAYERS, sizeof(Layer), &made.layers));
+    FORWARD(memory_copy_string(line, &made.line));
+    FORWARD(memory_new(MOST_LAYERS, sizeof(Layer), &made.layers));
     Parse parse = {.reader = {.line = made.line, .classes = classes}, .list = &made, .current = -1};
-    FORWARD_TO(failed, read_line(&parse, '\0'));
-    FORWARD_TO(failed, finish(&parse));
+    FORWARD(read_line(&parse, '\0'));
+    FORWARD(finish_line(&parse));
     *list = made;
+    made = (LayerList){0};
     return CF_OK;
-failed:
-    layer_list_free(&made);
-    return status;
 }
 
 bool model_line_input(const char *name_or_line, Shape *shape) {

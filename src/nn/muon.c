@@ -42,11 +42,12 @@ struct Muon {
     int count;
     MuonBlock *blocks, *pieces;
     int block_count, piece_count;
-    double *sums; /* squares, per piece */
-    float *memory;
+    double *sums;  /* squares, per piece */
+    Blocks memory; /* of all these */
     /* of a step */
     float *weights, *moment;
     const float *gradient;
+    void (*rows)(Muon *muon, const Matrix *x, size_t from, size_t count); /* what is done to blocks */
     atomic_bool not_finite;
 };
 
@@ -58,7 +59,7 @@ static bool is_matrix(const Parameters *p, int i) {
            p->layers->layers[entry->layer].readers > 0;
 }
 
-static void describe(const Parameters *p, int tensor, double factor, Matrix *x) {
+static void describe_matrix(const Parameters *p, int tensor, double factor, Matrix *x) {
     const Parameter *entry = &p->table[tensor];
     const size_t rows = entry->shape[0], columns = entry->count / rows;
     const bool upright = rows > columns;
@@ -72,47 +73,47 @@ static void describe(const Parameters *p, int tensor, double factor, Matrix *x) 
                   .scale = upright ? (float)sqrt((double)rows / (double)columns) : 1};
 }
 
-static int cut(MuonBlock *blocks, int at, int matrix, size_t total, size_t each) {
+static int cut_pieces(MuonBlock *blocks, int at, int matrix, size_t total, size_t each) {
     for (size_t from = 0; from < total; from += each)
         blocks[at++] = (MuonBlock){matrix, from, total - from < each ? total - from : each};
     return at;
 }
 
 /* Each array begins on a line of the cache. */
-static float *take_floats(float **next, size_t count) {
-    float *mine = *next;
-    *next += (count + 15) / 16 * 16;
-    return mine;
+static size_t whole_lines(size_t count) {
+    return (count + 15) / 16 * 16;
 }
 
-static size_t room_of(const Matrix *x) {
-    return 3 * ((x->M * x->K + 15) / 16 * 16) + 2 * ((x->M * x->M + 15) / 16 * 16);
+static float *take_floats(float **next, size_t count) {
+    float *mine = *next;
+    *next += whole_lines(count);
+    return mine;
 }
 
 static cf_status lay_out(const Parameters *p, const Pace *paces, Muon *muon) {
     size_t values = 1, blocks = 1, pieces = 1;
-    FORWARD(memory_new((size_t)p->count + 1, sizeof *muon->matrices, &muon->matrices));
+    float *next;
+    FORWARD(blocks_take(&muon->memory, (size_t)p->count + 1, sizeof *muon->matrices, &muon->matrices));
     for (int i = 0; i < p->count; i++) {
         if (!is_matrix(p, i) || (paces && !paces[i].learns)) continue;
         Matrix *x = &muon->matrices[muon->count++];
-        describe(p, i, paces ? paces[i].factor : 1, x);
-        values += room_of(x);
+        describe_matrix(p, i, paces ? paces[i].factor : 1, x);
+        values += 3 * whole_lines(x->M * x->K) + 2 * whole_lines(x->M * x->M);
         blocks += (x->M + ROWS - 1) / ROWS;
         pieces += (x->M * x->K + PIECE - 1) / PIECE;
     }
-    FORWARD(memory_new(values, sizeof *muon->memory, &muon->memory));
-    FORWARD(memory_new(blocks, sizeof *muon->blocks, &muon->blocks));
-    FORWARD(memory_new(pieces, sizeof *muon->pieces, &muon->pieces));
-    FORWARD(memory_new(pieces, sizeof *muon->sums, &muon->sums));
-    float *next = muon->memory;
+    FORWARD(blocks_take(&muon->memory, values, sizeof *next, &next));
+    FORWARD(blocks_take(&muon->memory, blocks, sizeof *muon->blocks, &muon->blocks));
+    FORWARD(blocks_take(&muon->memory, pieces, sizeof *muon->pieces, &muon->pieces));
+    FORWARD(blocks_take(&muon->memory, pieces, sizeof *muon->sums, &muon->sums));
     for (int i = 0; i < muon->count; i++) {
         Matrix *x = &muon->matrices[i];
         x->x = take_floats(&next, x->M * x->K), x->next = take_floats(&next, x->M * x->K),
         x->across = take_floats(&next, x->M * x->K);
         x->gram = take_floats(&next, x->M * x->M), x->polynomial = take_floats(&next, x->M * x->M);
-        muon->block_count = cut(muon->blocks, muon->block_count, i, x->M, ROWS);
+        muon->block_count = cut_pieces(muon->blocks, muon->block_count, i, x->M, ROWS);
         x->first_piece = muon->piece_count;
-        muon->piece_count = cut(muon->pieces, muon->piece_count, i, x->M * x->K, PIECE);
+        muon->piece_count = cut_pieces(muon->pieces, muon->piece_count, i, x->M * x->K, PIECE);
         x->pieces = muon->piece_count - x->first_piece;
     }
     return CF_OK;
@@ -120,28 +121,20 @@ static cf_status lay_out(const Parameters *p, const Pace *paces, Muon *muon) {
 
 cf_status muon_new(const cf_train_options *options, const Kernels *kernels, const Parameters *parameters,
                    const Pace *paces, Muon **muon) {
-    Muon *made;
+    AUTO(muon_free_at) Muon *made = NULL;
     FORWARD(memory_new(1, sizeof *made, &made));
     made->steps = options->muon_steps;
     made->momentum = (float)options->momentum;
     made->weight_decay = options->weight_decay;
     made->product = kernels == &reference_kernels ? matrix_product_reference : matrix_product;
-    cf_status status = lay_out(parameters, paces, made);
-    if (status) {
-        muon_free(made);
-        return status;
-    }
-    *muon = made;
+    FORWARD(lay_out(parameters, paces, made));
+    *muon = memory_take(&made);
     return CF_OK;
 }
 
 void muon_free(Muon *muon) {
     if (!muon) return;
-    free(muon->matrices);
-    free(muon->blocks);
-    free(muon->pieces);
-    free(muon->sums);
-    free(muon->memory);
+    blocks_free(&muon->memory);
     free(muon);
 }
 
@@ -154,7 +147,7 @@ bool muon_has(const Muon *muon, int i) {
 /* ---- The parts of a step ---- */
 
 /* The momentum, and into `next`, as the weights lie, what is to be made orthogonal, with its squares. */
-static cf_status lead(void *context, int64_t index, int thread) {
+static cf_status lead_momentum(void *context, int64_t index, int thread) {
     Muon *muon = context;
     const MuonBlock *piece = &muon->pieces[index];
     const Matrix *x = &muon->matrices[piece->matrix];
@@ -181,83 +174,67 @@ static void find_norms(Muon *muon) {
 }
 
 /* x and x transposed, of norm 1 at most, from `next`. */
-static cf_status begin_rows(void *context, int64_t index, int thread) {
-    const Muon *muon = context;
-    const MuonBlock *block = &muon->blocks[index];
-    const Matrix *x = &muon->matrices[block->matrix];
+static void begin_rows(Muon *muon, const Matrix *x, size_t from, size_t count) {
     const bool upright = x->rows > x->columns;
-    (void)thread;
-    for (size_t i = block->from; i < block->from + block->count; i++)
+    (void)muon;
+    for (size_t i = from; i < from + count; i++)
         for (size_t k = 0; k < x->K; k++) {
             const float value = (upright ? x->next[k * x->M + i] : x->next[i * x->K + k]) * x->inverse_norm;
             x->x[i * x->K + k] = x->across[k * x->M + i] = value;
         }
-    return CF_OK;
 }
 
 /* gram = x x^T. */
-static cf_status square_rows(void *context, int64_t index, int thread) {
-    const Muon *muon = context;
-    const MuonBlock *block = &muon->blocks[index];
-    const Matrix *x = &muon->matrices[block->matrix];
-    (void)thread;
-    muon->product((int)block->count, (int)x->M, (int)x->K, x->x + block->from * x->K, x->x,
-                  x->gram + block->from * x->M);
-    return CF_OK;
+static void square_rows(Muon *muon, const Matrix *x, size_t from, size_t count) {
+    muon->product((int)count, (int)x->M, (int)x->K, x->x + from * x->K, x->x, x->gram + from * x->M);
 }
 
 /* polynomial = cubic gram + quintic gram gram; gram is symmetric to the bit. */
-static cf_status polynomial_rows(void *context, int64_t index, int thread) {
-    const Muon *muon = context;
-    const MuonBlock *block = &muon->blocks[index];
-    const Matrix *x = &muon->matrices[block->matrix];
-    const float *gram = x->gram + block->from * x->M;
-    float *to = x->polynomial + block->from * x->M;
-    (void)thread;
-    muon->product((int)block->count, (int)x->M, (int)x->M, gram, x->gram, to);
-    for (size_t i = 0; i < block->count * x->M; i++) to[i] = cubic * gram[i] + quintic * to[i];
-    return CF_OK;
+static void polynomial_rows(Muon *muon, const Matrix *x, size_t from, size_t count) {
+    const float *gram = x->gram + from * x->M;
+    float *to = x->polynomial + from * x->M;
+    muon->product((int)count, (int)x->M, (int)x->M, gram, x->gram, to);
+    for (size_t i = 0; i < count * x->M; i++) to[i] = cubic * gram[i] + quintic * to[i];
 }
 
 /* next = linear x + polynomial x. */
-static cf_status next_rows(void *context, int64_t index, int thread) {
-    const Muon *muon = context;
-    const MuonBlock *block = &muon->blocks[index];
-    const Matrix *x = &muon->matrices[block->matrix];
-    const float *from = x->x + block->from * x->K;
-    float *to = x->next + block->from * x->K;
-    (void)thread;
-    muon->product((int)block->count, (int)x->K, (int)x->M, x->polynomial + block->from * x->M, x->across, to);
-    for (size_t i = 0; i < block->count * x->K; i++) to[i] = linear * from[i] + to[i];
-    return CF_OK;
+static void next_rows(Muon *muon, const Matrix *x, size_t from, size_t count) {
+    const float *before = x->x + from * x->K;
+    float *to = x->next + from * x->K;
+    muon->product((int)count, (int)x->K, (int)x->M, x->polynomial + from * x->M, x->across, to);
+    for (size_t i = 0; i < count * x->K; i++) to[i] = linear * before[i] + to[i];
 }
 
-static cf_status turn_rows(void *context, int64_t index, int thread) {
-    const Muon *muon = context;
-    const MuonBlock *block = &muon->blocks[index];
-    const Matrix *x = &muon->matrices[block->matrix];
-    (void)thread;
-    for (size_t i = block->from; i < block->from + block->count; i++)
+static void turn_rows(Muon *muon, const Matrix *x, size_t from, size_t count) {
+    (void)muon;
+    for (size_t i = from; i < from + count; i++)
         for (size_t k = 0; k < x->K; k++) x->across[k * x->M + i] = x->x[i * x->K + k];
-    return CF_OK;
 }
 
-static cf_status move_rows(void *context, int64_t index, int thread) {
-    Muon *muon = context;
-    const MuonBlock *block = &muon->blocks[index];
-    const Matrix *x = &muon->matrices[block->matrix];
+static void move_rows(Muon *muon, const Matrix *x, size_t from, size_t count) {
     const float rate = x->rate * x->scale;
     const bool upright = x->rows > x->columns;
     bool finite = true;
-    (void)thread;
-    for (size_t i = block->from; i < block->from + block->count; i++)
+    for (size_t i = from; i < from + count; i++)
         for (size_t k = 0; k < x->K; k++) {
             float *w = muon->weights + x->offset + (upright ? k * x->M + i : i * x->K + k);
             *w = *w * x->kept - rate * x->x[i * x->K + k];
             finite = finite && isfinite(*w);
         }
     if (!finite) atomic_store(&muon->not_finite, true);
+}
+
+static cf_status run_block(void *context, int64_t index, int thread) {
+    Muon *muon = context;
+    const MuonBlock *block = &muon->blocks[index];
+    (void)thread;
+    muon->rows(muon, &muon->matrices[block->matrix], block->from, block->count);
     return CF_OK;
+}
+
+static cf_status run_rows(Muon *muon, int threads, void (*rows)(Muon *, const Matrix *, size_t, size_t)) {
+    muon->rows = rows;
+    return slices_run(threads, muon->block_count, run_block, muon);
 }
 
 static void swap_all(Muon *muon) {
@@ -279,17 +256,17 @@ cf_status muon_step(Muon *muon, float *weights, const float *gradient, float *mo
     atomic_store(&muon->not_finite, false);
     *finite = true;
     if (!muon->count) return CF_OK;
-    FORWARD(slices_run(threads, muon->piece_count, lead, muon));
+    FORWARD(slices_run(threads, muon->piece_count, lead_momentum, muon));
     find_norms(muon);
-    FORWARD(slices_run(threads, muon->block_count, begin_rows, muon));
+    FORWARD(run_rows(muon, threads, begin_rows));
     for (int i = 0; i < muon->steps; i++) {
-        if (i > 0) FORWARD(slices_run(threads, muon->block_count, turn_rows, muon));
-        FORWARD(slices_run(threads, muon->block_count, square_rows, muon));
-        FORWARD(slices_run(threads, muon->block_count, polynomial_rows, muon));
-        FORWARD(slices_run(threads, muon->block_count, next_rows, muon));
+        if (i > 0) FORWARD(run_rows(muon, threads, turn_rows));
+        FORWARD(run_rows(muon, threads, square_rows));
+        FORWARD(run_rows(muon, threads, polynomial_rows));
+        FORWARD(run_rows(muon, threads, next_rows));
         swap_all(muon);
     }
-    FORWARD(slices_run(threads, muon->block_count, move_rows, muon));
+    FORWARD(run_rows(muon, threads, move_rows));
     *finite = !atomic_load(&muon->not_finite);
     return CF_OK;
 }

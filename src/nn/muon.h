@@ -25,6 +25,7 @@ typedef struct Pace {
 cf_status muon_new(const cf_train_options *options, const Kernels *kernels, const Parameters *parameters,
                    const Pace *paces, Muon **muon);
 void muon_free(Muon *muon);
+AUTO_HANDLE(Muon, muon_free)
 /* Whether it steps tensor i of the parameters' table. */
 bool muon_has(const Muon *muon, int i);
 /* Weights, gradient and momentum lie as the parameters' trainable values. finite: whether all weights of its are, after it. */

@@ -68,16 +68,9 @@ cf_status optimizer_pace(Optimizer *o, const cf_train_options *options, const Pa
     return cut_into_pieces(parameters, options->decay_on == CF_DECAY_WEIGHTS, paces, o);
 }
 
-static cf_status make(const cf_train_options *options, const Parameters *parameters, Optimizer *o) {
-    FORWARD(optimizer_pace(o, options, parameters, NULL));
-    FORWARD(memory_new(o->count, sizeof(float), &o->m));
-    if (o->kind != CF_SGD) FORWARD(memory_new(o->count, sizeof(float), &o->v));
-    if (o->clip > 0) FORWARD(memory_new(pieces_of(o->count), sizeof *o->sums, &o->sums));
-    return CF_OK;
-}
-
 cf_status optimizer_new(const cf_train_options *options, const Kernels *kernels, const Parameters *parameters,
                         Optimizer *optimizer) {
+    AUTO(optimizer_free)
     Optimizer made = {.kind = options->optimizer,
                       .kernels = kernels,
                       .momentum = (float)options->momentum,
@@ -88,12 +81,12 @@ cf_status optimizer_new(const cf_train_options *options, const Kernels *kernels,
                       .clip = options->clip,
                       .muon_rest = options->muon_rest,
                       .count = parameters->trainable};
-    cf_status status = make(options, parameters, &made);
-    if (status) {
-        optimizer_free(&made);
-        return status;
-    }
+    FORWARD(optimizer_pace(&made, options, parameters, NULL));
+    FORWARD(memory_new(made.count, sizeof(float), &made.m));
+    if (made.kind != CF_SGD) FORWARD(memory_new(made.count, sizeof(float), &made.v));
+    if (made.clip > 0) FORWARD(memory_new(pieces_of(made.count), sizeof *made.sums, &made.sums));
     *optimizer = made;
+    made = (Optimizer){0};
     return CF_OK;
 }
 

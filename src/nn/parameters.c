@@ -30,7 +30,8 @@ cf_status parameters_layout(const LayerList *layers, Parameters *parameters) {
     for (int i = 0; i < layers->count; i++) count += (size_t)layers->layers[i].parameter_count;
     FORWARD(memory_new(count, sizeof *made.table, &made.table));
     for (int i = 0; i < layers->count; i++)
-        for (int k = 0; k < layers->layers[i].parameter_count; k++) add_parameter(&made, i, &layers->layers[i].parameter[k]);
+        for (int k = 0; k < layers->layers[i].parameter_count; k++)
+            add_parameter(&made, i, &layers->layers[i].parameter[k]);
     for (int trainable = 1; trainable >= 0; trainable--) {
         for (int i = 0; i < made.count; i++) {
             if (made.table[i].trainable != (bool)trainable) continue;
@@ -44,14 +45,11 @@ cf_status parameters_layout(const LayerList *layers, Parameters *parameters) {
 }
 
 cf_status parameters_new(const LayerList *layers, Parameters *parameters) {
-    Parameters made;
+    AUTO(parameters_free) Parameters made = {0};
     FORWARD(parameters_layout(layers, &made));
-    cf_status status = memory_new(made.total, sizeof(float), &made.values);
-    if (status) {
-        parameters_free(&made);
-        return status;
-    }
+    FORWARD(memory_new(made.total, sizeof(float), &made.values));
     *parameters = made;
+    made = (Parameters){0};
     return CF_OK;
 }
 
@@ -61,13 +59,21 @@ void parameters_free(Parameters *parameters) {
     *parameters = (Parameters){0};
 }
 
-float *parameters_find(const Parameters *parameters, int layer, const char *what) {
-    for (int i = 0; i < parameters->count; i++) {
-        const Parameter *entry = &parameters->table[i];
-        if (entry->layer == layer && strcmp(entry->spec->what, what) == 0)
-            return parameters->values + entry->offset;
-    }
+const Parameter *parameters_named(const Parameters *parameters, const char *name) {
+    for (const Parameter *p = parameters->table; p < parameters->table + parameters->count; p++)
+        if (strcmp(p->name, name) == 0) return p;
     return NULL;
+}
+
+const Parameter *parameters_of_layer(const Parameters *parameters, int layer, const char *what) {
+    for (const Parameter *p = parameters->table; p < parameters->table + parameters->count; p++)
+        if (p->layer == layer && strcmp(p->spec->what, what) == 0) return p;
+    return NULL;
+}
+
+float *parameters_find(const Parameters *parameters, int layer, const char *what) {
+    const Parameter *found = parameters_of_layer(parameters, layer, what);
+    return found ? parameters->values + found->offset : NULL;
 }
 
 /* Numbers are drawn in the order of the file, so that a weight does not depend on how an engine orders its inputs; a layer's
@@ -76,15 +82,14 @@ static void draw_initial(const Parameters *p, const Parameter *entry, float *scr
     RngStream stream = rng_stream(seed, RNG_WEIGHTS, 0, (uint32_t)entry->layer);
     /* The 2 makes up for the half that a rectifier behind the layer takes away; behind an output there is none. */
     const double gain = p->layers->layers[entry->layer].readers ? 2 : 1;
-    const double deviation = entry->spec->kind == PARAMETER_POSITION
-                                 ? 0.02
-                                 : sqrt(gain * (double)entry->shape[0] / (double)entry->count);
+    const double deviation =
+        entry->spec->kind == PARAMETER_POSITION ? 0.02 : sqrt(gain * (double)entry->shape[0] / (double)entry->count);
     for (size_t i = 0; i < entry->count; i++) scratch[i] = (float)(deviation * rng_normal(&stream, drawn + i));
     parameter_from_file(p, entry, scratch, p->values + entry->offset);
 }
 
 cf_status parameters_initialise(Parameters *parameters, uint64_t seed) {
-    float *scratch;
+    AUTO_FREE float *scratch = NULL;
     size_t largest = 0, drawn = 0;
     for (int i = 0; i < parameters->count; i++)
         if (parameters->table[i].count > largest) largest = parameters->table[i].count;
@@ -102,12 +107,11 @@ cf_status parameters_initialise(Parameters *parameters, uint64_t seed) {
         const float value = kind == PARAMETER_SCALE || kind == PARAMETER_RUNNING_VAR ? 1 : 0;
         for (size_t k = 0; k < entry->count; k++) values[k] = value;
     }
-    free(scratch);
     return CF_OK;
 }
 
 /* Walks a dense weight in file order (outputs, C, H, W) beside its place in memory (outputs, H, W, C). */
-static void permute(const Parameters *p, const Parameter *entry, const float *from, float *to, bool to_file) {
+static void reorder(const Parameters *p, const Parameter *entry, const float *from, float *to, bool to_file) {
     const Layer *layer = &p->layers->layers[entry->layer];
     if (!entry->spec->channels_last) {
         memcpy(to, from, entry->count * sizeof *to);
@@ -126,39 +130,45 @@ static void permute(const Parameters *p, const Parameter *entry, const float *fr
 }
 
 void parameter_to_file(const Parameters *parameters, const Parameter *parameter, const float *from, float *to) {
-    permute(parameters, parameter, from, to, true);
+    reorder(parameters, parameter, from, to, true);
 }
 
 void parameter_from_file(const Parameters *parameters, const Parameter *parameter, const float *from, float *to) {
-    permute(parameters, parameter, from, to, false);
+    reorder(parameters, parameter, from, to, false);
 }
 
-size_t parameter_first_unsound(const Parameter *parameter, const float *values) {
+static size_t first_unsound(const Parameter *parameter, const float *values, size_t count) {
     const bool variance = parameter->spec->kind == PARAMETER_RUNNING_VAR;
     size_t i = 0;
-    while (i < parameter->count && isfinite(values[i]) && !(variance && values[i] < 0)) i++;
+    while (i < count && isfinite(values[i]) && !(variance && values[i] < 0)) i++;
     return i;
 }
 
-static cf_status hash_all(const Parameters *p, float *scratch, Sha256 *sha) {
-    for (int i = 0; i < p->count; i++) {
-        parameter_to_file(p, &p->table[i], p->values + p->table[i].offset, scratch);
-        FORWARD(sha256_add(sha, scratch, p->table[i].count * sizeof *scratch));
-    }
-    return CF_OK;
+size_t parameter_first_unsound(const Parameter *parameter, const float *values) {
+    return first_unsound(parameter, values, parameter->count);
+}
+
+cf_status parameter_check(const Parameter *parameter, const char *name, const float *values, size_t count) {
+    const size_t i = first_unsound(parameter, values, count);
+    if (i == count) return CF_OK;
+    FAIL_IF(isfinite(values[i]), CF_BAD_INPUT,
+            "the tensor %s: value %zu is %g, and a variance is 0 or more; the file is damaged", name, i,
+            (double)values[i]);
+    return FAIL(
+        CF_BAD_INPUT,
+        "the tensor %s: value %zu is %g, and weights are finite numbers; the training that gave them diverged, or the file is damaged",
+        name, i, (double)values[i]);
 }
 
 cf_status parameters_sha256(const Parameters *parameters, char hex[SHA256_HEX]) {
-    Sha256 *sha = NULL;
-    float *scratch = NULL;
-    cf_status status;
-    FORWARD_TO(failed, memory_new(parameters->total, sizeof *scratch, &scratch));
-    FORWARD_TO(failed, sha256_new(&sha));
-    FORWARD_TO(failed, hash_all(parameters, scratch, sha));
-    free(scratch);
-    return sha256_finish(sha, hex);
-failed:
-    sha256_free(sha);
-    free(scratch);
-    return status;
+    AUTO(sha256_free_at) Sha256 *sha = NULL;
+    AUTO_FREE float *scratch = NULL;
+    FORWARD(memory_new(parameters->total, sizeof *scratch, &scratch));
+    FORWARD(sha256_new(&sha));
+    for (int i = 0; i < parameters->count; i++) {
+        const Parameter *entry = &parameters->table[i];
+        parameter_to_file(parameters, entry, parameters->values + entry->offset, scratch);
+        FORWARD(sha256_add(sha, scratch, entry->count * sizeof *scratch));
+    }
+    return sha256_finish(memory_take(&sha), hex);
 }

@@ -30,8 +30,11 @@ typedef struct Parameters {
 cf_status parameters_layout(const LayerList *layers, Parameters *parameters);
 cf_status parameters_new(const LayerList *layers, Parameters *parameters);
 void parameters_free(Parameters *parameters);
-/* The values of "layer.what" for what = "weight", "bias", "running_mean" ..; NULL where the layer has none. */
+/* The tensor "layer.what" for what = "weight", "bias", "running_mean" ..; and its values. NULL where the layer has none. */
+const Parameter *parameters_of_layer(const Parameters *parameters, int layer, const char *what);
 float *parameters_find(const Parameters *parameters, int layer, const char *what);
+/* The tensor of this name; NULL: there is none. */
+const Parameter *parameters_named(const Parameters *parameters, const char *name);
 /* He-normal weights (He, Zhang, Ren, Sun 2015): N(0, 2 / fan-in), for the last layer, behind which nothing is rectified,
  * N(0, 1 / fan-in); learned positions N(0, 0.02^2) (Dosovitskiy et al. 2021); biases 0; norms 1, 0, mean 0, variance 1. */
 cf_status parameters_initialise(Parameters *parameters, uint64_t seed);
@@ -43,6 +46,9 @@ void parameter_from_file(const Parameters *parameters, const Parameter *paramete
 /* The place of the first of parameter->count values that no model may have: not finite, or a variance below 0;
  * parameter->count where there is none. In whatever order the values lie. */
 size_t parameter_first_unsound(const Parameter *parameter, const float *values);
+
+/* The same of `count` values of a file, whose tensor `name` is: CF_BAD_INPUT where one of them is such. */
+cf_status parameter_check(const Parameter *parameter, const char *name, const float *values, size_t count);
 
 /* SHA-256 over all tensors in table order, as in files. */
 cf_status parameters_sha256(const Parameters *parameters, char hex[SHA256_HEX]);

@@ -37,7 +37,8 @@ typedef struct OutsideLoss {
     /* Of n images: probabilities of the first output [n][classes], and the layer's output [n][H][W][C] as floats (NULL: no layer).
      * Fills in the gradients by the logits, which is added to that of the head's own loss, and by the layer's output; both are zero
      * before. */
-    cf_status (*compute)(void *context, int n, const float *probabilities, const float *values, float *d_logits, float *d_values);
+    cf_status (*compute)(void *context, int n, const float *probabilities, const float *values, float *d_logits,
+                         float *d_values);
     void *context;
 } OutsideLoss;
 
@@ -51,11 +52,12 @@ typedef struct PlanOptions {
     int batch;   /* images per step, at most; rounded up to a multiple of SLICE inside */
     int threads; /* at most */
     PlanMode mode;
-    uint64_t seed;   /* of dropout */
-    const int *taps; /* layers whose values (and, in PLAN_GRADIENTS, gradients) can be read after a run; borrowed until plan_new returns */
+    uint64_t seed; /* of dropout */
+    const int *
+        taps; /* layers whose values (and, in PLAN_GRADIENTS, gradients) can be read after a run; borrowed until plan_new returns */
     int tap_count;
     bool attention_weights; /* of taps that are attention, plan_attention_weights can be read, too */
-    bool only_taps;             /* nothing is computed but what the taps need: no outputs */
+    bool only_taps;         /* nothing is computed but what the taps need: no outputs */
     /* Of each of the network's outputs up to one without a loss, from which on none is trained; read at every step, as long as the
      * plan. NULL: cross-entropy of the first one. */
     const LossSettings *losses;
@@ -70,8 +72,10 @@ typedef struct PlanOptions {
     int ranks;
     /* The first layer that is computed: images are then the values of the layer before it, the only one from there on that is read. */
     int first;
-    const OutsideLoss *outside; /* of PLAN_TRAINING, which then has no other taps; NULL: none. Borrowed as long as the plan. */
-    bool forward_only; /* PLAN_TRAINING: nothing goes back; batch norm by the batch, which moves its running statistics */
+    const OutsideLoss
+        *outside; /* of PLAN_TRAINING, which then has no other taps; NULL: none. Borrowed as long as the plan. */
+    bool
+        forward_only; /* PLAN_TRAINING: nothing goes back; batch norm by the batch, which moves its running statistics */
 } PlanOptions;
 
 /* Borrows layers and parameters, which hold the weights it computes with. CF_NO_MEMORY, with how much it would take, where

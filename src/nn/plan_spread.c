@@ -5,8 +5,6 @@
  * Losses, counts and sums in double go with the last message. */
 #include "nn/planner.h"
 
-#include "base/memory.h"
-
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +18,7 @@ typedef struct Range {
 typedef struct GradientPart {
     Node node; /* of the step that has its sum begin */
     Range *ranges;
-    int count, room;
+    int count;
     size_t total;
     float *packed; /* where there are several ranges */
     RankJoin *join;
@@ -42,8 +40,8 @@ cf_status spread_new(Plan *plan) {
     const int units = plan_units(plan->layers, plan->options.batch), unit = plan_unit(plan);
     FORWARD(memory_new(1, sizeof *plan->spread, &plan->spread));
     FORWARD(rank_tree_new(units, plan->options.ranks, &plan->spread->tree));
-    FAIL_IF(ranks_rank() >= rank_tree_ranks(plan->spread->tree), CF_INTERNAL, "a batch of %d units has none for rank %d",
-            units, ranks_rank());
+    FAIL_IF(ranks_rank() >= rank_tree_ranks(plan->spread->tree), CF_INTERNAL,
+            "a batch of %d units has none for rank %d", units, ranks_rank());
     rank_tree_units(plan->spread->tree, ranks_rank(), &first, &count);
     plan->first = (int)first * unit;
     if (plan->batch > (int)(first + count) * unit) plan->batch = (int)(first + count) * unit;
@@ -67,6 +65,12 @@ void spread_free(Spread *spread) {
 }
 
 /* ---- Sums at once ---- */
+
+void tree_sum(double *values, size_t stride, int count, size_t size) {
+    for (int step = 1; step < count; step *= 2)
+        for (int s = 0; s + step < count; s += 2 * step)
+            for (size_t i = 0; i < size; i++) values[(size_t)s * stride + i] += values[(size_t)(s + step) * stride + i];
+}
 
 static int ranks_of(const Plan *plan) {
     return plan->spread ? rank_tree_ranks(plan->spread->tree) : 0;
@@ -128,21 +132,14 @@ cf_status plan_sum(const Plan *plan, double *values, size_t size) {
 
 cf_status planner_sum(Planner *planner, const DoubleSum *sum) {
     Plan *plan = planner->plan;
-    if (plan->sum_count == plan->sum_room) {
-        const int room = plan->sum_room ? 2 * plan->sum_room : 16;
-        DoubleSum *sums = realloc(plan->sums, (size_t)room * sizeof *sums);
-        FAIL_IF(!sums, CF_NO_MEMORY, "out of memory while planning");
-        plan->sums = sums;
-        plan->sum_room = room;
-    }
+    FORWARD(memory_room(&plan->sums, (size_t)plan->sum_count, sizeof *plan->sums));
     plan->sums[plan->sum_count++] = *sum;
     return CF_OK;
 }
 
-static cf_status close_sum(Plan *plan, Node *node, int64_t index, int thread) {
-    const DoubleSum *sum = &plan->sums[index];
+static cf_status close_sum(const Work *w) {
+    const DoubleSum *sum = &w->plan->sums[w->index];
     double *values = *sum->from + sum->offset;
-    (void)node, (void)thread;
     tree_sum(values, sum->stride, sum->leaves, sum->count);
     for (size_t i = 0; i < sum->count; i++) sum->to[i] = (float)values[i];
     return CF_OK;
@@ -167,13 +164,7 @@ static cf_status new_part(Spread *spread, GradientPart **part) {
 }
 
 static cf_status add_range(GradientPart *part, Range range) {
-    if (part->count == part->room) {
-        const int room = part->room ? 2 * part->room : 8;
-        Range *ranges = realloc(part->ranges, (size_t)room * sizeof *ranges);
-        FAIL_IF(!ranges, CF_NO_MEMORY, "out of memory while planning");
-        part->ranges = ranges;
-        part->room = room;
-    }
+    FORWARD(memory_room(&part->ranges, (size_t)part->count, sizeof *part->ranges));
     part->ranges[part->count++] = range;
     part->total += range.count;
     return CF_OK;
@@ -186,21 +177,24 @@ cf_status planner_part_gradient(Planner *planner, float *gradient, size_t count)
     return add_range(spread->latest, (Range){gradient, count});
 }
 
-static cf_status begin_part(Plan *plan, Node *node, int64_t index, int thread) {
-    GradientPart *part = (GradientPart *)node;
-    size_t at = 0;
-    (void)index, (void)thread;
-    plan->spread->payload += part->total * sizeof(float);
-    for (int i = 0; part->packed && i < part->count; at += part->ranges[i++].count)
-        memcpy(part->packed + at, part->ranges[i].from, part->ranges[i].count * sizeof(float));
+/* Between the ranges and what is sent of several, when `out`; or back. */
+static void copy_ranges(GradientPart *part, bool out) {
+    float *packed = part->packed;
+    for (int i = 0; packed && i < part->count; packed += part->ranges[i++].count)
+        memcpy(out ? packed : part->ranges[i].from, out ? part->ranges[i].from : packed,
+               part->ranges[i].count * sizeof(float));
+}
+
+static cf_status begin_part(const Work *w) {
+    GradientPart *part = (GradientPart *)w->node;
+    w->plan->spread->payload += part->total * sizeof(float);
+    copy_ranges(part, true);
     return rank_join_begin(part->join, part->packed ? part->packed : part->ranges->from);
 }
 
 static cf_status finish_part(GradientPart *part) {
-    size_t at = 0;
     FORWARD(rank_join_finish(part->join));
-    for (int i = 0; part->packed && i < part->count; at += part->ranges[i++].count)
-        memcpy(part->ranges[i].from, part->packed + at, part->ranges[i].count * sizeof(float));
+    copy_ranges(part, false);
     return CF_OK;
 }
 

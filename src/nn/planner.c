@@ -1,8 +1,5 @@
-/* Lays a network out: what is needed, its nodes and steps. */
+/* What a plan is laid out with: tensors, nodes, steps, and how gradients find their way. */
 #include "nn/planner.h"
-
-#include "base/memory.h"
-#include "nn/layers/nodes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,38 +7,31 @@
 /* ---- Tensors and buffers ---- */
 
 static cf_status new_buffer(Planner *planner, int list, size_t image_bytes, Buffer **buffer) {
-    Buffer *made;
-    FORWARD(memory_new(1, sizeof *made, &made));
-    *made = (Buffer){.list = list, .image_bytes = image_bytes, .first = -1, .last = -1, .next = planner->plan->buffers};
-    planner->plan->buffers = made;
-    *buffer = made;
+    Plan *plan = planner->plan;
+    FORWARD(blocks_take(&plan->blocks, 1, sizeof **buffer, buffer));
+    **buffer = (Buffer){.list = list, .image_bytes = image_bytes, .first = -1, .last = -1, .next = plan->buffers};
+    plan->buffers = *buffer;
     return CF_OK;
 }
 
-static size_t element_of(const Planner *planner) {
-    return planner_engine(planner)->kernels->element;
-}
-
 static bool has_list(const Planner *planner, int list) {
-    return list == LIST_TRAINING ? planner->plan->options.mode != PLAN_INFERENCE
-                                 : planner->plan->options.mode != PLAN_GRADIENTS;
+    return planner->plan->options.mode != (list == LIST_TRAINING ? PLAN_INFERENCE : PLAN_GRADIENTS);
 }
 
 cf_status planner_tensor(Planner *planner, Shape shape, Tensor **tensor) {
-    Tensor *made;
-    FORWARD(memory_new(1, sizeof *made, &made));
-    *made = (Tensor){.shape = shape,
-                     .size = shape_size(shape),
-                     .element = element_of(planner),
-                     .readers = 1,
-                     .next = planner->plan->tensors};
-    planner->plan->tensors = made;
-    *tensor = made;
+    Plan *plan = planner->plan;
+    FORWARD(blocks_take(&plan->blocks, 1, sizeof **tensor, tensor));
+    **tensor = (Tensor){.shape = shape,
+                        .size = shape_size(shape),
+                        .element = plan_kernels(plan)->element,
+                        .readers = 1,
+                        .next = plan->tensors};
+    plan->tensors = *tensor;
     return CF_OK;
 }
 
 /* Made late, when its maker has said what its elements are and whether it works in place. */
-static cf_status make_values(Planner *planner, Tensor *tensor) {
+cf_status planner_make_values(Planner *planner, Tensor *tensor) {
     for (int list = 0; list < LISTS; list++)
         if (has_list(planner, list) && !tensor->value[list])
             FORWARD(new_buffer(planner, list, tensor->size * tensor->element, &tensor->value[list]));
@@ -81,8 +71,7 @@ bool planner_is_output(const Planner *planner, int number) {
     return false;
 }
 
-/* To which a layer's values are rounded; NULL: not at all. */
-static const FakeRange *range_of(const Planner *planner, int number) {
+const FakeRange *planner_range(const Planner *planner, int number) {
     const FakeRange *ranges = planner->plan->options.quantized;
     return ranges && ranges[number].scale > 0 && !planner_is_output(planner, number) ? &ranges[number] : NULL;
 }
@@ -91,7 +80,7 @@ int planner_follower(const Planner *planner, int number) {
     const int next = number + 1;
     if (next >= planner->plan->layers->count || !planner->needed[next] || planner->taken[next]) return -1;
     if (planner->readers[number] != 1 || planner_layer(planner, next)->input[0] != number) return -1;
-    if (range_of(planner, number) && planner_layer(planner, next)->type != &maxpool_type) return -1;
+    if (planner_range(planner, number) && planner_layer(planner, next)->type != &maxpool_type) return -1;
     return next;
 }
 
@@ -101,79 +90,85 @@ void planner_take(Planner *planner, int number) {
 
 /* ---- Nodes ---- */
 
+cf_status planner_loose_node(Planner *planner, size_t size, Node begin, void *node) {
+    Node *made = NULL;
+    FORWARD(blocks_take(&planner->plan->blocks, 1, size, &made));
+    *made = begin;
+    memcpy(node, &made, sizeof made);
+    return CF_OK;
+}
+
 cf_status planner_node(Planner *planner, size_t size, const NodeType *type, int number, Tensor *x, Tensor *second,
                        bool has_weights, Tensor *y, void *node) {
-    Node *made;
-    FORWARD(memory_new(1, size, &made));
-    *made = (Node){.type = type,
-                   .layer = planner_layer(planner, number),
-                   .number = number,
-                   .x = {x, second},
-                   .y = y,
-                   .learns = has_weights && !planner_frozen(planner, number)};
+    Node *made = NULL;
+    const Node begin = {.type = type,
+                        .layer = planner_layer(planner, number),
+                        .number = number,
+                        .x = {x, second},
+                        .y = y,
+                        .learns = has_weights && !planner_frozen(planner, number)};
+    FORWARD(planner_loose_node(planner, size, begin, &made));
     y->behind_weights |= has_weights || x->behind_weights || (second && second->behind_weights);
     y->wants_gradient |= made->learns || x->wants_gradient || (second && second->wants_gradient);
-    if (planner->last_node)
-        planner->last_node->next = made;
-    else
-        planner->plan->nodes = made;
+    *(planner->last_node ? &planner->last_node->next : &planner->plan->nodes) = made;
     planner->last_node = made;
     memcpy(node, &made, sizeof made);
     return CF_OK;
 }
 
+cf_status planner_layer_node(Planner *planner, size_t size, const NodeType *type, int number, int last, void *node) {
+    const Layer *layer = planner_layer(planner, number);
+    Tensor *y;
+    FORWARD(planner_output(planner, last, &y));
+    return planner_node(planner, size, type, number, planner_input(planner, number, 0),
+                        layer->inputs > 1 ? planner_input(planner, number, 1) : NULL, layer->parameter_count > 0, y,
+                        node);
+}
+
 cf_status planner_in_place(Planner *planner, Node *node, bool training) {
     Tensor *x = node->x[0], *y = node->y;
     if (x->readers != 1 || x == planner->plan->image || x->element != y->element) return CF_OK;
-    FORWARD(make_values(planner, x));
+    FORWARD(planner_make_values(planner, x));
     y->value[LIST_INFERENCE] = x->value[LIST_INFERENCE];
     if (!y->wants_gradient || (training && !x->needed_by_maker)) y->value[LIST_TRAINING] = x->value[LIST_TRAINING];
     return CF_OK;
 }
 
 cf_status planner_extra(Planner *planner, Node *node, int which, ListKind list, size_t image_bytes) {
-    return has_list(planner, list) ? new_buffer(planner, list, image_bytes, &node->extra[which]) : CF_OK;
+    return has_list(planner, (int)list) ? new_buffer(planner, (int)list, image_bytes, &node->extra[which]) : CF_OK;
 }
 
-float *planner_parameter(const Planner *planner, int number, const char *what) {
-    return parameters_find(planner->plan->parameters, number, what);
-}
-
-float *planner_gradient(const Planner *planner, int number, const char *what) {
+Weights planner_weights(const Planner *planner, int number, const char *what) {
     const Plan *plan = planner->plan;
-    const float *values = planner_parameter(planner, number, what);
-    if (!plan->gradient || !values || planner_frozen(planner, number)) return NULL;
-    return plan->gradient + (values - plan->parameters->values);
+    float *values = parameters_find(plan->parameters, number, what);
+    const bool learns = plan->gradient && values && !planner_frozen(planner, number);
+    return (Weights){values, learns ? plan->gradient + (values - plan->parameters->values) : NULL};
 }
 
 /* ---- Steps ---- */
 
 cf_status steps_add(StepList *list, Step step) {
-    if (list->count == list->room) {
-        const int room = list->room ? 2 * list->room : 32;
-        Step *steps = realloc(list->steps, (size_t)room * sizeof *steps);
-        FAIL_IF(!steps, CF_NO_MEMORY, "out of memory while planning");
-        list->steps = steps;
-        list->room = room;
-    }
+    FORWARD(memory_room(&list->steps, (size_t)list->count, sizeof *list->steps));
     list->steps[list->count++] = step;
     return CF_OK;
 }
 
-static void use(Buffer *buffer, int step) {
+static void mark_use(Buffer *buffer, int step) {
     if (!buffer) return;
     if (buffer->first < 0 || step < buffer->first) buffer->first = step;
     if (step > buffer->last) buffer->last = step;
 }
 
-static void use_node(const Node *node, int list, int step, int uses) {
+static void mark_uses(const Node *node, int list, int step, int uses) {
+    const bool trains = list == LIST_TRAINING;
     for (int i = 0; i < 2; i++) {
-        if (uses & USES_X && node->x[i]) use(node->x[i]->value[list], step);
-        if (uses & USES_EXTRA && node->extra[i] && node->extra[i]->list == list) use(node->extra[i], step);
-        if (uses & USES_DX && list == LIST_TRAINING) use(node->dx[i], step);
+        if (uses & USES_X && node->x[i]) mark_use(node->x[i]->value[list], step);
+        if (uses & USES_EXTRA && node->extra[i] && node->extra[i]->list == list) mark_use(node->extra[i], step);
+        if (uses & USES_DX && trains) mark_use(node->dx[i], step);
     }
-    if (uses & USES_Y) use(node->y->value[list], step);
-    if (uses & USES_DY && list == LIST_TRAINING) use(node->y->gradient, step);
+    if (uses & USES_Y) mark_use(node->y->value[list], step);
+    if (uses & USES_DY && trains) mark_use(node->y->gradient, step);
+    if (uses & USES_D && trains) mark_use(node->d, step);
 }
 
 cf_status planner_step(Planner *planner, int lists, StepKind kind, StepFn work, Node *node, int64_t count, int uses) {
@@ -182,13 +177,9 @@ cf_status planner_step(Planner *planner, int lists, StepKind kind, StepFn work, 
     for (int list = 0; list < LISTS; list++) {
         if (!(lists & 1 << list) || !has_list(planner, list)) continue;
         FORWARD(steps_add(&planner->plan->lists[list], (Step){kind, work, node, count, false}));
-        use_node(node, list, planner->plan->lists[list].count - 1, uses);
+        mark_uses(node, list, planner->plan->lists[list].count - 1, uses);
     }
     return CF_OK;
-}
-
-void planner_uses(Planner *planner, Buffer *buffer) {
-    use(buffer, planner->plan->lists[LIST_TRAINING].count - 1);
 }
 
 cf_status planner_refresh(Planner *planner, StepFn work, Node *node, int64_t count) {
@@ -196,14 +187,9 @@ cf_status planner_refresh(Planner *planner, StepFn work, Node *node, int64_t cou
 }
 
 /* The steps that close the gradients come last: what they use is in use until then. */
-enum { THE_END = 1 << 30 };
-
-void planner_closing_uses(Buffer *buffer) {
-    use(buffer, THE_END);
-}
-
 cf_status planner_close(Planner *planner, StepFn work, Node *node, int64_t count, int uses) {
-    use_node(node, LIST_TRAINING, THE_END, uses);
+    enum { THE_END = 1 << 30 };
+    mark_uses(node, LIST_TRAINING, THE_END, uses);
     return steps_add(&planner->closing, (Step){STEP_PIECES, work, node, count, true});
 }
 
@@ -213,68 +199,50 @@ cf_status planner_finish(Planner *planner, StepFn work, Node *node) {
 
 /* ---- Gradients ---- */
 
-static size_t gradient_bytes(const Planner *planner, const Tensor *tensor) {
-    return tensor->size * element_of(planner);
-}
-
 cf_status planner_scratch(Planner *planner, const Tensor *tensor, Buffer **buffer) {
-    return new_buffer(planner, LIST_TRAINING, gradient_bytes(planner, tensor), buffer);
+    return new_buffer(planner, LIST_TRAINING, tensor->size * plan_kernels(planner->plan)->element, buffer);
 }
 
 cf_status planner_begin_gradient(Planner *planner, Tensor *tensor) {
-    return new_buffer(planner, LIST_TRAINING, gradient_bytes(planner, tensor), &tensor->gradient);
+    return planner_scratch(planner, tensor, &tensor->gradient);
 }
 
 cf_status planner_own_gradient(Planner *planner, const Node *node, Buffer **gradient) {
-    if (node->y->gradient->shared) return new_buffer(planner, LIST_TRAINING, gradient_bytes(planner, node->y), gradient);
+    if (node->y->gradient->shared) return planner_scratch(planner, node->y, gradient);
     *gradient = node->y->gradient;
     return CF_OK;
 }
 
-static cf_status behind_activation(Plan *plan, Node *node, int64_t index, int thread) {
-    plan_kernels(plan)->act_backward(node->act, value_at(plan, node->y, index, thread),
-                                     gradient_at(plan, node->y, index, thread), (size_t)plan->slice * node->y->size,
-                                     buffer_at(plan, node->d, index, thread));
+static cf_status undo_activation(const Work *w) {
+    work_kernels(w)->act_backward(w->node->act, work_y(w), work_dy(w), work_values(w), work_d(w));
     return CF_OK;
 }
 
-cf_status planner_behind_activation(Planner *planner, Node *node, Activation act) {
-    node->act = act;
+cf_status planner_behind_activation(Planner *planner, Node *node) {
     node->d = node->y->gradient;
-    if (act.kind == ACT_NONE) return CF_OK;
+    if (node->act.kind == ACT_NONE) return CF_OK;
     FORWARD(planner_own_gradient(planner, node, &node->d));
-    FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, behind_activation, node, 0, USES_Y | USES_DY));
-    planner_uses(planner, node->d);
+    return planner_step(planner, IN_TRAINING, STEP_SLICES, undo_activation, node, 0, USES_Y | USES_DY | USES_D);
+}
+
+static cf_status sum_gradients(const Work *w) {
+    work_kernels(w)->add(work_extra(w, 0), work_extra(w, 1), (size_t)w->plan->slice * w->node->x[0]->size,
+                         (Activation){ACT_NONE, 0}, work_dx(w, 0));
     return CF_OK;
 }
 
-static cf_status sum_gradients(const Plan *plan, const Node *node, int which, int64_t index, int thread) {
-    const GradientSum *sum = &node->sum[which];
-    plan_kernels(plan)->add(buffer_at(plan, sum->a, index, thread), buffer_at(plan, sum->b, index, thread),
-                            (size_t)plan->slice * node->x[which]->size, (Activation){ACT_NONE, 0},
-                            buffer_at(plan, sum->to, index, thread));
-    return CF_OK;
+/* A sum of gradients of x on its way: `to` = a + b. */
+static cf_status new_sum(Planner *planner, Tensor *x, Buffer *a, Buffer *b, Buffer *to, Node **sum) {
+    return planner_loose_node(planner, sizeof **sum, (Node){.x = {x}, .extra = {a, b}, .dx = {to}}, sum);
 }
 
-static cf_status sum_first(Plan *plan, Node *node, int64_t index, int thread) {
-    return sum_gradients(plan, node, 0, index, thread);
-}
-
-static cf_status sum_second(Plan *plan, Node *node, int64_t index, int thread) {
-    return sum_gradients(plan, node, 1, index, thread);
-}
-
-static cf_status add_sum(Planner *planner, Node *node, int which) {
-    const GradientSum *sum = &node->sum[which];
-    FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, which ? sum_second : sum_first, node, 0, USES_NOTHING));
-    planner_uses(planner, sum->a);
-    planner_uses(planner, sum->b);
-    planner_uses(planner, sum->to);
-    return CF_OK;
+static cf_status add_sum(Planner *planner, Node *sum) {
+    return planner_step(planner, IN_TRAINING, STEP_SLICES, sum_gradients, sum, 0, USES_EXTRA | USES_DX);
 }
 
 cf_status planner_lend(Planner *planner, Node *node, int which, Buffer *gradient) {
     Tensor *x = node->x[which];
+    Node *sum = NULL;
     if (!x || !x->wants_gradient) return CF_OK;
     if (!x->gradient) {
         x->gradient = gradient;
@@ -282,160 +250,49 @@ cf_status planner_lend(Planner *planner, Node *node, int which, Buffer *gradient
         return CF_OK;
     }
     Buffer *before = x->gradient;
-    if (before->shared)
-        FORWARD(new_buffer(planner, LIST_TRAINING, gradient_bytes(planner, x), &x->gradient));
-    node->sum[which] = (GradientSum){gradient, before, x->gradient};
-    return add_sum(planner, node, which);
+    if (before->shared) FORWARD(planner_begin_gradient(planner, x));
+    FORWARD(new_sum(planner, x, gradient, before, x->gradient, &sum));
+    return add_sum(planner, sum);
 }
 
-/* Where node's gradient of input `which` goes. */
-static cf_status begin_gradient(Planner *planner, Node *node, int which) {
+/* Where node's gradient of input `which` goes; *sum: with what others gave, to be added behind the node's steps. */
+static cf_status begin_dx(Planner *planner, Node *node, int which, Node **sum) {
     Tensor *x = node->x[which];
     if (!x || !x->wants_gradient) return CF_OK;
-    Buffer *before = x->gradient;
-    if (!before && node->type->elementwise) {
-        FORWARD(planner_own_gradient(planner, node, &node->dx[which]));
-    } else {
-        FORWARD(new_buffer(planner, LIST_TRAINING, gradient_bytes(planner, x), &node->dx[which]));
-    }
-    Buffer *own = node->dx[which];
-    if (before) node->sum[which] = (GradientSum){own, before, before->shared ? own : before};
-    x->gradient = before && !before->shared ? before : own;
-    return CF_OK;
+    Buffer *before = x->gradient, **own = &node->dx[which];
+    FORWARD(!before && node->type->elementwise ? planner_own_gradient(planner, node, own)
+                                               : planner_scratch(planner, x, own));
+    x->gradient = before && !before->shared ? before : *own;
+    return before ? new_sum(planner, x, *own, before, x->gradient, sum) : CF_OK;
 }
 
 static cf_status add_backward(Planner *planner, Node *node) {
+    const NodeType *type = node->type;
+    Node *sums[2] = {NULL, NULL};
     bool wanted = node->learns;
     for (int i = 0; i < 2; i++) wanted |= node->x[i] && node->x[i]->wants_gradient;
-    if (!wanted || !node->y->gradient) return CF_OK; /* nothing before it or in it learns, or nothing comes back */
-    if (!node->type->backward) { /* the gradient goes through as it is */
+    if (!wanted || !node->y->gradient) return CF_OK;   /* nothing before it or in it learns, or nothing comes back */
+    if (!type->backward.work && !type->add_backward) { /* the gradient goes through as it is */
         for (int i = 0; i < 2; i++) FORWARD(planner_lend(planner, node, i, node->y->gradient));
         return CF_OK;
     }
     for (int i = 0; i < 2; i++)
-        if (!node->type->lends[i]) FORWARD(begin_gradient(planner, node, i));
-    FORWARD(node->type->backward(planner, node));
+        if (!type->lends[i]) FORWARD(begin_dx(planner, node, i, &sums[i]));
+    if (type->backward.work)
+        FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, type->backward.work, node, 0, type->backward.uses));
+    if (type->add_backward) FORWARD(type->add_backward(planner, node));
     for (int i = 0; i < 2; i++)
-        if (node->sum[i].to && !node->type->lends[i]) FORWARD(add_sum(planner, node, i));
+        if (sums[i]) FORWARD(add_sum(planner, sums[i]));
     return CF_OK;
 }
 
-/* From the last node to the first. */
-static cf_status add_all_backward(Planner *planner, Node *node) {
-    int count = 0, i = 0;
-    Node **nodes;
-    cf_status status = CF_OK;
-    for (const Node *n = node; n; n = n->next) count++;
-    FORWARD(memory_new((size_t)count + 1, sizeof(Node *), (void **)&nodes));
-    for (; node; node = node->next) nodes[i++] = node;
-    while (i-- > 0 && !status) status = add_backward(planner, nodes[i]);
-    free(nodes);
-    return status;
-}
-
-/* ---- The whole ---- */
-
-static bool need(const Planner *planner, int number) {
-    const bool computed = number >= planner->plan->options.first;
-    if (computed) planner->needed[number] = true;
-    return computed;
-}
-
-/* Which layers the outputs and taps need, and how many then read each. */
-static void find_needed(Planner *planner) {
-    const Plan *plan = planner->plan;
-    const LayerList *layers = plan->layers;
-    for (int i = 0; i < plan->options.tap_count; i++) {
-        need(planner, plan->options.taps[i]);
-        planner->readers[plan->options.taps[i]]++;
-    }
-    for (int h = 0; h < plan->head_count; h++) {
-        need(planner, layers->heads[h]);
-        planner->readers[layers->heads[h]]++;
-    }
-    for (int i = layers->count - 1; i >= 0; i--)
-        for (int k = 0; planner->needed[i] && k < layers->layers[i].inputs; k++) {
-            const int from = layers->layers[i].input[k];
-            if (need(planner, from)) planner->readers[from]++;
-        }
-}
-
-/* Rounds what the node has given that begins with layer `number`: the last of its layers, or the one in front of its max pool, has a
- * range. */
-static cf_status round_values(Planner *planner, int number) {
-    Plan *plan = planner->plan;
-    const FakeRange *range = range_of(planner, number);
-    while (!plan->outputs[number]) {
-        const FakeRange *next = range_of(planner, ++number);
-        if (next) range = next;
-    }
-    Tensor *x = plan->outputs[number], *y;
-    if (!range) return CF_OK;
-    FORWARD(planner_output(planner, number, &y));
-    x->readers = 1;
-    return lay_fake_quant(planner, number, range, x, y);
-}
-
-static cf_status lay_layers(Planner *planner) {
-    for (int i = planner->plan->options.first; i < planner->plan->layers->count; i++) {
-        if (!planner->needed[i] || planner->taken[i]) continue;
-        FORWARD(planner_layer(planner, i)->type->lay(planner, i));
-        FORWARD(round_values(planner, i));
-    }
+cf_status planner_add_backward(Planner *planner) {
+    size_t count = 0;
+    AUTO_FREE Node **nodes = NULL;
+    for (const Node *n = planner->plan->nodes; n; n = n->next) count++;
+    FORWARD(memory_new(count + 1, sizeof(Node *), (void **)&nodes));
+    size_t i = 0;
+    for (Node *n = planner->plan->nodes; n; n = n->next) nodes[i++] = n;
+    while (i-- > 0) FORWARD(add_backward(planner, nodes[i]));
     return CF_OK;
-}
-
-static void hold(Tensor *tensor) {
-    for (int list = 0; list < LISTS; list++)
-        if (tensor->value[list]) tensor->value[list]->held = true;
-}
-
-/* Taps and outputs are read behind the last step. */
-static void hold_outputs(const Plan *plan) {
-    for (int h = 0; h < plan->head_count; h++) hold(plan->heads[h].logits_tensor);
-    for (int i = 0; i < plan->options.tap_count; i++) {
-        Tensor *tap = plan->outputs[plan->options.taps[i]];
-        hold(tap);
-        if (tap->attention_weights) hold(tap->attention_weights);
-        if (tap->gradient) tap->gradient->held = true;
-    }
-}
-
-static cf_status lay_out(Planner *planner, const PlanEnds *ends) {
-    Plan *plan = planner->plan;
-    find_needed(planner);
-    const int first = plan->options.first;
-    FORWARD(planner_tensor(planner, first ? plan->layers->layers[first - 1].out : plan->layers->input, &plan->image));
-    plan->image->readers = 2; /* never worked on in place */
-    plan->image->behind_weights = first > 0;
-    FORWARD(make_values(planner, plan->image));
-    FORWARD(ends->begin(planner));
-    FORWARD(lay_layers(planner));
-    for (Tensor *t = plan->tensors; t; t = t->next) FORWARD(make_values(planner, t));
-    for (Node *node = plan->nodes; node; node = node->next)
-        if (node->type->forward) FORWARD(node->type->forward(planner, node));
-    FORWARD(ends->end(planner));
-    planner->going_back = plan->spread != NULL;
-    if (plan->options.mode != PLAN_INFERENCE) FORWARD(add_all_backward(planner, plan->nodes));
-    FORWARD(planner_end(planner));
-    hold_outputs(plan);
-    return planner_place(planner);
-}
-
-cf_status planner_lay_out(Plan *plan, const PlanEnds *ends) {
-    const size_t layers = (size_t)plan->layers->count;
-    Planner planner = {.plan = plan};
-    cf_status status;
-    FORWARD_TO(done, memory_new(layers, sizeof *planner.needed, &planner.needed));
-    FORWARD_TO(done, memory_new(layers, sizeof *planner.taken, &planner.taken));
-    FORWARD_TO(done, memory_new(layers, sizeof *planner.readers, &planner.readers));
-    FORWARD_TO(done, lay_out(&planner, ends));
-done:
-    free(planner.needed);
-    free(planner.taken);
-    free(planner.readers);
-    free(planner.wants);
-    free(planner.closing.steps);
-    free(planner.finishing.steps);
-    return status;
 }

@@ -1,24 +1,30 @@
-#include "nn/prune.h"
+/* Magnitude pruning of whole channels (Li et al. 2017): a network with fewer channels, which keeps those with the largest filters.
+ *
+ * A filter's norm is that of its weights, times the factor of the batch norm behind it, as the two fold into one. Channels that a
+ * residual group adds are one set: they stay or go together, by the sum of their squared norms. Of every set the same share stays, so
+ * that a repeated group of the line stays one. The images' channels and what gives the outputs stay whole.
+ *
+ * What follows a channel goes with it: its values in norms, its column in the layers that read it, its window in a dwconv.
+ */
+#include "nn/model.h"
 
-#include "base/memory.h"
+#include "base/text.h"
 #include "base/text_draft.h"
-#include "nn/layers/batch_norm.h"
 
 #include <ctype.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct Pruning {
     const cf_model *model;
     const LayerList *layers;
-    int *
-        set; /* [layers + 1] whose channels a layer's are: the number of a layer, or -1 (place 0) the images'; [1 + number] */
+    int *set; /* [layers + 1] whose channels a layer's are: the number of a layer, or -1 the images'; at [1 + number] */
     bool *fixed;      /* [layers + 1] of a set: it stays whole */
     double **squares; /* [layers + 1] of a set, [channels]: summed squared norms; NULL: not a set's first */
     int **kept;       /* [layers + 1] of a set: the channels that stay, ascending; NULL: all */
     int *counts;      /* [layers + 1] how many */
     double keep;
+    Blocks blocks; /* of all these */
 } Pruning;
 
 /* ---- Sets of channels ---- */
@@ -29,7 +35,7 @@ static int set_of(const Pruning *p, int layer) {
     return set;
 }
 
-static void join(Pruning *p, int a, int b) {
+static void join_sets(Pruning *p, int a, int b) {
     const int first = set_of(p, a), second = set_of(p, b);
     const int low = first < second ? first : second, high = first < second ? second : first;
     p->set[1 + high] = low;
@@ -41,11 +47,8 @@ static bool makes_channels(const Layer *layer) {
 }
 
 static bool keeps_channels(const Layer *layer) {
-    static const char *const words[] = {"dwconv",    "bn",      "instancenorm", "layernorm", "standardize",
-                                        "normalize", "dropout", "droppath",     "reverse"};
-    for (size_t i = 0; i < COUNT_OF(words); i++)
-        if (strcmp(layer->type->word, words[i]) == 0) return true;
-    return layer_is_activation(layer) || strstr(layer->type->word, "pool") || layer->type == &add_type;
+    static const char words[] = "dwconv bn instancenorm layernorm standardize normalize dropout droppath reverse add";
+    return text_has_word(words, layer->type->word) || layer_is_activation(layer) || strstr(layer->type->word, "pool");
 }
 
 static cf_status find_sets(Pruning *p) {
@@ -62,7 +65,7 @@ static cf_status find_sets(Pruning *p) {
                 l->name);
         FAIL_IF(!keeps_channels(l) || (l->type == &dwconv_type && l->out.C != l->in.C), CF_BAD_USE,
                 "the layer %s (%s) is not pruned: its channels depend on each other", l->name, l->type->word);
-        for (int k = 0; k < l->inputs; k++) join(p, l->input[k], i);
+        for (int k = 0; k < l->inputs; k++) join_sets(p, l->input[k], i);
     }
     p->fixed[1 + set_of(p, list->heads[0])] = true;
     return CF_OK;
@@ -89,7 +92,7 @@ static cf_status add_squares(Pruning *p, int layer) {
     const size_t taps = l->type == &dense_type ? size : (size_t)l->in.C * (size_t)l->R * (size_t)l->S;
     const float *weights = parameters_find(&p->model->parameters, layer, "weight");
     if (!makes_channels(l) || p->fixed[1 + set]) return CF_OK;
-    if (!p->squares[1 + set]) FORWARD(memory_new(channels, sizeof(double), &p->squares[1 + set]));
+    if (!p->squares[1 + set]) FORWARD(blocks_take(&p->blocks, channels, sizeof(double), &p->squares[1 + set]));
     for (size_t k = 0; k < channels; k++) {
         const double factor = norm_factor(p, layer, (int)k);
         double sum = 0;
@@ -106,13 +109,13 @@ static int rank_of(const double *squares, int channels, int k) {
     return rank;
 }
 
-static cf_status choose(Pruning *p, int set, int channels) {
+static cf_status choose_kept(Pruning *p, int set, int channels) {
     const double *squares = p->squares[1 + set];
     const int count = (int)fmax(1, round(p->keep * channels));
     int n = 0;
     for (int k = 0; k < channels; k++)
         FAIL_IF(!isfinite(squares[k]), CF_DIVERGED, "%s has weights that are not finite", p->layers->layers[set].name);
-    FORWARD(memory_new((size_t)channels, sizeof(int), &p->kept[1 + set]));
+    FORWARD(blocks_take(&p->blocks, (size_t)channels, sizeof(int), &p->kept[1 + set]));
     for (int k = 0; k < channels; k++)
         if (rank_of(squares, channels, k) < count) p->kept[1 + set][n++] = k;
     p->counts[1 + set] = count;
@@ -181,7 +184,7 @@ static void copy_parameter(const Pruning *p, const Parameter *parameter, const f
 
 static cf_status build_pruned(const Pruning *p, const char *line, cf_model **pruned) {
     const cf_model *model = p->model;
-    cf_model *made;
+    AUTO(cf_model_free_at) cf_model *made = NULL;
     FORWARD(model_new(line, p->layers->input, (const char *const *)model->class_names, model->classes, 1, &made));
     const Parameters *to = &made->parameters, *from = &model->parameters;
     bool same = made->layers.count == p->layers->count && to->count == from->count;
@@ -190,45 +193,31 @@ static cf_status build_pruned(const Pruning *p, const char *line, cf_model **pru
         same = made->layers.layers[i].type == p->layers->layers[i].type &&
                made->layers.layers[i].out.C == channels_of(p, i, &kept);
     }
-    if (!same) {
-        cf_model_free(made);
-        return FAIL(CF_BAD_USE, "the network cannot be pruned: \"%s\" would be another one", line);
-    }
+    FAIL_IF(!same, CF_BAD_USE, "the network cannot be pruned: \"%s\" would be another one", line);
     for (int i = 0; i < to->count; i++)
         copy_parameter(p, &from->table[i], from->values + from->table[i].offset, to->values + to->table[i].offset);
-    *pruned = made;
+    *pruned = memory_take(&made);
     return CF_OK;
 }
 
-static cf_status prune(Pruning *p, cf_model **pruned) {
-    const size_t places = (size_t)p->layers->count + 1;
-    char *line;
-    FORWARD(memory_new(places, sizeof *p->set, &p->set));
-    FORWARD(memory_new(places, sizeof *p->fixed, &p->fixed));
-    FORWARD(memory_new(places, sizeof *p->counts, &p->counts));
-    FORWARD(memory_new(places, sizeof(double *), (void **)&p->squares));
-    FORWARD(memory_new(places, sizeof(int *), (void **)&p->kept));
-    FORWARD(find_sets(p));
-    for (int i = 0; i < p->layers->count; i++) FORWARD(add_squares(p, i));
-    for (int i = 0; i < p->layers->count; i++)
-        if (p->squares[1 + i]) FORWARD(choose(p, i, p->layers->layers[i].out.C));
-    FORWARD(write_line(p, &line));
-    const cf_status status = build_pruned(p, line, pruned);
-    free(line);
-    return status;
+static void pruning_free(Pruning *p) {
+    blocks_free(&p->blocks);
 }
 
 cf_status model_prune(const cf_model *model, double keep, cf_model **pruned) {
-    Pruning p = {.model = model, .layers = &model->layers, .keep = keep};
-    const cf_status status = prune(&p, pruned);
-    for (int i = 0; i <= model->layers.count; i++) {
-        if (p.squares) free(p.squares[i]);
-        if (p.kept) free(p.kept[i]);
-    }
-    free(p.squares);
-    free(p.kept);
-    free(p.counts);
-    free(p.set);
-    free(p.fixed);
-    return status;
+    AUTO(pruning_free) Pruning p = {.model = model, .layers = &model->layers, .keep = keep};
+    AUTO_FREE char *line = NULL;
+    const int layers = model->layers.count;
+    const size_t places = (size_t)layers + 1;
+    FORWARD(blocks_take(&p.blocks, places, sizeof *p.set, &p.set));
+    FORWARD(blocks_take(&p.blocks, places, sizeof *p.fixed, &p.fixed));
+    FORWARD(blocks_take(&p.blocks, places, sizeof *p.counts, &p.counts));
+    FORWARD(blocks_take(&p.blocks, places, sizeof(double *), (void **)&p.squares));
+    FORWARD(blocks_take(&p.blocks, places, sizeof(int *), (void **)&p.kept));
+    FORWARD(find_sets(&p));
+    for (int i = 0; i < layers; i++) FORWARD(add_squares(&p, i));
+    for (int i = 0; i < layers; i++)
+        if (p.squares[1 + i]) FORWARD(choose_kept(&p, i, model->layers.layers[i].out.C));
+    FORWARD(write_line(&p, &line));
+    return build_pruned(&p, line, pruned);
 }

@@ -2,11 +2,8 @@
 
 #include "base/limits.h"
 #include "base/memory.h"
-#include "nn/weights/pth.h"
 #include "nn/weights/weights_read.h"
 
-#include <jansson.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,31 +12,26 @@ const char *const transfer_words[] = {"taken", "converted", "new", "left"};
 /* ---- The source ---- */
 
 cf_status transfer_path(const char *source, char **path) {
-    char *made;
+    AUTO_FREE char *made = NULL;
     if (!file_is_folder(source)) {
         FAIL_IF(!file_exists(source), CF_BAD_USE, "there is no run and no file %s", source);
         return memory_copy_string(source, path);
     }
     FORWARD(file_join(source, "model.safetensors", &made));
-    if (!file_exists(made)) {
-        free(made);
-        return FAIL(CF_BAD_USE, "%s is no run with a trained network: there is no model.safetensors in it", source);
-    }
-    *path = made;
+    FAIL_IF(!file_exists(made), CF_BAD_USE, "%s is no run with a trained network: there is no model.safetensors in it",
+            source);
+    *path = memory_take(&made);
     return CF_OK;
 }
 
 cf_status transfer_sha256(const char *path, char hex[SHA256_HEX]) {
-    unsigned char *bytes;
+    AUTO_FREE unsigned char *bytes = NULL;
+    AUTO(sha256_free_at) Sha256 *sha = NULL;
     size_t size;
-    Sha256 *sha = NULL;
     FORWARD(file_read(path, MOST_TENSOR_FILE, &bytes, &size));
-    cf_status status = sha256_new(&sha);
-    if (!status) status = sha256_add(sha, bytes, size);
-    free(bytes);
-    if (!status) return sha256_finish(sha, hex);
-    sha256_free(sha);
-    return status;
+    FORWARD(sha256_new(&sha));
+    FORWARD(sha256_add(sha, bytes, size));
+    return sha256_finish(memory_take(&sha), hex);
 }
 
 /* ---- Its line ---- */
@@ -85,29 +77,19 @@ static cf_status normalize_grey(const LayerList *layers, char **line) {
 }
 
 cf_status transfer_line(const char *path, int channels, char **line) {
-    StoredFile file = {0};
-    cf_model *model = NULL;
-    char *body = NULL;
+    AUTO(safetensors_free) StoredFile file = {0};
+    AUTO(cf_model_free_at) cf_model *model = NULL;
+    AUTO_FREE char *body = NULL;
     Shape input;
-    cf_status status;
     if (!pth_is(path)) FORWARD(safetensors_read(path, &file)); /* those of torch.save have no texts */
-    if (!safetensors_text(&file, "model")) {
-        safetensors_free(&file);
-        return FAIL(CF_BAD_USE, "%s does not say what network its weights are of; say it with --model", path);
-    }
-    FORWARD_TO(done, model_from_texts(&file, path, &model));
+    FAIL_IF(!safetensors_text(&file, "model"), CF_BAD_USE,
+            "%s does not say what network its weights are of; say it with --model", path);
+    FORWARD(model_from_texts(&file, path, &model));
     const Shape from = model->layers.input;
     if (!channels) channels = from.C;
-    FORWARD_TO(done,
-               channels == 1 ? normalize_grey(&model->layers, &body) : memory_copy_string(model->layers.line, &body));
+    FORWARD(channels == 1 ? normalize_grey(&model->layers, &body) : memory_copy_string(model->layers.line, &body));
     const char *rest = model_line_input(body, &input) ? strchr(body, '|') + 1 : body;
-    rest += strspn(rest, " ");
-    FORWARD_TO(done, memory_print(line, "input %dx%dx%d | %s", channels, from.H, from.W, rest));
-done:
-    free(body);
-    cf_model_free(model);
-    safetensors_free(&file);
-    return status;
+    return memory_print(line, "input %dx%dx%d | %s", channels, from.H, from.W, rest + strspn(rest, " "));
 }
 
 /* ---- What fits ---- */
@@ -124,6 +106,13 @@ typedef struct Taking {
     Transfer made;
 } Taking;
 
+static void taking_free(Taking *t) {
+    layer_list_free(&t->there);
+    transfer_free(&t->made);
+    free(t->head);
+    free(t->values);
+}
+
 static void count_row(Taking *t, TransferRow *row, TransferFate fate) {
     row->fate = fate;
     t->made.counts[fate]++;
@@ -131,7 +120,7 @@ static void count_row(Taking *t, TransferRow *row, TransferFate fate) {
 
 /* What a file that cifra wrote tells of its network. */
 static cf_status read_texts(Taking *t, const char *path) {
-    cf_model *source;
+    AUTO(cf_model_free_at) cf_model *source = NULL;
     t->same_classes = true;
     if (!safetensors_text(t->file, "model")) return CF_OK;
     FORWARD(model_from_texts(t->file, path, &source));
@@ -140,7 +129,6 @@ static cf_status read_texts(Taking *t, const char *path) {
         t->same_classes = strcmp(source->class_names[c], t->model->class_names[c]) == 0;
     t->there = source->layers;
     source->layers = (LayerList){0};
-    cf_model_free(source);
     return CF_OK;
 }
 
@@ -173,7 +161,7 @@ static bool converts(const Taking *t, const Parameter *p, const StoredTensor *te
 }
 
 /* [K][C][R S], file's order, which of a convolution is the memory's. */
-static void convert(const Taking *t, const Parameter *p, const float *from, float *to) {
+static void convert_filters(const Taking *t, const Parameter *p, const float *from, float *to) {
     const size_t taps = p->shape[2] * p->shape[3];
     double here, factor[3];
     reads_image(&t->model->layers, p->layer, 0, &here);
@@ -190,18 +178,6 @@ static void convert(const Taking *t, const Parameter *p, const float *from, floa
         }
 }
 
-static cf_status check_values(const Parameter *p, const StoredTensor *tensor) {
-    for (size_t i = 0; i < tensor->count; i++)
-        FAIL_IF(!isfinite(tensor->values[i]), CF_BAD_INPUT,
-                "the tensor %s: value %zu is %g, and weights are finite numbers; the training that gave them diverged, "
-                "or the file is damaged",
-                p->name, i, (double)tensor->values[i]);
-    const size_t i = tensor->count == p->count ? parameter_first_unsound(p, tensor->values) : p->count;
-    FAIL_IF(i < p->count, CF_BAD_INPUT, "the tensor %s: value %zu is %g, and a variance is 0 or more", p->name, i,
-            (double)tensor->values[i]);
-    return CF_OK;
-}
-
 static cf_status take_tensor(Taking *t, const Parameter *p, TransferRow *row) {
     const StoredTensor *tensor = safetensors_find(t->file, p->name);
     float *to = t->values + p->offset;
@@ -214,10 +190,10 @@ static cf_status take_tensor(Taking *t, const Parameter *p, TransferRow *row) {
     if (tensor && !equal && !converted && !t->head[p->layer] && !t->misfit) t->misfit = row;
     count_row(t, row, converted ? TRANSFER_CONVERTED : equal && wanted ? TRANSFER_TAKEN : TRANSFER_NEW);
     if (row->fate == TRANSFER_NEW) return CF_OK;
-    FORWARD(check_values(p, tensor));
+    FORWARD(parameter_check(p, p->name, tensor->values, tensor->count));
     t->weights += p->spec->kind == PARAMETER_WEIGHT;
     if (converted)
-        convert(t, p, tensor->values, to);
+        convert_filters(t, p, tensor->values, to);
     else
         parameter_from_file(&t->model->parameters, p, tensor->values, to);
     return CF_OK;
@@ -227,9 +203,7 @@ static cf_status add_left(Taking *t) {
     const Parameters *parameters = &t->model->parameters;
     for (size_t k = 0; k < t->file->tensor_count; k++) {
         const StoredTensor *tensor = &t->file->tensors[k];
-        int i = 0;
-        while (i < parameters->count && strcmp(parameters->table[i].name, tensor->name) != 0) i++;
-        if (i < parameters->count) continue;
+        if (parameters_named(parameters, tensor->name)) continue;
         TransferRow *row = &t->made.rows[t->made.count++];
         FORWARD(memory_copy_string(tensor->name, &row->name));
         shape_to_text(tensor->shape, tensor->dims, row->there);
@@ -238,7 +212,7 @@ static cf_status add_left(Taking *t) {
     return CF_OK;
 }
 
-static cf_status tell_misfit(const Taking *t) {
+static cf_status report_misfit(const Taking *t) {
     if (t->weights) {
         if (t->misfit)
             notice("%s does not fit: shape %s in the network, %s in the file; it is as it was drawn", t->misfit->name,
@@ -267,26 +241,19 @@ static cf_status take_all(Taking *t, const char *path) {
     for (int i = 0; i < parameters->count; i++)
         FORWARD(take_tensor(t, &parameters->table[i], &t->made.rows[t->made.count++]));
     FORWARD(add_left(t));
-    return tell_misfit(t);
+    return report_misfit(t);
 }
 
 cf_status transfer_take(const char *path, cf_model *model, Transfer *transfer) {
-    StoredFile file;
+    AUTO(safetensors_free) StoredFile file = {0};
+    AUTO(taking_free) Taking t = {.file = &file, .model = model};
     FORWARD(weights_read(path, &model->layers, &file));
-    Taking t = {.file = &file, .model = model};
     const cf_status status = take_all(&t, path);
-    if (status) {
-        status_prefix(status, "%s", path);
-        transfer_free(&t.made);
-    } else {
-        memcpy(model->parameters.values, t.values, model->parameters.total * sizeof *t.values);
-        *transfer = t.made;
-    }
-    layer_list_free(&t.there);
-    free(t.head);
-    free(t.values);
-    safetensors_free(&file);
-    return status;
+    if (status) return status_prefix(status, "%s", path);
+    memcpy(model->parameters.values, t.values, model->parameters.total * sizeof *t.values);
+    *transfer = t.made;
+    t.made = (Transfer){0};
+    return CF_OK;
 }
 
 void transfer_free(Transfer *transfer) {
@@ -310,24 +277,18 @@ void transfer_print(const Transfer *transfer, FILE *out) {
     }
 }
 
-/* ---- ---- */
+/* ---- The public function ---- */
 
 cf_status cf_model_from(const char *source, const char *name_or_line, const cf_split *split, uint64_t seed,
                         cf_model **model) {
     const cf_subset *all = cf_split_part(split, CF_ALL);
-    char *path, *line = NULL;
-    cf_model *made = NULL;
-    Transfer transfer = {0};
+    AUTO_FREE char *path = NULL, *line = NULL;
+    AUTO(cf_model_free_at) cf_model *made = NULL;
+    AUTO(transfer_free) Transfer transfer = {0};
     FORWARD(transfer_path(source, &path));
-    cf_status status = name_or_line ? CF_OK : transfer_line(path, all->set->channels, &line);
-    if (!status) status = cf_model_new(name_or_line ? name_or_line : line, split, seed, &made);
-    if (!status) status = transfer_take(path, made, &transfer);
-    transfer_free(&transfer);
-    free(line);
-    free(path);
-    if (status)
-        cf_model_free(made);
-    else
-        *model = made;
-    return status;
+    if (!name_or_line) FORWARD(transfer_line(path, all->set->channels, &line));
+    FORWARD(cf_model_new(name_or_line ? name_or_line : line, split, seed, &made));
+    FORWARD(transfer_take(path, made, &transfer));
+    *model = memory_take(&made);
+    return CF_OK;
 }

@@ -77,8 +77,25 @@ static void test_room_doubles(void **state) {
     assert_null(huge);
 }
 
+static void test_blocks_are_given_up_together(void **state) {
+    (void)state;
+    AUTO(blocks_free) Blocks blocks = {0};
+    for (int i = 0; i < 100; i++) {
+        int *block;
+        assert_int_equal(blocks_take(&blocks, 10, sizeof *block, &block), CF_OK);
+        for (int k = 0; k < 10; k++) assert_int_equal(block[k], 0);
+        for (int k = 0; k < 10; k++) block[k] = i;
+    }
+    assert_int_equal(blocks.count, 100);
+    assert_int_equal(*(int *)blocks.all[57], 57);
+    blocks_free(&blocks);
+    assert_int_equal(blocks.count, 0);
+    assert_null(blocks.all);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_scope_releases),
-                                       cmocka_unit_test(test_take_leaves_nothing), cmocka_unit_test(test_room_doubles)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_scope_releases), cmocka_unit_test(test_take_leaves_nothing),
+        cmocka_unit_test(test_room_doubles), cmocka_unit_test(test_blocks_are_given_up_together)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -200,9 +200,17 @@ static void test_taming(void **state) {
     }
 }
 
+static void words_of_a_list(void **state) {
+    (void)state;
+    assert_true(text_has_word("relu", "relu") && text_has_word("relu gelu silu", "gelu") && text_has_word("relu gelu", "gelu"));
+    assert_false(text_has_word("", "relu") || text_has_word("leakyrelu", "relu") || text_has_word("relu6 gelu", "relu"));
+    assert_false(text_has_word("relu gelu", "relu gelu"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_for_people),
+        cmocka_unit_test(words_of_a_list),
         cmocka_unit_test(test_csv),
         cmocka_unit_test(test_csv_print),
         cmocka_unit_test(test_nearest_word),

@@ -6,7 +6,7 @@
 #include "data/picture_saving.h"
 #include "data/set_files.h"
 #include "nn/weights/weights_read.h"
-#include "nn/weights/weights_write.h"
+#include "nn/model.h"
 #include "study/ledger/ledger.h"
 #include "study/pipeline/recipe.h"
 #include "tune/space.h"

@@ -106,7 +106,7 @@ static int make_run(void **state) {
     assert_ok(run_prepare(&config, NULL, &run));
     assert_ok(run_start(run, folder, false));
     assert_ok(run_train(run, false, NULL, NULL));
-    assert_ok(run_test(run));
+    assert_ok(run_evaluate_test(run));
     return 0;
 }
 
@@ -135,7 +135,7 @@ static cf_status tables(void *context, uint64_t *result) {
     begin_anew(context, "predictions.csv");
     begin_anew(context, "metrics.json");
     evaluation_free(&run->test);
-    cf_status status = run_test(run);
+    cf_status status = run_evaluate_test(run);
     return look(context, status, before, result);
 }
 
@@ -145,7 +145,7 @@ static void tables_of_a_run(void **state) {
     for_each_failing_allocation("a run's tables", tables, &made);
     assert_int_equal(made.count, 2);
     evaluation_free(&run->test);
-    assert_ok(run_test(run)); /* whole again, for what follows */
+    assert_ok(run_evaluate_test(run)); /* whole again, for what follows */
 }
 
 static cf_status page(void *context, uint64_t *result) {

@@ -3,7 +3,6 @@
 #include "fuzz.h"
 
 #include "base/memory.h"
-#include "nn/weights/pth.h"
 #include "nn/weights/weights_read.h"
 #include "pth_making.h"
 

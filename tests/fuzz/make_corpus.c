@@ -433,7 +433,7 @@ static void make_run(const Corpus *corpus) {
     must(run_prepare(&config, NULL, &run));
     must(run_start(run, corpus->run, false));
     must(run_train(run, false, NULL, NULL));
-    must(run_test(run));
+    must(run_evaluate_test(run));
     run_free(run);
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         char *path;

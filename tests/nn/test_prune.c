@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 #include "nn/cpu/cpu.h"
-#include "nn/prune.h"
+#include "nn/model.h"
 
 #include <math.h>
 #include <stdlib.h>

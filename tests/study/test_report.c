@@ -54,7 +54,7 @@ static void make_run(const char *where, cf_set *data) {
     assert_ok(cf_model_new(run.config.model, run.split, 1, &run.model));
     assert_ok(run_start(&run, where, false));
     assert_ok(run_train(&run, false, NULL, NULL));
-    assert_ok(run_test(&run));
+    assert_ok(run_evaluate_test(&run));
     char *paths[] = {run.folder,       run.config_path,  run.model_path,       run.checkpoint_path,
                      run.history_path, run.metrics_path, run.predictions_path, run.failure_path};
     for (size_t i = 0; i < COUNT_OF(paths); i++) free(paths[i]);

@@ -31,7 +31,7 @@ static cf_status norm_shape(const Reader *reader, Layer *layer) {
     return CF_OK;
 }
 
-static void describe(const Layer *layer, FILE *out) {
+static void describe_norm(const Layer *layer, FILE *out) {
     const bool both = layer->epsilon != BN_EPSILON && layer->momentum != BN_MOMENTUM;
     if (layer->epsilon != BN_EPSILON) fprintf(out, "eps %g%s", layer->epsilon, both ? ", " : "");
     if (layer->momentum != BN_MOMENTUM) fprintf(out, "momentum %g", layer->momentum);
@@ -88,15 +88,14 @@ cf_status batch_norm_init(Planner *planner, int number, const BlockParts *parts,
                                   .S = parts->pool ? parts->pool->S : 1,
                                   .P = last->out.H,
                                   .Q = last->out.W,
-                                  .act = parts->act,
-                                  .shift = planner_parameter(planner, number, "bias")},
+                                  .act = parts->act},
                         .epsilon = layer->epsilon,
                         .momentum = layer->momentum,
-                        .weight = planner_parameter(planner, number, "weight"),
-                        .dweight = planner_gradient(planner, number, "weight"),
-                        .dbias = planner_gradient(planner, number, "bias"),
-                        .running_mean = planner_parameter(planner, number, "running_mean"),
-                        .running_var = planner_parameter(planner, number, "running_var")};
+                        .weight = planner_weights(planner, number, "weight"),
+                        .bias = planner_weights(planner, number, "bias"),
+                        .running_mean = planner_weights(planner, number, "running_mean").values,
+                        .running_var = planner_weights(planner, number, "running_var").values};
+    norm->block.shift = norm->bias.values;
     for (size_t i = 0; i < COUNT_OF(vectors); i++) FORWARD(planner_keep(planner, vectors[i], C, sizeof(float)));
     return planner_keep(planner, &norm->moments, 3 * C, sizeof(double));
 }
@@ -114,7 +113,7 @@ void batch_norm_use_running(BatchNorm *norm) {
     Block *block = &norm->block;
     for (size_t c = 0; c < (size_t)block->C; c++) {
         norm->mean[c] = (float)((double)norm->running_mean[c] - offset_of(norm, c));
-        norm->scale[c] = batch_norm_scale(norm->weight[c], norm->running_var[c], norm->epsilon);
+        norm->scale[c] = batch_norm_scale(norm->weight.values[c], norm->running_var[c], norm->epsilon);
         norm->a[c] = norm->scale[c];
         norm->b[c] = norm->c[c] = 0;
     }
@@ -131,7 +130,7 @@ void batch_norm_close(BatchNorm *norm, double count) {
         const double unbiased = count > 1 ? variance[c] * count / (count - 1) : variance[c];
         inverse[c] = 1 / sqrt(variance[c] + norm->epsilon);
         norm->mean[c] = (float)mean[c];
-        norm->scale[c] = (float)((double)norm->weight[c] * inverse[c]);
+        norm->scale[c] = (float)((double)norm->weight.values[c] * inverse[c]);
         norm->running_mean[c] =
             (float)((1 - momentum) * (double)norm->running_mean[c] + momentum * (mean[c] + offset_of(norm, c)));
         norm->running_var[c] = (float)((1 - momentum) * (double)norm->running_var[c] + momentum * unbiased);
@@ -144,9 +143,9 @@ void batch_norm_close_backward(BatchNorm *norm, double count) {
     const size_t C = (size_t)norm->block.C;
     const double *plain = norm->moments, *product = plain + C, *inverse = plain + 2 * C;
     for (size_t c = 0; c < C; c++) {
-        const double scale = (double)norm->weight[c] * inverse[c], along = product[c] * inverse[c];
-        norm->dbias[c] = (float)plain[c];
-        norm->dweight[c] = (float)along;
+        const double scale = (double)norm->weight.values[c] * inverse[c], along = product[c] * inverse[c];
+        norm->bias.gradient[c] = (float)plain[c];
+        norm->weight.gradient[c] = (float)along;
         norm->a[c] = (float)scale;
         norm->b[c] = (float)(-scale * inverse[c] * along / count);
         norm->c[c] = (float)(-scale * plain[c] / count);
@@ -158,30 +157,27 @@ void batch_norm_close_backward(BatchNorm *norm, double count) {
 typedef struct BlockNode {
     Node node; /* x[1]: the addition's other input */
     BatchNorm norm;
-    bool pools;
     double *partial; /* [plan_rows][2 C]: moments, then sums */
 } BlockNode;
 
-static BlockNode *block_of(Node *node) {
+static BlockNode *block_of(const Node *node) {
     return (BlockNode *)node;
 }
 
-static double pixels(const BlockNode *n) {
+static double pixels_of(const BlockNode *n) {
     return (double)n->norm.block.H * (double)n->norm.block.W;
 }
 
-static cf_status use_running(Plan *plan, Node *node, int64_t index, int thread) {
-    (void)plan, (void)index, (void)thread;
-    batch_norm_use_running(&block_of(node)->norm);
+static cf_status use_running(const Work *w) {
+    batch_norm_use_running(&block_of(w->node)->norm);
     return CF_OK;
 }
 
-static cf_status slice_moments(Plan *plan, Node *node, int64_t index, int thread) {
-    BlockNode *n = block_of(node);
-    const size_t C = (size_t)n->norm.block.C, rows = (size_t)plan_valid(plan, index) * (size_t)pixels(n);
-    double *partial = n->partial + (size_t)index * 2 * C;
-    if (rows)
-        plan_kernels(plan)->bn_moments(value_at(plan, node->x[0], index, thread), rows, (int)C, partial, partial + C);
+static cf_status slice_moments(const Work *w) {
+    BlockNode *n = block_of(w->node);
+    const size_t C = (size_t)n->norm.block.C, rows = (size_t)work_valid(w) * (size_t)pixels_of(n);
+    double *partial = n->partial + (size_t)w->index * 2 * C;
+    if (rows) work_kernels(w)->bn_moments(work_x(w, 0), rows, (int)C, partial, partial + C);
     return CF_OK;
 }
 
@@ -191,7 +187,7 @@ typedef struct MomentsJoin {
     int images; /* of the batch: those behind fill it up */
 } MomentsJoin;
 
-static double pixels_of(const MomentsJoin *m, int from, int to) {
+static double pixels_between(const MomentsJoin *m, int from, int to) {
     return (double)((to < m->images ? to : m->images) - from) * m->pixels;
 }
 
@@ -200,7 +196,7 @@ static void join_moments(void *context, double *to, const double *from, int firs
     const MomentsJoin *m = context;
     const size_t C = m->C;
     if (middle >= m->images) return;
-    const double left = pixels_of(m, first, middle), right = pixels_of(m, middle, end), total = left + right;
+    const double left = pixels_between(m, first, middle), right = pixels_between(m, middle, end), total = left + right;
     for (size_t c = 0; c < C; c++) {
         const double apart = from[c] - to[c];
         to[c] += apart * right / total;
@@ -208,37 +204,24 @@ static void join_moments(void *context, double *to, const double *from, int firs
     }
 }
 
-static cf_status close_moments(Plan *plan, Node *node, int64_t index, int thread) {
-    BlockNode *n = block_of(node);
+static cf_status close_moments(const Work *w) {
+    BlockNode *n = block_of(w->node);
     const size_t C = (size_t)n->norm.block.C;
-    MomentsJoin join = {C, pixels(n), plan->all_n};
-    (void)index, (void)thread;
-    FORWARD(plan_join_parts(plan, n->partial, 2 * C, join_moments, &join));
+    const int images = w->plan->all_n;
+    MomentsJoin join = {C, pixels_of(n), images};
+    FORWARD(plan_join_parts(w->plan, n->partial, 2 * C, join_moments, &join));
     for (size_t c = 0; c < C; c++) {
         n->norm.moments[c] = n->partial[c];
-        n->norm.moments[C + c] = n->partial[C + c] / (plan->all_n * pixels(n));
+        n->norm.moments[C + c] = n->partial[C + c] / (images * pixels_of(n));
     }
-    batch_norm_close(&n->norm, plan->all_n * pixels(n));
+    batch_norm_close(&n->norm, images * pixels_of(n));
     return CF_OK;
 }
 
-static cf_status block_forward(Plan *plan, Node *node, int64_t index, int thread) {
-    const bool keeps = node->extra[0] && !plan->inferring;
-    plan_kernels(plan)->block_forward(
-        &block_of(node)->norm.block, plan->slice, value_at(plan, node->x[0], index, thread),
-        node->x[1] ? value_at(plan, node->x[1], index, thread) : NULL,
-        keeps ? buffer_at(plan, node->extra[0], index, thread) : NULL, value_at(plan, node->y, index, thread),
-        keeps ? buffer_at(plan, node->extra[1], index, thread) : NULL);
+static cf_status block_forward(const Work *w) {
+    work_kernels(w)->block_forward(&block_of(w->node)->norm.block, w->plan->slice, work_x(w, 0), work_x(w, 1),
+                                   work_extra(w, 0), work_y(w), work_extra(w, 1));
     return CF_OK;
-}
-
-static cf_status forward(Planner *planner, Node *node) {
-    FORWARD(planner_refresh(planner, use_running, node, 1));
-    if (!planner_frozen(planner, node->number)) {
-        FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, slice_moments, node, 0, USES_X));
-        FORWARD(planner_step(planner, IN_TRAINING, STEP_ONCE, close_moments, node, 1, USES_NOTHING));
-    }
-    return planner_step(planner, IN_BOTH, STEP_SLICES, block_forward, node, 0, USES_FORWARD);
 }
 
 /* As the way back sees it: without an activation where that was done before. */
@@ -249,62 +232,57 @@ static Block back_block(const BlockNode *n) {
 }
 
 /* The x behind each output: what the pool picked, or without a pool x itself. */
-static void *picked(const Plan *plan, const Node *node, int64_t index, int thread) {
-    return node->extra[0] ? buffer_at(plan, node->extra[0], index, thread) : value_at(plan, node->x[0], index, thread);
+static void *picked_values(const Work *w) {
+    return w->node->extra[0] ? work_extra(w, 0) : work_x(w, 0);
 }
 
-static cf_status slice_sums(Plan *plan, Node *node, int64_t index, int thread) {
-    const BlockNode *n = block_of(node);
+static cf_status slice_sums(const Work *w) {
+    const BlockNode *n = block_of(w->node);
     const Block block = back_block(n);
-    plan_kernels(plan)->block_sums(&block, plan_valid(plan, index), picked(plan, node, index, thread),
-                                   buffer_at(plan, node->d, index, thread),
-                                   n->partial + (size_t)index * 2 * (size_t)block.C);
+    double *sums = n->partial + (size_t)w->index * 2 * (size_t)block.C;
+    work_kernels(w)->block_sums(&block, work_valid(w), picked_values(w), work_d(w), sums);
     return CF_OK;
 }
 
-static cf_status close_sums(Plan *plan, Node *node, int64_t index, int thread) {
-    BlockNode *n = block_of(node);
+static cf_status close_sums(const Work *w) {
+    BlockNode *n = block_of(w->node);
     const size_t sums = 2 * (size_t)n->norm.block.C;
-    (void)index, (void)thread;
-    FORWARD(plan_sum(plan, n->partial, sums));
+    FORWARD(plan_sum(w->plan, n->partial, sums));
     memcpy(n->norm.moments, n->partial, sums * sizeof *n->partial);
-    batch_norm_close_backward(&n->norm, plan->all_n * pixels(n));
+    batch_norm_close_backward(&n->norm, w->plan->all_n * pixels_of(n));
     return CF_OK;
 }
 
-static cf_status block_backward(Plan *plan, Node *node, int64_t index, int thread) {
-    const BlockNode *n = block_of(node);
-    const Block block = back_block(n);
-    const int valid = plan_valid(plan, index);
-    char *dx = dx_at(plan, node, index, thread);
-    const size_t bytes = node->dx[0]->image_bytes;
-    plan_kernels(plan)->block_backward(&block, valid, value_at(plan, node->x[0], index, thread),
-                                       picked(plan, node, index, thread), buffer_at(plan, node->d, index, thread),
-                                       node->extra[1] ? buffer_at(plan, node->extra[1], index, thread) : NULL, dx);
+static cf_status block_backward(const Work *w) {
+    const Block block = back_block(block_of(w->node));
+    const int valid = work_valid(w);
+    char *dx = work_dx(w, 0);
+    const size_t bytes = w->node->dx[0]->image_bytes;
+    work_kernels(w)->block_backward(&block, valid, work_x(w, 0), picked_values(w), work_d(w), work_extra(w, 1), dx);
     /* Filling images have a zero gradient; the formula would give them one. */
-    memset(dx + (size_t)valid * bytes, 0, (size_t)(plan->slice - valid) * bytes);
+    memset(dx + (size_t)valid * bytes, 0, (size_t)(w->plan->slice - valid) * bytes);
     return CF_OK;
 }
 
-static cf_status backward(Planner *planner, Node *node) {
-    /* Behind an addition the gradient in front of the activation is that of both its sides; else the kernels see to it. */
-    const Activation none = {ACT_NONE, 0};
-    FORWARD(planner_behind_activation(planner, node, node->x[1] ? block_of(node)->norm.block.act : none));
+static cf_status add_backward(Planner *planner, Node *node) {
+    FORWARD(planner_behind_activation(planner, node));
     if (node->learns) {
-        FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, slice_sums, node, 0, USES_X | USES_EXTRA));
-        planner_uses(planner, node->d);
+        FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, slice_sums, node, 0, USES_X | USES_EXTRA | USES_D));
         FORWARD(planner_step(planner, IN_TRAINING, STEP_ONCE, close_sums, node, 1, USES_NOTHING));
     }
-    if (node->dx[0]) {
-        FORWARD(
-            planner_step(planner, IN_TRAINING, STEP_SLICES, block_backward, node, 0, USES_X | USES_DX | USES_EXTRA));
-        planner_uses(planner, node->d);
-    }
+    if (node->dx[0])
+        FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, block_backward, node, 0,
+                             USES_X | USES_DX | USES_EXTRA | USES_D));
     return planner_lend(planner, node, 1, node->d);
 }
 
-static cf_status lay(Planner *planner, int number) {
-    static const NodeType type = {.name = "block", .forward = forward, .backward = backward, .lends = {false, true}};
+static cf_status lay_block(Planner *planner, int number) {
+    static const NodeType type = {.name = "block",
+                                  .refresh = use_running,
+                                  .statistics = {slice_moments, close_moments},
+                                  .forward = {block_forward, USES_FORWARD},
+                                  .add_backward = add_backward,
+                                  .lends = {false, true}};
     const BlockParts parts = block_parts(planner, number, true);
     Tensor *x = planner_input(planner, number, 0), *y,
            *other = parts.addition < 0 ? NULL : planner_input(planner, parts.addition, 1);
@@ -313,6 +291,8 @@ static cf_status lay(Planner *planner, int number) {
     FORWARD(planner_output(planner, parts.last, &y));
     FORWARD(planner_node(planner, sizeof *n, &type, number, x, other, true, y, &n));
     FORWARD(batch_norm_init(planner, number, &parts, &n->norm));
+    /* Behind an addition the gradient in front of the activation is that of both its sides; else the kernels see to it. */
+    if (other) n->node.act = parts.act;
     if (!parts.pool) FORWARD(planner_in_place(planner, &n->node, false));
     if (!y->wants_gradient) return CF_OK;
     y->needed_by_maker = other && parts.act.kind != ACT_NONE;
@@ -322,4 +302,4 @@ static cf_status lay(Planner *planner, int number) {
     return planner_extra(planner, &n->node, 1, LIST_TRAINING, y->size);
 }
 
-const LayerType bn_type = {"bn", "BatchNormalization", read_norm, norm_shape, describe, lay};
+const LayerType bn_type = {"bn", "BatchNormalization", read_norm, norm_shape, describe_norm, lay_block};

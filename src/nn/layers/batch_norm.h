@@ -6,8 +6,8 @@
 typedef struct BatchNorm {
     Block block; /* with what follows it in the same node */
     double epsilon, momentum;
-    const float *weight;
-    float *dweight, *dbias, *running_mean, *running_var;
+    Weights weight, bias;
+    float *running_mean, *running_var;
     float *mean, *scale, *a, *b, *c; /* [C] */
     double *moments;                 /* [3 C]: the batch's mean, variance and 1 / deviation; then sums */
     const float *offset;             /* [C] or NULL: what the values lack, which only moves the running mean */
@@ -24,8 +24,6 @@ BlockParts block_parts(const Planner *planner, int number, bool with_addition);
 void block_take(Planner *planner, int number, const BlockParts *parts);
 
 cf_status batch_norm_init(Planner *planner, int number, const BlockParts *parts, BatchNorm *norm);
-/* What (x - mean) is multiplied by when predicting. */
-float batch_norm_scale(float weight, float running_var, double epsilon);
 /* Sets block's pointers when memory is there: at the first refresh. */
 void batch_norm_use_running(BatchNorm *norm);
 /* From the batch's mean and variance in norm->moments, of so many values: coefficients and running statistics. */
@@ -33,4 +31,3 @@ void batch_norm_close(BatchNorm *norm, double count);
 /* From sum d in moments[0 .. C) and sum d (x - mean) in moments[C .. 2C). */
 void batch_norm_close_backward(BatchNorm *norm, double count);
 
-extern const LayerType bn_type;

@@ -4,13 +4,6 @@
 
 /* ---- The layers ---- */
 
-/* The padding of TensorFlow's SAME in front: what makes ceil(size / stride) outputs, the smaller half of it. */
-static int same_padding(int size, int window, int stride, int dilation, int *outputs) {
-    *outputs = (size + stride - 1) / stride;
-    const int wanted = (*outputs - 1) * stride + (window - 1) * dilation + 1 - size;
-    return wanted > 0 ? wanted / 2 : 0;
-}
-
 enum { PAD_TF = -1 }; /* Layer.pad_h until the shape is known */
 
 static cf_status read_padding(Reader *reader, Layer *layer, bool *same) {
@@ -87,8 +80,8 @@ static cf_status conv_shape(const Reader *reader, Layer *layer) {
         return reader_fail(reader, layer->column, "%d channels arrive and %d leave: %d groups divide not both", in.C,
                            layer->out.C, layer->groups);
     if (layer->pad_h == PAD_TF) {
-        layer->pad_h = same_padding(in.H, layer->R, layer->stride, layer->dilation, &layer->out.H);
-        layer->pad_w = same_padding(in.W, layer->S, layer->stride, layer->dilation, &layer->out.W);
+        layer->pad_h = layer_same_padding(in.H, layer->R, layer->stride, layer->dilation, &layer->out.H);
+        layer->pad_w = layer_same_padding(in.W, layer->S, layer->stride, layer->dilation, &layer->out.W);
     } else {
         const int high = in.H + 2 * layer->pad_h, wide = in.W + 2 * layer->pad_w;
         FORWARD(window_fits(reader, layer, high, wide));
@@ -103,9 +96,8 @@ static cf_status conv_shape(const Reader *reader, Layer *layer) {
     return CF_OK;
 }
 
-static void describe(const Layer *layer, FILE *out) {
-    fprintf(out, "%dx%d, stride %d, pad %d", layer->R, layer->S, layer->stride, layer->pad_h);
-    if (layer->pad_w != layer->pad_h) fprintf(out, "x%d", layer->pad_w);
+static void describe_conv(const Layer *layer, FILE *out) {
+    layer_describe_window(layer, out);
     if (layer->groups > 1 && layer->type == &conv_type) fprintf(out, ", groups %d", layer->groups);
     if (layer->dilation > 1) fprintf(out, ", dilation %d", layer->dilation);
 }
@@ -116,8 +108,7 @@ typedef struct ConvNode {
     Node node;
     Window window; /* of one slice */
     Conv *conv;
-    const float *weight, *bias;
-    float *dweight, *dbias;
+    Weights weight, bias;
     float *slots; /* a weight gradient per group of slices */
     size_t slot_size;
     float *slot_sum;
@@ -128,112 +119,105 @@ static ConvNode *conv_of(Node *node) {
     return (ConvNode *)node;
 }
 
-static cf_status pack(Plan *plan, Node *node, int64_t index, int thread) {
-    (void)index, (void)thread;
-    return plan->options.engine->conv_pack(conv_of(node)->conv, conv_of(node)->weight);
+static cf_status pack_conv(const Work *w) {
+    const ConvNode *n = conv_of(w->node);
+    return w->plan->options.engine->conv_pack(n->conv, n->weight.values);
 }
 
-static size_t rows_of(const Plan *plan, const Window *w) {
-    return (size_t)plan->slice * (size_t)w->P * (size_t)w->Q;
+static size_t rows_of(const Window *window) {
+    return (size_t)window->N * (size_t)window->P * (size_t)window->Q;
 }
 
-static cf_status conv_forward(Plan *plan, Node *node, int64_t index, int thread) {
-    const ConvNode *n = conv_of(node);
-    void *y = value_at(plan, node->y, index, thread);
-    FORWARD(plan->options.engine->conv_forward(n->conv, thread, value_at(plan, node->x[0], index, thread), y));
-    if (n->bias) plan_kernels(plan)->add_bias(y, rows_of(plan, &n->window), n->window.K, n->bias);
+static cf_status conv_forward(const Work *w) {
+    const ConvNode *n = conv_of(w->node);
+    void *y = work_y(w);
+    FORWARD(w->plan->options.engine->conv_forward(n->conv, w->thread, work_x(w, 0), y));
+    if (n->bias.values) work_kernels(w)->add_bias(y, rows_of(&n->window), n->window.K, n->bias.values);
     return CF_OK;
 }
 
-static cf_status forward(Planner *planner, Node *node) {
-    FORWARD(planner_refresh(planner, pack, node, 1));
-    return planner_step(planner, IN_BOTH, STEP_SLICES, conv_forward, node, 0, USES_X | USES_Y);
+static cf_status conv_backward(const Work *w) {
+    const ConvNode *n = conv_of(w->node);
+    const Engine *engine = w->plan->options.engine;
+    const int group = w->plan->group;
+    const void *dy = work_dy(w);
+    if (w->node->learns)
+        FORWARD(engine->conv_backward_weights(n->conv, w->thread, work_x(w, 0), dy,
+                                              n->slots + (size_t)(w->index / group) * n->slot_size,
+                                              w->index % group != 0));
+    if (n->bias.gradient)
+        work_kernels(w)->channel_sums(dy, rows_of(&n->window), n->window.K,
+                                      n->sums + (size_t)w->index * (size_t)n->window.K);
+    return w->node->dx[0] ? engine->conv_backward_data(n->conv, w->thread, dy, work_dx(w, 0)) : CF_OK;
 }
 
-static cf_status conv_backward(Plan *plan, Node *node, int64_t index, int thread) {
-    const ConvNode *n = conv_of(node);
-    const Engine *engine = plan->options.engine;
-    const void *x = value_at(plan, node->x[0], index, thread), *dy = gradient_at(plan, node->y, index, thread);
-    if (node->learns)
-        FORWARD(engine->conv_backward_weights(n->conv, thread, x, dy,
-                                              n->slots + (size_t)(index / plan->group) * n->slot_size,
-                                              index % plan->group != 0));
-    if (n->dbias)
-        plan_kernels(plan)->channel_sums(dy, rows_of(plan, &n->window), n->window.K,
-                                         n->sums + (size_t)index * (size_t)n->window.K);
-    return node->dx[0] ? engine->conv_backward_data(n->conv, thread, dy, dx_at(plan, node, index, thread)) : CF_OK;
+static int groups_of(const Plan *plan) {
+    return (plan->slices + plan->group - 1) / plan->group;
 }
 
-static cf_status sum_weights(Plan *plan, Node *node, int64_t index, int thread) {
-    const ConvNode *n = conv_of(node);
-    const size_t from = (size_t)index * SUM_PIECE, to = from + SUM_PIECE;
-    const int groups = (plan->slices + plan->group - 1) / plan->group;
-    (void)thread;
-    plan_kernels(plan)->sum_slots(n->slots, n->slot_size, groups, from, to < n->slot_size ? to : n->slot_size,
-                                  n->slot_sum);
+static cf_status sum_weights(const Work *w) {
+    const ConvNode *n = conv_of(w->node);
+    work_sum_slots(w, n->slots, n->slot_size, groups_of(w->plan), n->slot_sum);
     return CF_OK;
 }
 
-static cf_status finish(Plan *plan, Node *node, int64_t index, int thread) {
-    const ConvNode *n = conv_of(node);
-    (void)index, (void)thread;
-    return plan->options.engine->conv_unpack(n->conv, n->slot_sum, n->dweight);
+static cf_status unpack_weights(const Work *w) {
+    const ConvNode *n = conv_of(w->node);
+    return w->plan->options.engine->conv_unpack(n->conv, n->slot_sum, n->weight.gradient);
 }
 
-static cf_status backward(Planner *planner, Node *node) {
+static cf_status close_gradients(Planner *planner, Node *node) {
     const ConvNode *n = conv_of(node);
-    const int64_t pieces = ((int64_t)n->slot_size + SUM_PIECE - 1) / SUM_PIECE;
-    FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, conv_backward, node, 0, USES_X | USES_DX | USES_DY));
-    if (!node->learns) return CF_OK;
     const Window *w = &n->window;
     const size_t K = (size_t)w->K, inputs = (size_t)(w->C / w->groups) * (size_t)w->R * (size_t)w->S;
-    const DoubleSum bias = {&n->sums, 0, K, K, planner->plan->slices, n->dbias};
-    if (n->dbias) FORWARD(planner_sum(planner, &bias));
-    FORWARD(planner_part_gradient(planner, n->dweight, K * inputs));
-    FORWARD(planner_close(planner, sum_weights, node, pieces, USES_NOTHING));
-    return planner_finish(planner, finish, node);
+    const DoubleSum bias = {&n->sums, 0, K, K, planner->plan->slices, n->bias.gradient};
+    if (!node->learns) return CF_OK;
+    if (bias.to) FORWARD(planner_sum(planner, &bias));
+    FORWARD(planner_part_gradient(planner, n->weight.gradient, K * inputs));
+    FORWARD(planner_close(planner, sum_weights, node, sum_pieces(n->slot_size), USES_NOTHING));
+    return planner_finish(planner, unpack_weights, node);
 }
 
-static void release(const Engine *engine, Node *node) {
+static void release_conv(const Engine *engine, Node *node) {
     engine->conv_free(conv_of(node)->conv);
-}
-
-static cf_status keep(Planner *planner, ConvNode *n) {
-    const size_t slices = (size_t)planner->plan->slices, group = (size_t)planner->plan->group;
-    n->slot_size = planner_engine(planner)->conv_slot_size(n->conv);
-    FORWARD(planner_keep(planner, &n->slots, (slices + group - 1) / group * n->slot_size, sizeof(float)));
-    FORWARD(planner_keep(planner, &n->slot_sum, n->slot_size, sizeof(float)));
-    return planner_keep(planner, &n->sums, slices * (size_t)n->window.K, sizeof(double));
 }
 
 cf_status lay_convolution(Planner *planner, int number, const Window *window, const char *weight, const char *bias,
                           Tensor *x, Tensor *y) {
-    static const NodeType type = {.name = "convolution", .forward = forward, .backward = backward, .release = release};
-    const Engine *engine = planner_engine(planner);
+    static const NodeType type = {.name = "convolution",
+                                  .refresh = pack_conv,
+                                  .forward = {conv_forward, USES_X | USES_Y},
+                                  .backward = {conv_backward, USES_X | USES_DX | USES_DY},
+                                  .add_backward = close_gradients,
+                                  .release = release_conv};
+    const Plan *plan = planner->plan;
+    const Engine *engine = plan->options.engine;
     ConvNode *n;
     FORWARD(planner_node(planner, sizeof *n, &type, number, x, NULL, true, y, &n));
     n->window = *window;
-    n->window.N = planner->plan->slice;
-    n->weight = planner_parameter(planner, number, weight);
-    n->dweight = planner_gradient(planner, number, weight);
-    if (bias) n->bias = planner_parameter(planner, number, bias);
-    if (bias) n->dbias = planner_gradient(planner, number, bias);
-    FORWARD(engine->conv_new(&n->window, n->node.learns || x->wants_gradient, x->wants_gradient,
-                             planner->plan->options.threads, &n->conv));
-    return n->node.learns ? keep(planner, n) : CF_OK;
+    n->window.N = plan->slice;
+    n->weight = planner_weights(planner, number, weight);
+    n->bias = planner_weights(planner, number, bias);
+    FORWARD(engine->conv_new(&n->window, n->node.learns || x->wants_gradient, x->wants_gradient, plan->options.threads,
+                             &n->conv));
+    if (!n->node.learns) return CF_OK;
+    n->slot_size = engine->conv_slot_size(n->conv);
+    FORWARD(planner_keep(planner, &n->slots, (size_t)groups_of(plan) * n->slot_size, sizeof(float)));
+    FORWARD(planner_keep(planner, &n->slot_sum, n->slot_size, sizeof(float)));
+    return planner_keep(planner, &n->sums, (size_t)plan->slices * (size_t)n->window.K, sizeof(double));
 }
 
-static cf_status lay(Planner *planner, int number) {
+static cf_status lay_conv(Planner *planner, int number) {
+    const Layer *layer = planner_layer(planner, number);
+    const Window window = layer_window(layer, 1);
     bool laid;
     Tensor *y;
     FORWARD(lay_stem(planner, number, &laid));
     if (laid) return CF_OK;
-    const Window window = layer_window(planner_layer(planner, number), 1);
     FORWARD(planner_output(planner, number, &y));
-    return lay_convolution(planner, number, &window, "weight", planner_layer(planner, number)->bias ? "bias" : NULL,
-                           planner_input(planner, number, 0), y);
+    return lay_convolution(planner, number, &window, "weight", "bias", planner_input(planner, number, 0), y);
 }
 
-const LayerType conv_type = {"conv", "Conv", read_conv, conv_shape, describe, lay};
-const LayerType dwconv_type = {"dwconv", "Conv", read_depthwise, conv_shape, describe, lay};
-const LayerType patch_type = {"patch", "Conv", read_patch, conv_shape, describe, lay};
+const LayerType conv_type = {"conv", "Conv", read_conv, conv_shape, describe_conv, lay_conv};
+const LayerType dwconv_type = {"dwconv", "Conv", read_depthwise, conv_shape, describe_conv, lay_conv};
+const LayerType patch_type = {"patch", "Conv", read_patch, conv_shape, describe_conv, lay_conv};

@@ -38,9 +38,7 @@ typedef struct DenseNode {
     Node node;
     Dense *dense;
     int outputs;
-    float slope; /* of the rectifier; 1: none */
-    const float *weight, *bias;
-    float *dweight, *dbias;
+    Weights weight, bias;
     double *sums; /* [groups][outputs]: of the bias */
 } DenseNode;
 
@@ -63,51 +61,51 @@ static int64_t pieces_of(const Plan *plan, const DenseNode *n, DensePass pass) {
     return by_rows ? plan->batch / SLICE : plan->options.engine->dense_pieces(n->dense, pass);
 }
 
-/* The rows that piece `index` of a pass works on. */
-static void *rows_at(const Plan *plan, const DenseNode *n, const Buffer *buffer, int64_t index, int thread) {
-    if (!by_slice(n)) return buffer->base;
-    if (plan->slice == SLICE) return buffer_at(plan, buffer, index, thread);
-    return buffer->base + (size_t)index * SLICE * buffer->image_bytes;
+/* The rows that the piece at hand works on. */
+static void *rows_at(const Work *w, const Buffer *buffer) {
+    if (!by_slice(dense_of(w->node))) return buffer->base;
+    if (w->plan->slice == SLICE) return work_at(w, buffer);
+    return buffer->base + (size_t)w->index * SLICE * buffer->image_bytes;
 }
 
-static int piece_of(const DenseNode *n, int64_t index) {
-    return by_slice(n) ? 0 : (int)index;
+static int piece_of(const Work *w) {
+    return by_slice(dense_of(w->node)) ? 0 : (int)w->index;
 }
 
-static cf_status pack(Plan *plan, Node *node, int64_t piece, int thread) {
-    (void)thread;
-    plan->options.engine->dense_pack(dense_of(node)->dense, (int)piece, dense_of(node)->weight);
+static cf_status pack_dense(const Work *w) {
+    const DenseNode *n = dense_of(w->node);
+    w->plan->options.engine->dense_pack(n->dense, (int)w->index, n->weight.values);
     return CF_OK;
 }
 
-static cf_status dense_forward(Plan *plan, Node *node, int64_t index, int thread) {
-    const DenseNode *n = dense_of(node);
-    plan->options.engine->dense_forward(n->dense, thread, piece_of(n, index),
-                                        rows_at(plan, n, value_buffer(plan, node->x[0]), index, thread), n->bias,
-                                        rows_at(plan, n, value_buffer(plan, node->y), index, thread));
+static cf_status dense_forward(const Work *w) {
+    const DenseNode *n = dense_of(w->node);
+    const void *x = rows_at(w, value_buffer(w->plan, w->node->x[0]));
+    w->plan->options.engine->dense_forward(n->dense, w->thread, piece_of(w), x, n->bias.values,
+                                           rows_at(w, value_buffer(w->plan, w->node->y)));
     return CF_OK;
 }
 
-static cf_status forward(Planner *planner, Node *node) {
+static cf_status add_forward(Planner *planner, Node *node) {
     const Plan *plan = planner->plan;
     const DenseNode *n = dense_of(node);
-    FORWARD(planner_refresh(planner, pack, node, pieces_of(plan, n, DENSE_PACK)));
+    FORWARD(planner_refresh(planner, pack_dense, node, pieces_of(plan, n, DENSE_PACK)));
     return planner_step(planner, IN_BOTH, kind_of(plan, n), dense_forward, node, pieces_of(plan, n, DENSE_FORWARD),
                         USES_X | USES_Y);
 }
 
-static cf_status backward_data(Plan *plan, Node *node, int64_t index, int thread) {
-    const DenseNode *n = dense_of(node);
-    plan->options.engine->dense_backward_data(n->dense, thread, piece_of(n, index),
-                                              rows_at(plan, n, node->d, index, thread), n->weight,
-                                              rows_at(plan, n, node->dx[0], index, thread));
+static cf_status backward_data(const Work *w) {
+    const DenseNode *n = dense_of(w->node);
+    w->plan->options.engine->dense_backward_data(n->dense, w->thread, piece_of(w), rows_at(w, w->node->d),
+                                                 n->weight.values, rows_at(w, w->node->dx[0]));
     return CF_OK;
 }
 
-static cf_status backward_weights(Plan *plan, Node *node, int64_t piece, int thread) {
-    const DenseNode *n = dense_of(node);
-    plan->options.engine->dense_backward_weights(n->dense, thread, (int)piece, value_buffer(plan, node->x[0])->base,
-                                                 node->d->base, n->dweight);
+static cf_status backward_weights(const Work *w) {
+    const DenseNode *n = dense_of(w->node);
+    w->plan->options.engine->dense_backward_weights(n->dense, w->thread, (int)w->index,
+                                                    value_buffer(w->plan, w->node->x[0])->base, w->node->d->base,
+                                                    n->weight.gradient);
     return CF_OK;
 }
 
@@ -115,79 +113,77 @@ static int groups_of(const Plan *plan) {
     return (plan->batch + DENSE_GROUP - 1) / DENSE_GROUP;
 }
 
-static cf_status backward_bias(Plan *plan, Node *node, int64_t index, int thread) {
-    const DenseNode *n = dense_of(node);
-    (void)index, (void)thread;
-    for (int g = 0; g < groups_of(plan); g++) {
-        const int left = plan->batch - g * DENSE_GROUP;
-        plan_kernels(plan)->channel_sums(node->d->base + (size_t)g * DENSE_GROUP * node->d->image_bytes,
-                                         (size_t)(left < DENSE_GROUP ? left : DENSE_GROUP), n->outputs,
-                                         n->sums + (size_t)g * (size_t)n->outputs);
+static cf_status backward_bias(const Work *w) {
+    const DenseNode *n = dense_of(w->node);
+    const Buffer *d = w->node->d;
+    for (int g = 0; g < groups_of(w->plan); g++) {
+        const int left = w->plan->batch - g * DENSE_GROUP;
+        work_kernels(w)->channel_sums(d->base + (size_t)g * DENSE_GROUP * d->image_bytes,
+                                      (size_t)(left < DENSE_GROUP ? left : DENSE_GROUP), n->outputs,
+                                      n->sums + (size_t)g * (size_t)n->outputs);
     }
     return CF_OK;
 }
 
-static cf_status backward(Planner *planner, Node *node) {
+static cf_status add_backward(Planner *planner, Node *node) {
     const Plan *plan = planner->plan;
     DenseNode *n = dense_of(node);
-    FORWARD(planner_behind_activation(planner, node, (Activation){n->slope < 1 ? ACT_RELU : ACT_NONE, n->slope}));
+    FORWARD(planner_behind_activation(planner, node));
     if (node->learns) {
         const size_t outputs = (size_t)n->outputs;
-        const DoubleSum bias = {&n->sums, 0, outputs, outputs, groups_of(plan), n->dbias};
-        if (n->dbias) FORWARD(planner_close(planner, backward_bias, node, 1, USES_NOTHING));
-        if (n->dbias) FORWARD(planner_sum(planner, &bias));
-        FORWARD(planner_part_gradient(planner, n->dweight, outputs * node->x[0]->size));
-        FORWARD(planner_close(planner, backward_weights, node, pieces_of(plan, n, DENSE_BACKWARD_WEIGHTS), USES_X));
-        planner_closing_uses(node->d);
+        const DoubleSum bias = {&n->sums, 0, outputs, outputs, groups_of(plan), n->bias.gradient};
+        if (bias.to) FORWARD(planner_close(planner, backward_bias, node, 1, USES_NOTHING));
+        if (bias.to) FORWARD(planner_sum(planner, &bias));
+        FORWARD(planner_part_gradient(planner, n->weight.gradient, outputs * node->x[0]->size));
+        FORWARD(planner_close(planner, backward_weights, node, pieces_of(plan, n, DENSE_BACKWARD_WEIGHTS),
+                              USES_X | USES_D));
     }
     if (!node->dx[0]) return CF_OK;
-    FORWARD(planner_step(planner, IN_TRAINING, kind_of(plan, n), backward_data, node,
-                         pieces_of(plan, n, DENSE_BACKWARD_DATA), USES_DX));
-    planner_uses(planner, node->d);
-    return CF_OK;
+    return planner_step(planner, IN_TRAINING, kind_of(plan, n), backward_data, node,
+                        pieces_of(plan, n, DENSE_BACKWARD_DATA), USES_DX | USES_D);
 }
 
-static void release(const Engine *engine, Node *node) {
+static void release_dense(const Engine *engine, Node *node) {
     engine->dense_free(dense_of(node)->dense);
 }
 
-cf_status lay_dense(Planner *planner, int number, const char *weight, const char *bias, float slope, Tensor *x,
+cf_status lay_dense(Planner *planner, int number, const char *weight, const char *bias, Activation act, Tensor *x,
                     Tensor *y) {
-    static const NodeType type = {.name = "dense", .forward = forward, .backward = backward, .release = release};
+    static const NodeType type = {
+        .name = "dense", .add_forward = add_forward, .add_backward = add_backward, .release = release_dense};
     const PlanOptions *options = &planner->plan->options;
     DenseNode *n;
     if (y->float_wanted && y->readers == 1) y->element = sizeof(float);
     FORWARD(planner_node(planner, sizeof *n, &type, number, x, NULL, true, y, &n));
-    n->weight = planner_parameter(planner, number, weight);
-    n->dweight = planner_gradient(planner, number, weight);
-    if (bias) n->bias = planner_parameter(planner, number, bias);
-    if (bias) n->dbias = planner_gradient(planner, number, bias);
+    n->weight = planner_weights(planner, number, weight);
+    n->bias = planner_weights(planner, number, bias);
     n->outputs = (int)y->size;
-    n->slope = slope;
-    y->needed_by_maker = slope < 1;
+    n->node.act = act;
+    y->needed_by_maker = act.kind != ACT_NONE;
     const DenseShape shape = {.N = planner->plan->batch,
                               .slice = SLICE,
                               .inputs = (int)x->size,
                               .outputs = n->outputs,
-                              .slope = slope,
-                              .bias = n->bias != NULL,
+                              .slope = act.kind == ACT_NONE ? 1 : act.slope,
+                              .bias = n->bias.values != NULL,
                               .float_out = y->element == sizeof(float)};
-    if (n->dbias)
+    if (n->bias.gradient)
         FORWARD(planner_keep(planner, &n->sums, (size_t)groups_of(planner->plan) * y->size, sizeof(double)));
     return options->engine->dense_new(&shape, n->node.learns || x->wants_gradient, x->wants_gradient, options->threads,
                                       &n->dense);
 }
 
 /* The network's last layer stays alone, so that its outputs are not rounded behind an activation. */
-static cf_status lay(Planner *planner, int number) {
+static cf_status lay_dense_layer(Planner *planner, int number) {
     const int next = planner_follower(planner, number);
-    const bool takes = next >= 0 && planner_layer(planner, next)->activation.kind == ACT_RELU &&
-                       layer_is_activation(planner_layer(planner, next)) && !planner_is_output(planner, next);
+    const Layer *act = next < 0 ? NULL : planner_layer(planner, next);
+    const bool takes =
+        act && layer_is_activation(act) && act->activation.kind == ACT_RELU && !planner_is_output(planner, next);
     Tensor *y;
     if (takes) planner_take(planner, next);
     FORWARD(planner_output(planner, takes ? next : number, &y));
-    return lay_dense(planner, number, "weight", planner_layer(planner, number)->bias ? "bias" : NULL,
-                     takes ? planner_layer(planner, next)->activation.slope : 1, planner_input(planner, number, 0), y);
+    return lay_dense(planner, number, "weight", "bias", takes ? act->activation : (Activation){ACT_NONE, 0},
+                     planner_input(planner, number, 0), y);
 }
 
-const LayerType dense_type = {"dense", "Gemm", read_dense, dense_shape, NULL, lay};
+const LayerType dense_type = {"dense", "Gemm", read_dense, dense_shape, NULL, lay_dense_layer};

@@ -9,127 +9,113 @@
 static const LayerType dropout_type, droppath_type, reverse_type;
 
 static cf_status read_drop(Reader *reader, Layer *layer) {
-    double rate = layer->type == &dropout_type ? 0.5 : 0.1;
-    FORWARD(reader_number(reader, "a rate", 0, 1, true, &rate));
-    layer->rate = (float)rate;
+    const bool reverses = layer->type == &reverse_type;
+    double value = reverses ? 1 : layer->type == &dropout_type ? 0.5 : 0.1;
+    FORWARD(reader_number(reader, reverses ? "a factor" : "a rate", 0, reverses ? 1000 : 1, true, &value));
+    layer->rate = (float)value;
     return reader_finish(reader, NULL);
 }
 
-static cf_status read_reverse(Reader *reader, Layer *layer) {
-    double factor = 1;
-    FORWARD(reader_number(reader, "a factor", 0, 1000, true, &factor));
-    layer->rate = (float)factor;
-    return reader_finish(reader, NULL);
-}
-
-static void describe(const Layer *layer, FILE *out) {
+static void describe_drop(const Layer *layer, FILE *out) {
     fprintf(out, "%s %g", layer->type == &reverse_type ? "factor" : "rate", (double)layer->rate);
 }
 
 /* ---- The nodes ---- */
 
-static cf_status copy(Plan *plan, Node *node, int64_t index, int thread) {
-    const Buffer *x = value_buffer(plan, node->x[0]), *y = value_buffer(plan, node->y);
-    if (x != y)
-        memcpy(buffer_at(plan, y, index, thread), buffer_at(plan, x, index, thread),
-               (size_t)plan->slice * x->image_bytes);
+static cf_status copy_values(const Work *w) {
+    const void *x = work_x(w, 0);
+    void *y = work_y(w);
+    if (x != y) memcpy(y, x, (size_t)w->plan->slice * value_buffer(w->plan, w->node->x[0])->image_bytes);
     return CF_OK;
 }
 
-static cf_status forward_copy(Planner *planner, Node *node) {
-    return planner_step(planner, IN_BOTH, STEP_SLICES, copy, node, 0, USES_X | USES_Y);
+/* Whether what is numbered so is set to 0: a function of (seed, step, layer, number), which is drawn again on the way back. `words`
+ * are of the last block of numbers; it is drawn where a block begins, and at first. */
+static bool is_dropped(const Work *w, const RngStream *stream, uint64_t number, bool first, uint32_t words[4]) {
+    if (first || number % 4 == 0) rng_block(stream, number / 4, words);
+    return (float)(words[number % 4] >> 8) * 0x1p-24f < w->node->layer->rate;
 }
 
-/* Values are kept with probability 1 - rate and scaled up, so that nothing is to be done when not training. The choice is
- * a function of (seed, step, layer, image in the batch, value) and is drawn again on the way back. */
-static void drop_values(const Plan *plan, const Node *node, int64_t index, const void *from, void *to) {
+/* Values are kept with probability 1 - rate and scaled up, so that nothing is to be done when not training. */
+static void drop_values(const Work *w, const RngStream *stream, const void *from, void *to) {
     enum { AT_ONCE = 64 };
-    const size_t size = (size_t)plan->slice * node->y->size, first = (size_t)plan->first * node->y->size + (size_t)index * size,
-                 element = plan_kernels(plan)->element;
-    RngStream stream = rng_stream(plan->options.seed, RNG_DROPOUT, (uint64_t)plan->number, (uint32_t)node->number);
-    const float rate = node->layer->rate, scale = 1 / (1 - rate);
+    const size_t size = work_values(w), first = (size_t)w->plan->first * w->node->y->size + (size_t)w->index * size,
+                 element = work_kernels(w)->element;
+    const float scale = 1 / (1 - w->node->layer->rate);
     float part[AT_ONCE];
+    uint32_t words[4];
     for (size_t i = 0; i < size; i += AT_ONCE) {
         const size_t count = size - i < AT_ONCE ? size - i : AT_ONCE;
-        uint32_t words[4];
-        plan_kernels(plan)->to_float((const char *)from + i * element, count, part);
-        for (size_t k = 0; k < count; k++) {
-            const size_t number = first + i + k;
-            if (k == 0 || number % 4 == 0) rng_block(&stream, number / 4, words);
-            part[k] *= (float)(words[number % 4] >> 8) * 0x1p-24f < rate ? 0.0f : scale;
-        }
-        plan_kernels(plan)->from_float(part, count, (char *)to + i * element);
+        work_kernels(w)->to_float((const char *)from + i * element, count, part);
+        for (size_t k = 0; k < count; k++)
+            part[k] *= is_dropped(w, stream, first + i + k, k == 0, words) ? 0.0f : scale;
+        work_kernels(w)->from_float(part, count, (char *)to + i * element);
     }
 }
 
-/* Whole images, mostly of a res group: stochastic depth (Huang et al. 2016). Keyed as dropout is. */
-static void drop_images(const Plan *plan, const Node *node, int64_t index, const void *from, void *to) {
-    const size_t bytes = node->y->size * plan_kernels(plan)->element;
-    RngStream stream = rng_stream(plan->options.seed, RNG_DROPOUT, (uint64_t)plan->number, (uint32_t)node->number);
-    const float rate = node->layer->rate;
-    for (int i = 0; i < plan->slice; i++) {
-        const uint64_t image = (uint64_t)plan->first + (uint64_t)index * (uint64_t)plan->slice + (uint64_t)i;
-        uint32_t words[4];
-        rng_block(&stream, image / 4, words);
-        const bool dropped = (float)(words[image % 4] >> 8) * 0x1p-24f < rate;
-        plan_kernels(plan)->multiply((const char *)from + (size_t)i * bytes, node->y->size,
-                                     dropped ? 0.0f : 1 / (1 - rate), (char *)to + (size_t)i * bytes);
+/* Whole images, mostly of a res group: stochastic depth (Huang et al. 2016). */
+static void drop_images(const Work *w, const RngStream *stream, const void *from, void *to) {
+    const size_t bytes = w->node->y->size * work_kernels(w)->element;
+    const int slice = w->plan->slice;
+    const float scale = 1 / (1 - w->node->layer->rate);
+    uint32_t words[4];
+    for (int i = 0; i < slice; i++) {
+        const uint64_t image = (uint64_t)w->plan->first + (uint64_t)w->index * (uint64_t)slice + (uint64_t)i;
+        work_kernels(w)->multiply((const char *)from + (size_t)i * bytes, w->node->y->size,
+                                  is_dropped(w, stream, image, true, words) ? 0.0f : scale,
+                                  (char *)to + (size_t)i * bytes);
     }
 }
 
-static void drop(const Plan *plan, const Node *node, int64_t index, const void *from, void *to) {
-    (node->layer->type == &dropout_type ? drop_values : drop_images)(plan, node, index, from, to);
+static void drop(const Work *w, const void *from, void *to) {
+    const RngStream stream =
+        rng_stream(w->plan->options.seed, RNG_DROPOUT, (uint64_t)w->plan->number, (uint32_t)w->node->number);
+    (w->node->layer->type == &dropout_type ? drop_values : drop_images)(w, &stream, from, to);
 }
 
-static cf_status drop_forward(Plan *plan, Node *node, int64_t index, int thread) {
-    drop(plan, node, index, value_at(plan, node->x[0], index, thread), value_at(plan, node->y, index, thread));
+static cf_status drop_forward(const Work *w) {
+    if (w->plan->inferring) return copy_values(w);
+    drop(w, work_x(w, 0), work_y(w));
     return CF_OK;
 }
 
-static cf_status forward_drop(Planner *planner, Node *node) {
-    FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, drop_forward, node, 0, USES_X | USES_Y));
-    return planner_step(planner, IN_INFERENCE, STEP_SLICES, copy, node, 0, USES_X | USES_Y);
-}
-
-static cf_status drop_backward(Plan *plan, Node *node, int64_t index, int thread) {
-    drop(plan, node, index, gradient_at(plan, node->y, index, thread), dx_at(plan, node, index, thread));
+static cf_status drop_backward(const Work *w) {
+    drop(w, work_dy(w), work_dx(w, 0));
     return CF_OK;
 }
 
-static cf_status backward_drop(Planner *planner, Node *node) {
-    return planner_step(planner, IN_TRAINING, STEP_SLICES, drop_backward, node, 0, USES_DX | USES_DY);
-}
-
-static cf_status reverse_backward(Plan *plan, Node *node, int64_t index, int thread) {
-    plan_kernels(plan)->multiply(gradient_at(plan, node->y, index, thread), (size_t)plan->slice * node->y->size,
-                                 -node->layer->rate * plan->reversal, dx_at(plan, node, index, thread));
+static cf_status reverse_backward(const Work *w) {
+    work_kernels(w)->multiply(work_dy(w), work_values(w), -w->node->layer->rate * w->plan->reversal, work_dx(w, 0));
     return CF_OK;
 }
 
-static cf_status backward_reverse(Planner *planner, Node *node) {
-    return planner_step(planner, IN_TRAINING, STEP_SLICES, reverse_backward, node, 0, USES_DX | USES_DY);
-}
-
-static cf_status lay(Planner *planner, int number) {
-    static const NodeType drop_type = {.name = "drop", .forward = forward_drop, .backward = backward_drop, .elementwise = true},
-                          turn_type = {.name = "reverse", .forward = forward_copy, .backward = backward_reverse, .elementwise = true},
-                          same_type = {.name = "same", .forward = forward_copy};
-    const bool turns = planner_layer(planner, number)->type == &reverse_type,
-               same = turns ? planner->plan->options.mode != PLAN_TRAINING : planner_frozen(planner, number);
-    Tensor *y;
+static cf_status lay_drop(Planner *planner, int number) {
+    enum { SAME, DROP, REVERSE };
+    static const NodeType types[] = {
+        [SAME] = {.name = "same", .forward = {copy_values, USES_X | USES_Y}},
+        [DROP] = {.name = "drop",
+                  .forward = {drop_forward, USES_X | USES_Y},
+                  .backward = {drop_backward, USES_DX | USES_DY},
+                  .elementwise = true},
+        [REVERSE] = {.name = "reverse",
+                     .forward = {copy_values, USES_X | USES_Y},
+                     .backward = {reverse_backward, USES_DX | USES_DY},
+                     .elementwise = true},
+    };
+    const bool reverses = planner_layer(planner, number)->type == &reverse_type,
+               same = reverses ? planner->plan->options.mode != PLAN_TRAINING : planner_frozen(planner, number);
     Node *n;
-    FORWARD(planner_output(planner, number, &y));
-    FORWARD(planner_node(planner, sizeof *n,
-                         same    ? &same_type
-                         : turns ? &turn_type
-                                 : &drop_type,
-                         number, planner_input(planner, number, 0), NULL, false, y, &n));
+    FORWARD(planner_layer_node(planner, sizeof *n,
+                               &types[same       ? SAME
+                                      : reverses ? REVERSE
+                                                 : DROP],
+                               number, number, &n));
     return planner_in_place(planner, n, true);
 }
 
-static const LayerType dropout_type = {"dropout", "Dropout", read_drop, layer_same_shape, describe, lay},
-                       droppath_type = {"droppath", NULL, read_drop, layer_same_shape, describe, lay},
-                       reverse_type = {"reverse", NULL, read_reverse, layer_same_shape, describe, lay};
+static const LayerType dropout_type = {"dropout", "Dropout", read_drop, layer_same_shape, describe_drop, lay_drop},
+                       droppath_type = {"droppath", NULL, read_drop, layer_same_shape, describe_drop, lay_drop},
+                       reverse_type = {"reverse", NULL, read_drop, layer_same_shape, describe_drop, lay_drop};
 bool layer_drops(const Layer *layer) {
     return layer->type == &dropout_type || layer->type == &droppath_type;
 }

@@ -12,17 +12,17 @@ typedef struct Steps {
     float scale, inverse, low, high;
 } Steps;
 
-static Steps steps_of(const Node *node) {
-    const FakeRange *range = ((const QuantNode *)node)->range;
+static Steps steps_of(const Work *w) {
+    const FakeRange *range = ((const QuantNode *)w->node)->range;
     return (Steps){range->scale, 1 / range->scale, -128 - range->zero, 127 - range->zero};
 }
 
 /* Adding and taking away 1.5 x 2^23 leaves whole numbers. A value that is none stays none. */
-static cf_status quant_forward(Plan *plan, Node *node, int64_t index, int thread) {
-    const float *x = value_at(plan, node->x[0], index, thread);
-    float *y = value_at(plan, node->y, index, thread);
-    const size_t count = (size_t)plan->slice * node->y->size;
-    const Steps s = steps_of(node);
+static cf_status quant_forward(const Work *w) {
+    const float *x = work_x(w, 0);
+    float *y = work_y(w);
+    const size_t count = work_values(w);
+    const Steps s = steps_of(w);
     for (size_t i = 0; i < count; i++) {
         float v = x[i] * s.inverse;
         v = v < s.low ? s.low : v > s.high ? s.high : v;
@@ -31,15 +31,11 @@ static cf_status quant_forward(Plan *plan, Node *node, int64_t index, int thread
     return CF_OK;
 }
 
-static cf_status forward(Planner *planner, Node *node) {
-    return planner_step(planner, IN_BOTH, STEP_SLICES, quant_forward, node, 0, USES_X | USES_Y);
-}
-
-static cf_status quant_backward(Plan *plan, Node *node, int64_t index, int thread) {
-    const float *x = value_at(plan, node->x[0], index, thread), *dy = gradient_at(plan, node->y, index, thread);
-    float *dx = dx_at(plan, node, index, thread);
-    const size_t count = (size_t)plan->slice * node->y->size;
-    const Steps s = steps_of(node);
+static cf_status quant_backward(const Work *w) {
+    const float *x = work_x(w, 0), *dy = work_dy(w);
+    float *dx = work_dx(w, 0);
+    const size_t count = work_values(w);
+    const Steps s = steps_of(w);
     const float low = s.low - 0.5f, high = s.high + 0.5f;
     for (size_t i = 0; i < count; i++) {
         const float v = x[i] * s.inverse;
@@ -48,13 +44,11 @@ static cf_status quant_backward(Plan *plan, Node *node, int64_t index, int threa
     return CF_OK;
 }
 
-static cf_status backward(Planner *planner, Node *node) {
-    return planner_step(planner, IN_TRAINING, STEP_SLICES, quant_backward, node, 0, USES_X | USES_DX | USES_DY);
-}
-
 cf_status lay_fake_quant(Planner *planner, int number, const FakeRange *range, Tensor *x, Tensor *y) {
-    static const NodeType type = {
-        .name = "fake quantization", .forward = forward, .backward = backward, .elementwise = true};
+    static const NodeType type = {.name = "fake quantization",
+                                  .forward = {quant_forward, USES_X | USES_Y},
+                                  .backward = {quant_backward, USES_X | USES_DX | USES_DY},
+                                  .elementwise = true};
     QuantNode *n;
     FORWARD(planner_node(planner, sizeof *n, &type, number, x, NULL, false, y, &n));
     n->range = range;

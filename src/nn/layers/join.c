@@ -21,92 +21,70 @@ static cf_status concat_shape(const Reader *reader, Layer *layer) {
 
 /* ---- add, with the activation that follows it ---- */
 
-typedef struct AddNode {
-    Node node;
-    Activation act;
-} AddNode;
-
-static AddNode *add_of(Node *node) {
-    return (AddNode *)node;
-}
-
-static cf_status add(Plan *plan, Node *node, int64_t index, int thread) {
-    plan_kernels(plan)->add(value_at(plan, node->x[0], index, thread), value_at(plan, node->x[1], index, thread),
-                            (size_t)plan->slice * node->y->size, add_of(node)->act,
-                            value_at(plan, node->y, index, thread));
+static cf_status add_forward(const Work *w) {
+    work_kernels(w)->add(work_x(w, 0), work_x(w, 1), work_values(w), w->node->act, work_y(w));
     return CF_OK;
 }
 
-static cf_status forward_add(Planner *planner, Node *node) {
-    return planner_step(planner, IN_BOTH, STEP_SLICES, add, node, 0, USES_X | USES_Y);
-}
-
-static cf_status backward_add(Planner *planner, Node *node) {
-    FORWARD(planner_behind_activation(planner, node, add_of(node)->act));
+static cf_status add_backward(Planner *planner, Node *node) {
+    FORWARD(planner_behind_activation(planner, node));
     for (int i = 0; i < 2; i++) FORWARD(planner_lend(planner, node, i, node->d));
     return CF_OK;
 }
 
 static cf_status lay_add(Planner *planner, int number) {
-    static const NodeType type = {.name = "add", .forward = forward_add, .backward = backward_add, .lends = {true, true}};
-    int next = planner_follower(planner, number);
-    Tensor *y;
-    AddNode *n;
-    if (next >= 0 && !(layer_is_activation(planner_layer(planner, next)) &&
-                       activation_from_output(planner_layer(planner, next)->activation)))
-        next = -1;
-    if (next >= 0) planner_take(planner, next);
-    FORWARD(planner_output(planner, next < 0 ? number : next, &y));
-    FORWARD(planner_node(planner, sizeof *n, &type, number, planner_input(planner, number, 0),
-                         planner_input(planner, number, 1), false, y, &n));
-    if (next >= 0) n->act = planner_layer(planner, next)->activation;
-    y->needed_by_maker = next >= 0;
+    static const NodeType type = {
+        .name = "add", .forward = {add_forward, USES_X | USES_Y}, .add_backward = add_backward, .lends = {true, true}};
+    const int next = planner_follower(planner, number);
+    const Layer *act = next < 0 ? NULL : planner_layer(planner, next);
+    const bool takes = act && layer_is_activation(act) && activation_from_output(act->activation);
+    Node *n;
+    if (takes) planner_take(planner, next);
+    FORWARD(planner_layer_node(planner, sizeof *n, &type, number, takes ? next : number, &n));
+    if (takes) n->act = act->activation;
+    n->y->needed_by_maker = takes;
     return CF_OK;
 }
 
 /* ---- concat: channels of the first, then of the second ---- */
 
-static cf_status concat(Plan *plan, Node *node, int64_t index, int thread) {
-    const size_t element = node->y->element, pixels = (size_t)node->y->shape.H * (size_t)node->y->shape.W;
-    const size_t a = (size_t)node->x[0]->shape.C * element, b = (size_t)node->x[1]->shape.C * element;
-    const char *first = value_at(plan, node->x[0], index, thread), *second = value_at(plan, node->x[1], index, thread);
-    char *y = value_at(plan, node->y, index, thread);
-    for (size_t i = 0; i < (size_t)plan->slice * pixels; i++) {
+/* Bytes of a pixel. */
+static size_t pixel_bytes(const Work *w, const Tensor *tensor) {
+    return (size_t)tensor->shape.C * w->node->y->element;
+}
+
+static size_t pixels_of(const Work *w) {
+    return (size_t)w->plan->slice * (size_t)w->node->y->shape.H * (size_t)w->node->y->shape.W;
+}
+
+static cf_status join_channels(const Work *w) {
+    const size_t a = pixel_bytes(w, w->node->x[0]), b = pixel_bytes(w, w->node->x[1]);
+    const char *first = work_x(w, 0), *second = work_x(w, 1);
+    char *y = work_y(w);
+    for (size_t i = 0; i < pixels_of(w); i++) {
         memcpy(y + i * (a + b), first + i * a, a);
         memcpy(y + i * (a + b) + a, second + i * b, b);
     }
     return CF_OK;
 }
 
-static cf_status forward_concat(Planner *planner, Node *node) {
-    return planner_step(planner, IN_BOTH, STEP_SLICES, concat, node, 0, USES_X | USES_Y);
-}
-
-static cf_status split(Plan *plan, Node *node, int64_t index, int thread) {
-    const size_t element = node->y->element, pixels = (size_t)node->y->shape.H * (size_t)node->y->shape.W;
-    const size_t all = (size_t)node->y->shape.C * element;
-    const char *dy = gradient_at(plan, node->y, index, thread);
+static cf_status part_channels(const Work *w) {
+    const size_t all = pixel_bytes(w, w->node->y);
+    const char *dy = work_dy(w);
     for (int k = 0; k < 2; k++) {
-        const size_t part = (size_t)node->x[k]->shape.C * element;
-        if (!node->dx[k]) continue;
-        char *dx = buffer_at(plan, node->dx[k], index, thread);
-        for (size_t i = 0; i < (size_t)plan->slice * pixels; i++)
+        const size_t part = pixel_bytes(w, w->node->x[k]);
+        char *dx = work_dx(w, k);
+        for (size_t i = 0; dx && i < pixels_of(w); i++)
             memcpy(dx + i * part, dy + i * all + (k ? all - part : 0), part);
     }
     return CF_OK;
 }
 
-static cf_status backward_concat(Planner *planner, Node *node) {
-    return planner_step(planner, IN_TRAINING, STEP_SLICES, split, node, 0, USES_DX | USES_DY);
-}
-
 static cf_status lay_concat(Planner *planner, int number) {
-    static const NodeType type = {.name = "concat", .forward = forward_concat, .backward = backward_concat};
-    Tensor *y;
+    static const NodeType type = {
+        .name = "concat", .forward = {join_channels, USES_X | USES_Y}, .backward = {part_channels, USES_DX | USES_DY}};
     Node *n;
-    FORWARD(planner_output(planner, number, &y));
-    return planner_node(planner, sizeof *n, &type, number, planner_input(planner, number, 0),
-                        planner_input(planner, number, 1), false, y, &n);
+    return planner_layer_node(planner, sizeof *n, &type, number, number, &n);
 }
 
 const LayerType add_type = {"add", "Add", NULL, add_shape, NULL, lay_add},

@@ -18,10 +18,19 @@ static inline size_t shape_size(Shape shape) {
     return (size_t)shape.C * (size_t)shape.H * (size_t)shape.W;
 }
 
+/* "3x32x32": channels, height, width, each 1 to LONGEST_SIDE. */
+bool shape_from_text(const char *text, Shape *shape);
+
 /* One window over a whole image, to K values. */
 static inline Window window_whole(Shape in, int K) {
     return (Window){.N = 1, .C = in.C, .H = in.H, .W = in.W, .K = K, .R = in.H, .S = in.W, .stride = 1,
                     .P = 1, .Q = 1, .groups = 1, .dilation = 1};
+}
+
+/* A 1x1 convolution to K channels. */
+static inline Window window_pixel(Shape in, int K) {
+    return (Window){.N = 1, .C = in.C, .H = in.H, .W = in.W, .K = K, .R = 1, .S = 1, .stride = 1,
+                    .P = in.H, .Q = in.W, .groups = 1, .dilation = 1};
 }
 
 /* What a tensor of weights is for: how it begins, and whether it is trained. */
@@ -105,9 +114,18 @@ bool layer_is_activation(const Layer *layer);
 /* dropout, droppath: what it gives in training is drawn. */
 bool layer_drops(const Layer *layer);
 
+/* A layer that reads `from`, with what is so where its line says nothing. */
+Layer layer_begin(const LayerType *type, int column, int from);
 /* A LayerType.shape: what leaves has the shape of what arrives, and there are no weights. */
 cf_status layer_same_shape(const Reader *reader, Layer *layer);
+/* "3x3, stride 1, pad 1", of a convolution or pool, as LayerType.describe. */
+void layer_describe_window(const Layer *layer, FILE *out);
 void layer_add_parameter(Layer *layer, const char *what, ParameterRole kind, int dims, const size_t *shape);
 
+/* What a batch norm multiplies (x - mean) by when predicting. */
+float batch_norm_scale(float weight, float running_var, double epsilon);
+
+/* The padding of TensorFlow's SAME in front of a side, the smaller half of what makes ceil(size / stride) outputs. */
+int layer_same_padding(int size, int window, int stride, int dilation, int *outputs);
 /* The window of a convolution or pool over N images. */
 Window layer_window(const Layer *layer, int N);

@@ -7,8 +7,8 @@
 extern const LayerType *const norm_types[], *const activation_types[], *const pool_types[], *const drop_types[];
 extern const LayerType se_type, position_type;
 
-static const LayerType *const single_types[] = {&conv_type, &dwconv_type,    &patch_type,    &dense_type, &add_type, &concat_type,
-                                                &se_type,   &attention_type, &position_type, NULL};
+static const LayerType *const single_types[] = {&conv_type,   &dwconv_type, &patch_type,     &dense_type,    &add_type,
+                                                &concat_type, &se_type,     &attention_type, &position_type, NULL};
 /* A family is one file; its rows stand there. */
 static const LayerType *const *const families[] = {single_types, norm_types, activation_types, pool_types, drop_types};
 
@@ -28,6 +28,37 @@ const char *const *layer_words(void) {
         for (int i = 0; families[f][i] && count < MOST_TYPES - 1; i++) words[count++] = families[f][i]->word;
     words[count] = NULL;
     return words;
+}
+
+bool shape_from_text(const char *text, Shape *shape) {
+    int used = 0;
+    Shape s;
+    if (sscanf(text, "%5dx%5dx%5d%n", &s.C, &s.H, &s.W, &used) != 3 || text[used]) return false;
+    *shape = s;
+    return s.C > 0 && s.H > 0 && s.W > 0 && s.C <= LONGEST_SIDE && s.H <= LONGEST_SIDE && s.W <= LONGEST_SIDE;
+}
+
+Layer layer_begin(const LayerType *type, int column, int from) {
+    return (Layer){.type = type,
+                   .column = column,
+                   .inputs = 1,
+                   .input = {from, -1},
+                   .stride = 1,
+                   .groups = 1,
+                   .dilation = 1,
+                   .epsilon = BN_EPSILON,
+                   .momentum = BN_MOMENTUM};
+}
+
+int layer_same_padding(int size, int window, int stride, int dilation, int *outputs) {
+    *outputs = (size + stride - 1) / stride;
+    const int wanted = (*outputs - 1) * stride + (window - 1) * dilation + 1 - size;
+    return wanted > 0 ? wanted / 2 : 0;
+}
+
+void layer_describe_window(const Layer *layer, FILE *out) {
+    fprintf(out, "%dx%d, stride %d, pad %d", layer->R, layer->S, layer->stride, layer->pad_h);
+    if (layer->pad_w != layer->pad_h) fprintf(out, "x%d", layer->pad_w);
 }
 
 cf_status layer_same_shape(const Reader *reader, Layer *layer) {

@@ -30,79 +30,60 @@ static void describe_groups(const Layer *layer, FILE *out) {
     fprintf(out, "groups %d", layer->number);
 }
 
-/* ---- The node ---- */
-
 typedef struct NormNode {
     Node node;
     NormShape shape;
-    const float *weight, *bias;
-    float *dweight, *dbias;
+    Weights weight, bias;
     double *sums; /* [slices][2 C] */
 } NormNode;
 
-static NormNode *norm_of(const Node *node) {
-    return (NormNode *)node;
-}
-
-static cf_status norm_forward(Plan *plan, Node *node, int64_t index, int thread) {
-    const NormNode *n = norm_of(node);
-    plan_kernels(plan)->norm_forward(
-        &n->shape, plan->slice, value_at(plan, node->x[0], index, thread), n->weight, n->bias,
-        value_at(plan, node->y, index, thread),
-        plan->inferring || !node->extra[0] ? NULL : buffer_at(plan, node->extra[0], index, thread));
+static cf_status norm_forward(const Work *w) {
+    const NormNode *n = (const NormNode *)w->node;
+    work_kernels(w)->norm_forward(&n->shape, w->plan->slice, work_x(w, 0), n->weight.values, n->bias.values, work_y(w),
+                                  work_extra(w, 0));
     return CF_OK;
 }
 
-static cf_status forward(Planner *planner, Node *node) {
-    return planner_step(planner, IN_BOTH, STEP_SLICES, norm_forward, node, 0, USES_FORWARD);
-}
-
-static cf_status norm_backward(Plan *plan, Node *node, int64_t index, int thread) {
-    const NormNode *n = norm_of(node);
-    plan_kernels(plan)->norm_backward(
-        &n->shape, plan->slice, value_at(plan, node->x[0], index, thread), n->weight,
-        buffer_at(plan, node->extra[0], index, thread), gradient_at(plan, node->y, index, thread),
-        node->dx[0] ? dx_at(plan, node, index, thread) : NULL,
-        n->sums ? n->sums + (size_t)index * 2 * (size_t)n->shape.C : NULL);
+static cf_status norm_backward(const Work *w) {
+    const NormNode *n = (const NormNode *)w->node;
+    double *sums = n->sums ? n->sums + (size_t)w->index * 2 * (size_t)n->shape.C : NULL;
+    work_kernels(w)->norm_backward(&n->shape, w->plan->slice, work_x(w, 0), n->weight.values, work_extra(w, 0),
+                                   work_dy(w), work_dx(w, 0), sums);
     return CF_OK;
 }
 
-static cf_status backward(Planner *planner, Node *node) {
-    FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, norm_backward, node, 0,
-                         USES_X | USES_DX | USES_DY | USES_EXTRA));
-    const NormNode *n = norm_of(node);
+static cf_status add_norm_sums(Planner *planner, Node *node) {
+    const NormNode *n = (const NormNode *)node;
     const size_t C = (size_t)n->shape.C;
     const int slices = planner->plan->slices;
-    if (!n->dweight) return CF_OK;
-    FORWARD(planner_sum(planner, &(DoubleSum){&n->sums, 0, 2 * C, C, slices, n->dbias}));
-    return planner_sum(planner, &(DoubleSum){&n->sums, C, 2 * C, C, slices, n->dweight});
+    if (!n->weight.gradient) return CF_OK;
+    FORWARD(planner_sum(planner, &(DoubleSum){&n->sums, 0, 2 * C, C, slices, n->bias.gradient}));
+    return planner_sum(planner, &(DoubleSum){&n->sums, C, 2 * C, C, slices, n->weight.gradient});
 }
 
-static cf_status lay(Planner *planner, int number) {
-    static const NodeType type = {.name = "norm", .forward = forward, .backward = backward};
+static cf_status lay_norm(Planner *planner, int number) {
+    static const NodeType type = {.name = "norm",
+                                  .forward = {norm_forward, USES_FORWARD},
+                                  .backward = {norm_backward, USES_X | USES_DX | USES_DY | USES_EXTRA},
+                                  .add_backward = add_norm_sums};
     const Layer *layer = planner_layer(planner, number);
-    const int pixels = layer->in.H * layer->in.W;
-    const bool by_position = layer->type == &layernorm_type;
-    Tensor *x = planner_input(planner, number, 0), *y;
+    const size_t sums = (size_t)planner->plan->slices * 2 * (size_t)layer->in.C;
     NormNode *n;
-    FORWARD(planner_output(planner, number, &y));
-    FORWARD(planner_node(planner, sizeof *n, &type, number, x, NULL, layer->parameter_count > 0, y, &n));
-    n->shape = (NormShape){layer->in.C, pixels, layer->number, by_position};
-    n->weight = planner_parameter(planner, number, "weight");
-    n->bias = planner_parameter(planner, number, "bias");
-    n->dweight = planner_gradient(planner, number, "weight");
-    n->dbias = planner_gradient(planner, number, "bias");
-    if (n->dweight)
-        FORWARD(planner_keep(planner, &n->sums, (size_t)planner->plan->slices * 2 * (size_t)layer->in.C, sizeof(double)));
-    if (!y->wants_gradient) return CF_OK;
-    return planner_extra(planner, &n->node, 0, LIST_TRAINING,
-                         norm_sets(&n->shape) * 2 * sizeof(float));
+    FORWARD(planner_layer_node(planner, sizeof *n, &type, number, number, &n));
+    n->shape = (NormShape){layer->in.C, layer->in.H * layer->in.W, layer->number, layer->type == &layernorm_type};
+    n->weight = planner_weights(planner, number, "weight");
+    n->bias = planner_weights(planner, number, "bias");
+    if (n->weight.gradient) FORWARD(planner_keep(planner, &n->sums, sums, sizeof(double)));
+    if (!n->node.y->wants_gradient) return CF_OK;
+    return planner_extra(planner, &n->node, 0, LIST_TRAINING, norm_sets(&n->shape) * 2 * sizeof(float));
 }
 
-static const LayerType groupnorm_type = {"groupnorm", "GroupNormalization", read_norm, norm_shape, describe_groups, lay},
-                       instancenorm_type = {"instancenorm", "InstanceNormalization", read_norm, norm_shape, NULL, lay},
-                       layernorm_type = {"layernorm", "LayerNormalization", read_norm, norm_shape, NULL, lay},
-                       standardize_type = {"standardize", NULL, read_norm, norm_shape, NULL, lay};
+static const LayerType groupnorm_type = {"groupnorm", "GroupNormalization", read_norm,
+                                         norm_shape,  describe_groups,      lay_norm},
+                       instancenorm_type = {"instancenorm", "InstanceNormalization", read_norm, norm_shape, NULL,
+                                            lay_norm},
+                       layernorm_type = {"layernorm", "LayerNormalization", read_norm, norm_shape, NULL, lay_norm},
+                       standardize_type = {"standardize", NULL, read_norm, norm_shape, NULL, lay_norm};
 
 /* ---- normalize MEAN.. DEVIATION..: one each, or one of each channel ---- */
 
@@ -133,11 +114,10 @@ typedef struct NormalizeNode {
     float *vectors; /* means, 1 / deviations, zeros: [C] each */
 } NormalizeNode;
 
-static cf_status fill(Plan *plan, Node *node, int64_t index, int thread) {
-    NormalizeNode *n = (NormalizeNode *)node;
-    const Layer *layer = node->layer;
+static cf_status set_vectors(const Work *w) {
+    NormalizeNode *n = (NormalizeNode *)w->node;
+    const Layer *layer = w->node->layer;
     const int C = layer->in.C;
-    (void)plan, (void)index, (void)thread;
     for (int c = 0; c < C; c++) {
         const int i = layer->number == 1 ? 0 : c;
         n->vectors[c] = layer->means[i];
@@ -149,41 +129,31 @@ static cf_status fill(Plan *plan, Node *node, int64_t index, int thread) {
     return CF_OK;
 }
 
-static cf_status normalize(Plan *plan, Node *node, int64_t index, int thread) {
-    plan_kernels(plan)->block_forward(&((NormalizeNode *)node)->block, plan->slice,
-                                      value_at(plan, node->x[0], index, thread), NULL, NULL,
-                                      value_at(plan, node->y, index, thread), NULL);
+static cf_status normalize_forward(const Work *w) {
+    work_kernels(w)->block_forward(&((NormalizeNode *)w->node)->block, w->plan->slice, work_x(w, 0), NULL, NULL,
+                                   work_y(w), NULL);
     return CF_OK;
 }
 
-static cf_status forward_normalize(Planner *planner, Node *node) {
-    FORWARD(planner_refresh(planner, fill, node, 1));
-    return planner_step(planner, IN_BOTH, STEP_SLICES, normalize, node, 0, USES_X | USES_Y);
-}
-
-static cf_status normalize_back(Plan *plan, Node *node, int64_t index, int thread) {
-    const void *x = value_at(plan, node->x[0], index, thread);
-    plan_kernels(plan)->block_backward(&((NormalizeNode *)node)->block, plan->slice, x, x,
-                                       gradient_at(plan, node->y, index, thread), NULL, dx_at(plan, node, index, thread));
+static cf_status normalize_backward(const Work *w) {
+    const void *x = work_x(w, 0);
+    work_kernels(w)->block_backward(&((NormalizeNode *)w->node)->block, w->plan->slice, x, x, work_dy(w), NULL,
+                                    work_dx(w, 0));
     return CF_OK;
-}
-
-static cf_status backward_normalize(Planner *planner, Node *node) {
-    return planner_step(planner, IN_TRAINING, STEP_SLICES, normalize_back, node, 0, USES_X | USES_DX | USES_DY);
 }
 
 static cf_status lay_normalize(Planner *planner, int number) {
-    static const NodeType type = {.name = "normalize", .forward = forward_normalize, .backward = backward_normalize};
+    static const NodeType type = {.name = "normalize",
+                                  .refresh = set_vectors,
+                                  .forward = {normalize_forward, USES_X | USES_Y},
+                                  .backward = {normalize_backward, USES_X | USES_DX | USES_DY}};
     const Shape s = planner_layer(planner, number)->in;
-    Tensor *y;
     NormalizeNode *n;
-    FORWARD(planner_output(planner, number, &y));
-    FORWARD(planner_node(planner, sizeof *n, &type, number, planner_input(planner, number, 0), NULL, false, y, &n));
+    FORWARD(planner_layer_node(planner, sizeof *n, &type, number, number, &n));
     n->block = (Block){.C = s.C, .H = s.H, .W = s.W, .R = 1, .S = 1, .P = s.H, .Q = s.W};
     return planner_keep(planner, &n->vectors, 3 * (size_t)s.C, sizeof(float));
 }
 
 static const LayerType normalize_type = {"normalize", NULL, read_normalize, normalize_shape, NULL, lay_normalize};
-const LayerType *const norm_types[] = {&bn_type,        &groupnorm_type,   &instancenorm_type,
-                                       &layernorm_type, &standardize_type, &normalize_type,
-                                       NULL};
+const LayerType *const norm_types[] = {
+    &bn_type, &groupnorm_type, &instancenorm_type, &layernorm_type, &standardize_type, &normalize_type, NULL};

@@ -40,17 +40,12 @@ static cf_status pool_shape(const Reader *reader, Layer *layer) {
     if (takes_largest(layer) && layer->R * layer->S > UINT16_MAX)
         return reader_fail(reader, layer->column, "a window of more than %d values", UINT16_MAX);
     if (layer->R > high || layer->S > wide)
-        return reader_fail(reader, layer->column, "a window of %dx%d does not fit on the %dx%d that arrives here", layer->R,
-                           layer->S, in.H, in.W);
+        return reader_fail(reader, layer->column, "a window of %dx%d does not fit on the %dx%d that arrives here",
+                           layer->R, layer->S, in.H, in.W);
     if (layer->pad_h >= layer->R || layer->pad_w >= layer->S)
         return reader_fail(reader, layer->column, "a padding as wide as the window would pool nothing but padding");
     layer->out = (Shape){in.C, (high - layer->R) / layer->stride + 1, (wide - layer->S) / layer->stride + 1};
     return CF_OK;
-}
-
-static void describe(const Layer *layer, FILE *out) {
-    fprintf(out, "%dx%d, stride %d, pad %d", layer->R, layer->S, layer->stride, layer->pad_h);
-    if (layer->pad_w != layer->pad_h) fprintf(out, "x%d", layer->pad_w);
 }
 
 /* ---- The nodes ---- */
@@ -60,81 +55,68 @@ typedef struct PoolNode {
     Window window;
 } PoolNode;
 
-static const Window *window_of(const Node *node) {
-    return &((const PoolNode *)node)->window;
+static const Window *window_of(const Work *w) {
+    return &((const PoolNode *)w->node)->window;
 }
 
-static cf_status max_forward(Plan *plan, Node *node, int64_t index, int thread) {
-    plan_kernels(plan)->maxpool_forward(window_of(node), value_at(plan, node->x[0], index, thread),
-                                        value_at(plan, node->y, index, thread),
-                                        buffer_at(plan, node->extra[plan->inferring], index, thread));
+static cf_status max_forward(const Work *w) {
+    work_kernels(w)->maxpool_forward(window_of(w), work_x(w, 0), work_y(w), work_extra(w, w->plan->inferring));
     return CF_OK;
 }
 
-static cf_status forward_max(Planner *planner, Node *node) {
-    return planner_step(planner, IN_BOTH, STEP_SLICES, max_forward, node, 0, USES_FORWARD);
-}
-
-static cf_status max_backward(Plan *plan, Node *node, int64_t index, int thread) {
-    plan_kernels(plan)->maxpool_backward(window_of(node), gradient_at(plan, node->y, index, thread),
-                                         buffer_at(plan, node->extra[0], index, thread),
-                                         dx_at(plan, node, index, thread));
+static cf_status max_backward(const Work *w) {
+    work_kernels(w)->maxpool_backward(window_of(w), work_dy(w), work_extra(w, 0), work_dx(w, 0));
     return CF_OK;
 }
 
-static cf_status backward_max(Planner *planner, Node *node) {
-    return planner_step(planner, IN_TRAINING, STEP_SLICES, max_backward, node, 0, USES_DX | USES_DY | USES_EXTRA);
-}
-
-static cf_status average_forward(Plan *plan, Node *node, int64_t index, int thread) {
-    plan_kernels(plan)->avgpool_forward(window_of(node), value_at(plan, node->x[0], index, thread),
-                                        value_at(plan, node->y, index, thread));
+static cf_status average_forward(const Work *w) {
+    work_kernels(w)->avgpool_forward(window_of(w), work_x(w, 0), work_y(w));
     return CF_OK;
 }
 
-static cf_status forward_average(Planner *planner, Node *node) {
-    return planner_step(planner, IN_BOTH, STEP_SLICES, average_forward, node, 0, USES_X | USES_Y);
-}
-
-static cf_status average_backward(Plan *plan, Node *node, int64_t index, int thread) {
-    plan_kernels(plan)->avgpool_backward(window_of(node), gradient_at(plan, node->y, index, thread),
-                                         dx_at(plan, node, index, thread));
+static cf_status average_backward(const Work *w) {
+    work_kernels(w)->avgpool_backward(window_of(w), work_dy(w), work_dx(w, 0));
     return CF_OK;
 }
 
-static cf_status backward_average(Planner *planner, Node *node) {
-    return planner_step(planner, IN_TRAINING, STEP_SLICES, average_backward, node, 0, USES_DX | USES_DY);
-}
-
-static cf_status lay_pool(Planner *planner, int number, const NodeType *type, const Window *window, Tensor *x, Tensor *y,
-                          PoolNode **n) {
-    FORWARD(planner_node(planner, sizeof **n, type, number, x, NULL, false, y, n));
-    (*n)->window = *window;
-    (*n)->window.N = planner->plan->slice;
+static cf_status add_pool(Planner *planner, int number, bool largest, const Window *window, Tensor *x, Tensor *y,
+                          Node **node) {
+    static const NodeType max_type = {.name = "maxpool",
+                                      .forward = {max_forward, USES_FORWARD},
+                                      .backward = {max_backward, USES_DX | USES_DY | USES_EXTRA}},
+                          average_type = {.name = "avgpool",
+                                          .forward = {average_forward, USES_X | USES_Y},
+                                          .backward = {average_backward, USES_DX | USES_DY}};
+    PoolNode *n;
+    FORWARD(planner_node(planner, sizeof *n, largest ? &max_type : &average_type, number, x, NULL, false, y, &n));
+    n->window = *window;
+    n->window.N = planner->plan->slice;
+    *node = &n->node;
     return CF_OK;
 }
 
 cf_status lay_average(Planner *planner, int number, const Window *window, Tensor *x, Tensor *y) {
-    static const NodeType type = {.name = "avgpool", .forward = forward_average, .backward = backward_average};
-    PoolNode *n;
-    return lay_pool(planner, number, &type, window, x, y, &n);
+    Node *unused;
+    return add_pool(planner, number, false, window, x, y, &unused);
 }
 
-static cf_status lay(Planner *planner, int number) {
-    static const NodeType max_type = {.name = "maxpool", .forward = forward_max, .backward = backward_max};
+static cf_status lay_pool(Planner *planner, int number) {
     const Layer *layer = planner_layer(planner, number);
     const Window window = layer_window(layer, 1);
-    Tensor *x = planner_input(planner, number, 0), *y;
-    PoolNode *n;
+    Tensor *y;
+    Node *node = NULL;
     FORWARD(planner_output(planner, number, &y));
-    if (!takes_largest(layer)) return lay_average(planner, number, &window, x, y);
-    FORWARD(lay_pool(planner, number, &max_type, &window, x, y, &n));
-    FORWARD(planner_extra(planner, &n->node, LIST_TRAINING, LIST_TRAINING, y->size * sizeof(uint16_t)));
-    return planner_extra(planner, &n->node, LIST_INFERENCE, LIST_INFERENCE, y->size * sizeof(uint16_t));
+    FORWARD(add_pool(planner, number, takes_largest(layer), &window, planner_input(planner, number, 0), y, &node));
+    for (ListKind list = 0; list < LISTS && takes_largest(layer); list++)
+        FORWARD(planner_extra(planner, node, (int)list, list, y->size * sizeof(uint16_t)));
+    return CF_OK;
 }
 
-const LayerType maxpool_type = {"maxpool", "MaxPool", read_pool, pool_shape, describe, lay};
-static const LayerType avgpool_type = {"avgpool", "AveragePool", read_pool, pool_shape, describe, lay},
-                       globalavgpool_type = {"globalavgpool", "GlobalAveragePool", NULL, pool_shape, describe, lay},
-                       globalmaxpool_type = {"globalmaxpool", "GlobalMaxPool", NULL, pool_shape, describe, lay};
+const LayerType maxpool_type = {"maxpool", "MaxPool", read_pool, pool_shape, layer_describe_window, lay_pool};
+static const LayerType avgpool_type = {"avgpool",  "AveragePool",         read_pool,
+                                       pool_shape, layer_describe_window, lay_pool},
+                       globalavgpool_type = {"globalavgpool", "GlobalAveragePool",   NULL,
+                                             pool_shape,      layer_describe_window, lay_pool},
+                       globalmaxpool_type = {"globalmaxpool", "GlobalMaxPool",       NULL,
+                                             pool_shape,      layer_describe_window, lay_pool};
 const LayerType *const pool_types[] = {&maxpool_type, &avgpool_type, &globalavgpool_type, &globalmaxpool_type, NULL};

@@ -40,7 +40,8 @@ cf_status reader_split(Reader *reader) {
         if (!length) break;
         if (length >= READER_WORD || reader->count == READER_WORDS)
             return reader_fail(reader, reader->at + 1, "%s",
-                               length >= READER_WORD ? "a word this long is not known" : "too many words for one layer");
+                               length >= READER_WORD ? "a word this long is not known"
+                                                     : "too many words for one layer");
         Word *word = &reader->words[reader->count++];
         memcpy(word->text, from, length);
         word->text[length] = '\0';

@@ -7,7 +7,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef enum ValueKind {
@@ -95,14 +94,17 @@ static cf_status pop(Machine *m, Value *value) {
     return CF_OK;
 }
 
-/* The values behind the last mark, which is taken away with them; they stay where they are until the next push. */
-static cf_status pop_to_mark(Machine *m, const Value **values, size_t *count) {
+/* The last `count` values, or with TO_MARK those behind the last mark, which is taken away with them; they stay where they are until the
+ * next push. */
+#define TO_MARK UINT64_MAX
+static cf_status pop_values(Machine *m, uint64_t count, const Value **values, size_t *popped) {
     size_t first = m->depth;
-    while (first && m->stack[first - 1].kind != VALUE_MARK) first--;
-    REFUSE_IF(!first, m, "the stack has no mark");
+    while (first && m->stack[first - 1].kind != VALUE_MARK && m->depth - first < count) first--;
+    REFUSE_IF(count == TO_MARK && !first, m, "the stack has no mark");
+    REFUSE_IF(count != TO_MARK && m->depth - first < count, m, "the stack has no value to be taken");
     *values = &m->stack[first];
-    *count = m->depth - first;
-    m->depth = first - 1;
+    *popped = m->depth - first;
+    m->depth = first - (count == TO_MARK);
     return CF_OK;
 }
 
@@ -202,15 +204,8 @@ static cf_status run_global(Machine *m, uint64_t operand) {
 static cf_status run_tuple(Machine *m, uint64_t operand) {
     const Value *values = NULL;
     size_t count = 0;
-    (void)operand;
-    FORWARD(pop_to_mark(m, &values, &count));
+    FORWARD(pop_values(m, operand, &values, &count));
     return push_tuple(m, values, count);
-}
-
-static cf_status run_short_tuple(Machine *m, uint64_t count) {
-    Value values[3] = {0};
-    for (uint64_t i = count; i; i--) FORWARD(pop(m, &values[i - 1]));
-    return push_tuple(m, values, (size_t)count);
 }
 
 static cf_status run_empty_list(Machine *m, uint64_t operand) {
@@ -218,18 +213,10 @@ static cf_status run_empty_list(Machine *m, uint64_t operand) {
 }
 
 static cf_status run_append(Machine *m, uint64_t operand) {
-    Value value = {0};
-    (void)operand;
-    FORWARD(pop(m, &value));
-    return top_of_kind(m, VALUE_LIST, "a list", &value);
-}
-
-static cf_status run_appends(Machine *m, uint64_t operand) {
     const Value *values = NULL;
     Value list;
     size_t count = 0;
-    (void)operand;
-    FORWARD(pop_to_mark(m, &values, &count));
+    FORWARD(pop_values(m, operand, &values, &count));
     return top_of_kind(m, VALUE_LIST, "a list", &list);
 }
 
@@ -238,21 +225,11 @@ static cf_status run_empty_dictionary(Machine *m, uint64_t operand) {
     return push(m, VALUE_DICT, 0, m->dictionaries++);
 }
 
-static cf_status run_set_item(Machine *m, uint64_t operand) {
-    Value pair[2] = {0}, dictionary = {0};
-    (void)operand;
-    FORWARD(pop(m, &pair[1]));
-    FORWARD(pop(m, &pair[0]));
-    FORWARD(top_of_kind(m, VALUE_DICT, "a dictionary", &dictionary));
-    return put_entries(m, pair, 2, dictionary);
-}
-
 static cf_status run_set_items(Machine *m, uint64_t operand) {
     const Value *pairs = NULL;
     Value dictionary = {0};
     size_t count = 0;
-    (void)operand;
-    FORWARD(pop_to_mark(m, &pairs, &count));
+    FORWARD(pop_values(m, operand, &pairs, &count));
     FORWARD(top_of_kind(m, VALUE_DICT, "a dictionary", &dictionary));
     return put_entries(m, pairs, count, dictionary);
 }
@@ -348,12 +325,11 @@ static const Opcode opcodes[] = {
     {'N', "NONE", run_other, 0, 0},        {0x88, "NEWTRUE", run_other, 0, 0},    {0x89, "NEWFALSE", run_other, 0, 0},
     {'G', "BINFLOAT", run_other, 8, 0},    {'K', "BININT1", run_integer, 1, 0},   {'M', "BININT2", run_integer, 2, 0},
     {'J', "BININT", run_signed, 4, 0},     {0x8a, "LONG1", run_long, 1, 0},       {'X', "BINUNICODE", run_text, 4, 0},
-    {')', "EMPTY_TUPLE", run_short_tuple, 0, 0}, {0x85, "TUPLE1", run_short_tuple, 0, 1},
-    {0x86, "TUPLE2", run_short_tuple, 0, 2},     {0x87, "TUPLE3", run_short_tuple, 0, 3},
-    {'t', "TUPLE", run_tuple, 0, 0},       {']', "EMPTY_LIST", run_empty_list, 0, 0},
-    {'a', "APPEND", run_append, 0, 0},     {'e', "APPENDS", run_appends, 0, 0},
+    {')', "EMPTY_TUPLE", run_tuple, 0, 0}, {0x85, "TUPLE1", run_tuple, 0, 1},     {0x86, "TUPLE2", run_tuple, 0, 2},
+    {0x87, "TUPLE3", run_tuple, 0, 3},     {'t', "TUPLE", run_tuple, 0, TO_MARK}, {']', "EMPTY_LIST", run_empty_list, 0, 0},
+    {'a', "APPEND", run_append, 0, 1},     {'e', "APPENDS", run_append, 0, TO_MARK},
     {'}', "EMPTY_DICT", run_empty_dictionary, 0, 0},
-    {'s', "SETITEM", run_set_item, 0, 0},  {'u', "SETITEMS", run_set_items, 0, 0}, {'b', "BUILD", run_build, 0, 0},
+    {'s', "SETITEM", run_set_items, 0, 2}, {'u', "SETITEMS", run_set_items, 0, TO_MARK}, {'b', "BUILD", run_build, 0, 0},
     {'q', "BINPUT", run_put, 1, 0},        {'r', "LONG_BINPUT", run_put, 4, 0},
     {'h', "BINGET", run_get, 1, 0},        {'j', "LONG_BINGET", run_get, 4, 0},
     {'c', "GLOBAL", run_global, 0, 0},     {'R', "REDUCE", run_reduce, 0, 0},      {'Q', "BINPERSID", run_storage, 0, 0},
@@ -363,7 +339,7 @@ static const Opcode opcodes[] = {
 };
 /* clang-format on */
 
-static cf_status step(Machine *m) {
+static cf_status run_opcode(Machine *m) {
     m->opcode_at = m->at;
     REFUSE_IF(m->at == m->size, m, "the pickle is cut short");
     const unsigned char code = m->bytes[m->at++];
@@ -438,45 +414,35 @@ static bool is_tensor(const Entry *e, int64_t dictionary) {
 
 /* In the order in which they were put. */
 static cf_status take_tensors(const Machine *m, PickledTensor **tensors, size_t *count) {
-    PickledTensor *made;
+    AUTO_FREE PickledTensor *made = NULL;
     size_t found = 0, taken = 0;
     FAIL_IF(m->depth != 1 || m->stack[0].kind != VALUE_DICT, CF_BAD_INPUT, "%s: its pickle is no dictionary of tensors",
             m->path);
     const int64_t state = find_state(m, m->stack[0]).number;
     for (const Entry *e = m->entries; e < m->entries + m->entry_count; e++) found += is_tensor(e, state);
-    FAIL_IF(!found || found > MOST_TENSORS, CF_BAD_INPUT,
-            "%s: 1 to %d tensors were expected in its dictionary, or in one within it under state_dict, "
-            "model_state_dict, model or net; found %zu",
-            m->path, MOST_TENSORS, found);
+    FAIL_IF(
+        !found || found > MOST_TENSORS, CF_BAD_INPUT,
+        "%s: 1 to %d tensors were expected in its dictionary, or in one within it under state_dict, model_state_dict, model or net; "
+        "found %zu",
+        m->path, MOST_TENSORS, found);
     FORWARD(memory_new(found, sizeof *made, &made));
-    for (const Entry *e = m->entries; e < m->entries + m->entry_count; e++) {
-        cf_status status = is_tensor(e, state) ? take_tensor(m, e, &made[taken++]) : CF_OK;
-        if (status) {
-            free(made);
-            return status;
-        }
-    }
-    *tensors = made;
+    for (const Entry *e = m->entries; e < m->entries + m->entry_count; e++)
+        if (is_tensor(e, state)) FORWARD(take_tensor(m, e, &made[taken++]));
+    *tensors = memory_take(&made);
     *count = found;
     return CF_OK;
 }
 
 cf_status pickle_tensors(const char *path, const unsigned char *bytes, size_t size, PickledTensor **tensors,
                          size_t *count) {
+    AUTO(blocks_free) Blocks blocks = {0};
     Machine m = {.path = path, .bytes = bytes, .size = size};
-    cf_status status;
     FAIL_IF(size > MOST_PICKLE, CF_BAD_INPUT, "%s: its pickle has %zu bytes; at most %d were expected", path, size,
             MOST_PICKLE);
-    FORWARD_TO(done, memory_new(size, sizeof *m.stack, &m.stack));
-    FORWARD_TO(done, memory_new(size, sizeof *m.cells, &m.cells));
-    FORWARD_TO(done, memory_new(size, sizeof *m.memo, &m.memo));
-    FORWARD_TO(done, memory_new(size, sizeof *m.entries, &m.entries));
-    while (!m.stopped) FORWARD_TO(done, step(&m));
-    status = take_tensors(&m, tensors, count);
-done:
-    free(m.stack);
-    free(m.cells);
-    free(m.memo);
-    free(m.entries);
-    return status;
+    FORWARD(blocks_take(&blocks, size, sizeof *m.stack, &m.stack));
+    FORWARD(blocks_take(&blocks, size, sizeof *m.cells, &m.cells));
+    FORWARD(blocks_take(&blocks, size, sizeof *m.memo, &m.memo));
+    FORWARD(blocks_take(&blocks, size, sizeof *m.entries, &m.entries));
+    while (!m.stopped) FORWARD(run_opcode(&m));
+    return take_tensors(&m, tensors, count);
 }

@@ -1,4 +1,10 @@
-#include "nn/weights/pth.h"
+/* Checkpoints of torch.save (.pth, .pt): the tensors of a dictionary, as PyTorch writes it from version 1.6 on.
+ *
+ * Format: a zip archive (base/zip.h) with a folder, NAME/: data.pkl, the pickle that names tensors as views of
+ * storages (nn/weights/pickle.h); data/KEY, a storage's values; byteorder, "little". A view is an offset, a shape and strides.
+ * Limits: views whose values lie in the storage once, so none that is expanded; nothing of a pickle is run.
+ */
+#include "nn/weights/weights_read.h"
 
 #include "base/limits.h"
 #include "base/memory.h"
@@ -97,8 +103,7 @@ static cf_status check_view(const Archive *a, const PickledTensor *t, size_t *co
     shape_to_text(t->strides, t->dims, strides);
     return FAIL(
         CF_BAD_INPUT,
-        "%s: tensor \"%.*s\": a view of shape %s, strides %s from value %zu on does not lie once in a storage of "
-        "%zu values",
+        "%s: tensor \"%.*s\": a view of shape %s, strides %s from value %zu on does not lie once in a storage of %zu values",
         a->path, (int)t->name.length, t->name.text, shape, strides, t->offset, t->storage_count);
 }
 
@@ -203,15 +208,16 @@ static cf_status read_archive(Archive *a) {
     return list_tensors(a);
 }
 
+static void archive_free(Archive *a) {
+    free(a->entries.all);
+    free(a->tensors);
+}
+
 cf_status pth_read(const char *path, StoredFile *file) {
-    StoredFile made = {0};
-    Archive archive = {.path = path, .file = &made};
-    const cf_status status = read_archive(&archive);
-    free(archive.entries.all);
-    free(archive.tensors);
-    if (status)
-        safetensors_free(&made);
-    else
-        *file = made;
-    return status;
+    AUTO(safetensors_free) StoredFile made = {0};
+    AUTO(archive_free) Archive archive = {.path = path, .file = &made};
+    FORWARD(read_archive(&archive));
+    *file = made;
+    made = (StoredFile){0};
+    return CF_OK;
 }

@@ -7,7 +7,6 @@
 
 #include "base/memory.h"
 #include "nn/parameters.h"
-#include "nn/weights/pth.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,7 +85,7 @@ static const struct {
 /* ---- One name ---- */
 
 /* The text of each '*' is the shortest that fits, that of the last one all that is left. */
-static bool apply(const NameRule *rule, const char *name, char made[LONGEST]) {
+static bool apply_rule(const NameRule *rule, const char *name, char made[LONGEST]) {
     const char *to = rule->to;
     size_t used = 0;
     for (const char *from = rule->from; *from;) {
@@ -108,18 +107,18 @@ static bool apply(const NameRule *rule, const char *name, char made[LONGEST]) {
     return !*name;
 }
 
-static bool has(const NameTable *own, const char *name) {
+static bool is_own_name(const NameTable *own, const char *name) {
     return name_table_find(own, name, strlen(name)) >= 0;
 }
 
 /* Whether rules lead from `name` to one of the network's, which then is `made`. */
 static bool find_name(const NameTable *own, const char *name, int steps, char made[LONGEST]) {
     for (size_t g = 0; g < COUNT_OF(groups) && steps; g++) {
-        if (groups[g].mark && !has(own, groups[g].mark)) continue;
+        if (groups[g].mark && !is_own_name(own, groups[g].mark)) continue;
         for (size_t i = 0; i < groups[g].count; i++) {
             char next[LONGEST];
-            if (!apply(&groups[g].rules[i], name, next)) continue;
-            if (has(own, next)) {
+            if (!apply_rule(&groups[g].rules[i], name, next)) continue;
+            if (is_own_name(own, next)) {
                 memcpy(made, next, sizeof next);
                 return true;
             }
@@ -132,19 +131,16 @@ static bool find_name(const NameTable *own, const char *name, int steps, char ma
 /* ---- All names of a file ---- */
 
 static cf_status map_all(const char *path, const NameTable *own, StoredFile *file) {
-    char(*names)[LONGEST];
+    AUTO_FREE char(*names)[LONGEST] = NULL;
     size_t renamed = 0;
     FORWARD(memory_new(file->tensor_count, sizeof *names, &names));
     for (size_t t = 0; t < file->tensor_count; t++) {
         const char *name = file->tensors[t].name;
-        if (!has(own, name) && find_name(own, name, MOST_STEPS, names[renamed]))
+        if (!is_own_name(own, name) && find_name(own, name, MOST_STEPS, names[renamed]))
             file->tensors[t].name = names[renamed++];
     }
-    if (!renamed) {
-        free(names);
-        return CF_OK;
-    }
-    file->renamed = names[0];
+    if (!renamed) return CF_OK;
+    file->renamed = memory_take(&names);
     return safetensors_index(path, file);
 }
 
@@ -164,29 +160,21 @@ static cf_status list_own_names(const Parameters *layout, char (*counters)[LONGE
 
 /* Renames the tensors of a file. A name that the layers have, and one that no rule leads to such a name, stays. CF_BAD_INPUT
  * where two tensors come to have one name. `path` is for messages. */
-static cf_status names_map(const char *path, const LayerList *layers, StoredFile *file) {
-    Parameters layout = {0};
-    char(*counters)[LONGEST] = NULL;
-    NameTable own = {0};
-    cf_status status;
-    FORWARD_TO(done, parameters_layout(layers, &layout));
-    FORWARD_TO(done, memory_new((size_t)layout.count, sizeof *counters, &counters));
-    FORWARD_TO(done, list_own_names(&layout, counters, &own));
-    FORWARD_TO(done, map_all(path, &own, file));
-done:
-    name_table_free(&own);
-    free(counters);
-    parameters_free(&layout);
-    return status;
+static cf_status map_names(const char *path, const LayerList *layers, StoredFile *file) {
+    AUTO(parameters_free) Parameters layout = {0};
+    AUTO(name_table_free) NameTable own = {0};
+    AUTO_FREE char(*counters)[LONGEST] = NULL;
+    FORWARD(parameters_layout(layers, &layout));
+    FORWARD(memory_new((size_t)layout.count, sizeof *counters, &counters));
+    FORWARD(list_own_names(&layout, counters, &own));
+    return map_all(path, &own, file);
 }
 
 cf_status weights_read(const char *path, const LayerList *layers, StoredFile *file) {
-    StoredFile made;
+    AUTO(safetensors_free) StoredFile made = {0};
     FORWARD(pth_is(path) ? pth_read(path, &made) : safetensors_read(path, &made));
-    const cf_status status = names_map(path, layers, &made);
-    if (status)
-        safetensors_free(&made);
-    else
-        *file = made;
-    return status;
+    FORWARD(map_names(path, layers, &made));
+    *file = made;
+    made = (StoredFile){0};
+    return CF_OK;
 }

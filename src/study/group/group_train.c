@@ -113,7 +113,7 @@ static cf_status train_run(Training *t, RunConfig *config, int place, const char
     w->config->source = run->config.source;
     if (w->begins) FORWARD(w->begins(run, place, w->context));
     FORWARD(run_train(run, w->resume, w->progress, w->context));
-    FORWARD(run_test(run));
+    FORWARD(run_evaluate_test(run));
     return run_write_report(run, &w->figures);
 }
 

@@ -114,7 +114,7 @@ static cf_status train_and_test(Study *study, Training *training, const Stage *s
     run->threads = study->threads;
     FORWARD(run_start(run, stage->folder, true));
     FORWARD(run_train(run, true, o->training, o->context));
-    FORWARD(run_test(run));
+    FORWARD(run_evaluate_test(run));
     if (training->shown) FORWARD(run_write_report(run, &(FigureOptions){.formats = o->formats}));
     switch (training->result) {
     case RESULT_LAB:

@@ -123,7 +123,7 @@ cf_status run_config_essence(const RunConfig *config, json_t **json);
 /* Trains into the folder. config.json is written when all that can be refused was looked at: settings, data, the checkpoint. */
 cf_status run_train(Run *run, bool resume, cf_progress_fn progress, void *context);
 /* Evaluates on the test part; writes predictions.csv and metrics.json. */
-cf_status run_test(Run *run);
+cf_status run_evaluate_test(Run *run);
 /* The document of `train --json` and metrics.json; a new reference. */
 cf_status run_json(const Run *run, json_t **json);
 /* Seconds of all training steps: of each epoch they are known, also of those before a kill. */

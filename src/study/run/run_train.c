@@ -140,7 +140,7 @@ static cf_status score_target(Run *run, const ClassifyOptions *options) {
     return CF_OK;
 }
 
-cf_status run_test(Run *run) {
+cf_status run_evaluate_test(Run *run) {
     const ClassifyOptions options = {.engine = run->engine, .threads = run->threads};
     json_auto_t *root = NULL;
     FORWARD(run_evaluate_own(run, &options, &run->test));

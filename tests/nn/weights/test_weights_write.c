@@ -4,7 +4,6 @@
 
 #include "base/files.h"
 #include "nn/model.h"
-#include "nn/weights/weights_write.h"
 
 #include <string.h>
 
