@@ -183,13 +183,10 @@ INLINE void pool_images(const Block *b, ActivationKind kind, int N, const T *x, 
         for (int p = 0; p < b->P; p++, y += out) {
             const T *from = x + (size_t)(p * b->R) * row;
             for (int c = 0; c < b->C; c += WIDE) {
-                int n = wide_at(b->C, c);
-#define USUAL(n) pool_row(b, kind, 2, 2, c, (n), from, picked, y, place)
                 if (b->R == 2 && b->S == 2)
-                    WHOLE_OR_PART(n, USUAL);
+                    WHOLE_OR_PART(wide_at(b->C, c), pool_row(b, kind, 2, 2, c, n, from, picked, y, place));
                 else
-                    pool_row(b, kind, b->R, b->S, c, n, from, picked, y, place);
-#undef USUAL
+                    pool_row(b, kind, b->R, b->S, c, wide_at(b->C, c), from, picked, y, place);
             }
             if (picked) picked += out, place += out;
         }
@@ -237,9 +234,8 @@ INLINE void norm_rows(const Block *b, ActivationKind kind, size_t rows, int c, i
 }
 
 INLINE void norm_images(const Block *b, ActivationKind kind, size_t rows, const T *x, const T *residual, T *y) {
-#define ROWS(n) norm_rows(b, kind, count, c, (n), x + at + c, residual ? residual + at + c : NULL, y + at + c)
-    EACH_BLOCK(rows, b->C, ROWS)
-#undef ROWS
+    EACH_BLOCK(rows, b->C,
+               norm_rows(b, kind, count, c, n, x + at + c, residual ? residual + at + c : NULL, y + at + c));
 }
 
 void KERNEL(block_forward)(const Block *b, int N, const void *x, const void *residual, void *picked, void *y,
@@ -247,18 +243,12 @@ void KERNEL(block_forward)(const Block *b, int N, const void *x, const void *res
     size_t rows = (size_t)N * (size_t)b->H * (size_t)b->W;
     Repeated space;
     const Block *together = repeat_channels(b, &rows, &space);
-#define POOL(kind)     pool_images(b, kind, N, x, picked, y, place)
-#define PLAIN(kind)    norm_images(together, kind, rows, x, NULL, y)
-#define RESIDUAL(kind) norm_images(together, kind, rows, x, residual, y)
     if (b->R * b->S > 1)
-        WITH_ACTIVATION(b->act, POOL)
+        WITH_ACTIVATION(b->act, pool_images(b, kind, N, x, picked, y, place))
     else if (residual)
-        WITH_ACTIVATION(b->act, RESIDUAL)
+        WITH_ACTIVATION(b->act, norm_images(together, kind, rows, x, residual, y))
     else
-        WITH_ACTIVATION(b->act, PLAIN)
-#undef POOL
-#undef PLAIN
-#undef RESIDUAL
+        WITH_ACTIVATION(b->act, norm_images(together, kind, rows, x, NULL, y))
 }
 
 INLINE void sum_rows(const Block *b, ActivationKind kind, size_t rows, int c, int n, const T *picked, const T *dy,
@@ -279,9 +269,7 @@ INLINE void sum_rows(const Block *b, ActivationKind kind, size_t rows, int c, in
 }
 
 INLINE void sum_images_of(const Block *b, ActivationKind kind, size_t rows, const T *x, const T *d, double *sums) {
-#define ROWS(n) sum_rows(b, kind, count, c, (n), x + at, d + at, sums)
-    EACH_BLOCK(rows, b->C, ROWS)
-#undef ROWS
+    EACH_BLOCK(rows, b->C, sum_rows(b, kind, count, c, n, x + at, d + at, sums));
 }
 
 void KERNEL(block_sums)(const Block *b, int N, const void *picked, const void *dy, double *sums) {
@@ -290,9 +278,7 @@ void KERNEL(block_sums)(const Block *b, int N, const void *picked, const void *d
     const Block *together = repeat_channels(b, &rows, &space);
     double more[2 * WIDE] = {0}, *to = together == b ? sums : more;
     memset(sums, 0, 2 * (size_t)b->C * sizeof *sums);
-#define SUMS(kind) sum_images_of(together, kind, rows, picked, dy, to)
-    WITH_ACTIVATION(b->act, SUMS)
-#undef SUMS
+    WITH_ACTIVATION(b->act, sum_images_of(together, kind, rows, picked, dy, to))
     for (int i = 0; to == more && i < WIDE; i++) sums[i % b->C] += more[i], sums[b->C + i % b->C] += more[WIDE + i];
 }
 
@@ -319,8 +305,7 @@ INLINE void unpool_row(const Block *b, ActivationKind kind, int R, int S, int c,
         Wide x_picked = load_wide(picked + out, n), d = load_wide(dy + out, n);
         VI where[PARTS];
         load_places(place + out, n, where);
-        EACH_PART(p)
-        d.part[p] = a.part[p] * behind_activation(&norm, kind, x_picked.part[p], d.part[p], p);
+        EACH_PART(p) d.part[p] = a.part[p] * behind_activation(&norm, kind, x_picked.part[p], d.part[p], p);
         for (int r = 0; r < R; r++)
             for (int s = 0; s < S; s++) {
                 size_t at = window + (size_t)r * row + (size_t)s * C;
@@ -342,13 +327,11 @@ INLINE void unpool_images(const Block *b, ActivationKind kind, int N, const T *x
         for (int p = 0; p < b->P; p++, picked += out, dy += out, place += out) {
             const size_t first = (size_t)(p * b->R) * row;
             for (int c = 0; c < b->C; c += WIDE) {
-                int n = wide_at(b->C, c);
-#define USUAL(n) unpool_row(b, kind, 2, 2, c, (n), x + first, picked, dy, place, dx + first)
                 if (b->R == 2 && b->S == 2)
-                    WHOLE_OR_PART(n, USUAL);
+                    WHOLE_OR_PART(wide_at(b->C, c),
+                                  unpool_row(b, kind, 2, 2, c, n, x + first, picked, dy, place, dx + first));
                 else
-                    unpool_row(b, kind, b->R, b->S, c, n, x + first, picked, dy, place, dx + first);
-#undef USUAL
+                    unpool_row(b, kind, b->R, b->S, c, wide_at(b->C, c), x + first, picked, dy, place, dx + first);
             }
         }
         /* Columns and rows that no window covers. */
@@ -381,9 +364,7 @@ INLINE void norm_rows_backward(const Block *b, ActivationKind kind, size_t rows,
 }
 
 INLINE void norm_images_backward(const Block *b, ActivationKind kind, size_t rows, const T *x, const T *dy, T *dx) {
-#define ROWS(n) norm_rows_backward(b, kind, count, c, (n), x + at, dy + at, dx + at)
-    EACH_BLOCK(rows, b->C, ROWS)
-#undef ROWS
+    EACH_BLOCK(rows, b->C, norm_rows_backward(b, kind, count, c, n, x + at, dy + at, dx + at));
 }
 
 void KERNEL(block_backward)(const Block *b, int N, const void *x, const void *picked, const void *dy,
@@ -391,12 +372,8 @@ void KERNEL(block_backward)(const Block *b, int N, const void *x, const void *pi
     size_t rows = (size_t)N * (size_t)b->H * (size_t)b->W;
     Repeated space;
     const Block *together = repeat_channels(b, &rows, &space);
-#define POOL(kind)  unpool_images(b, kind, N, x, picked, dy, place, dx)
-#define PLAIN(kind) norm_images_backward(together, kind, rows, x, dy, dx)
     if (b->R * b->S > 1)
-        WITH_ACTIVATION(b->act, POOL)
+        WITH_ACTIVATION(b->act, unpool_images(b, kind, N, x, picked, dy, place, dx))
     else
-        WITH_ACTIVATION(b->act, PLAIN)
-#undef POOL
-#undef PLAIN
+        WITH_ACTIVATION(b->act, norm_images_backward(together, kind, rows, x, dy, dx))
 }

@@ -1,4 +1,4 @@
-/* The kernels of nn/cpu/conv_kernels.h in float32, from AVX2 on, and in bfloat16, where the instruction set multiplies it
+/* Weight gradients of convolutions with one group (conv_kernels.h) in float32, from AVX2 on, and in bfloat16, where the instruction set multiplies it
  * (AVX512_BF16); nothing elsewhere.
  *
  *   dw[k][c][r][s] = sum over images n and output pixels (p, q) of
@@ -18,6 +18,7 @@
  */
 #include "nn/cpu/conv_kernels.h"
 
+#include "base/numbers.h"
 #include "nn/cpu/vectors.h"
 
 #ifdef __AVX2__
@@ -92,14 +93,6 @@ INLINE void stream(float *to, V v) {
 #endif
 }
 
-static int smaller(int a, int b) {
-    return a < b ? a : b;
-}
-
-static int larger(int a, int b) {
-    return a > b ? a : b;
-}
-
 static int round_up(int count, int to) {
     return (count + to - 1) / to * to;
 }
@@ -130,7 +123,7 @@ static size_t cached_size(const Window *w, const Chunk *chunk) {
 /* What the tiles of the same channels and filters read again for each tap: a block of dy, and lines of the cache of x. */
 static size_t cached_size(const Window *w, const Chunk *chunk) {
     size_t dy = (size_t)chunk->lines * (size_t)w->Q * BLOCK;
-    size_t x = (size_t)chunk->height * (size_t)chunk->width * (size_t)smaller(w->C, 16);
+    size_t x = (size_t)chunk->height * (size_t)chunk->width * (size_t)smaller_int(w->C, 16);
     return (size_t)chunk->groups * (x + dy) * sizeof(Value);
 }
 #endif
@@ -166,7 +159,8 @@ static const uint16_t *image_at(const uint16_t *images, const Window *w, int n, 
 /* [pair][height][width][C]: what the windows of lines p, ... of images n, ... touch. Up to a vector behind it is written. */
 static void pack_x(const Window *w, const Chunk *chunk, const uint16_t *x, int n, int p, Value *to) {
     size_t line = (size_t)chunk->width * (size_t)w->C, row = (size_t)w->W * (size_t)w->C;
-    int pixels_left = smaller(w->pad_w, chunk->width), pixels_inside = smaller(w->W, chunk->width - pixels_left);
+    int pixels_left = smaller_int(w->pad_w, chunk->width),
+        pixels_inside = smaller_int(w->W, chunk->width - pixels_left);
     size_t left = (size_t)pixels_left * (size_t)w->C, inside = (size_t)pixels_inside * (size_t)w->C;
     for (int i = 0; i < chunk->groups; i++) {
         const uint16_t *a = image_at(x, w, n + 2 * i, (size_t)w->H * row);
@@ -308,32 +302,24 @@ INLINE void multiply(const Tile *t, int rows, int vectors) {
 #undef END_ROW
 }
 
-/* All tiles that leave registers for dy and a value of x. */
-#define SIX(what, vectors)                                                                                             \
-    what(1, vectors) what(2, vectors) what(3, vectors) what(4, vectors) what(5, vectors) what(6, vectors)
-#define EIGHT(what, vectors) SIX(what, vectors) what(7, vectors) what(8, vectors)
-#define TWELVE(what, vectors)                                                                                          \
-    EIGHT(what, vectors) what(9, vectors) what(10, vectors) what(11, vectors) what(12, vectors)
-
 #define TILE(rows, vectors)                                                                                            \
     static void multiply_##rows##_##vectors(const Tile *t) {                                                           \
         multiply(t, rows, vectors);                                                                                    \
     }
 #define NAME(rows, vectors) multiply_##rows##_##vectors,
+/* All tiles that leave registers for dy and a value of x. */
+static const int most_rows[] = {12, MOST_VECTORS == 4 ? 12 : 6, 8, 6};
 typedef void (*TileFn)(const Tile *t);
+UP_TO_12(TILE, 1)
 #ifdef __AVX512F__
-TWELVE(TILE, 1)
-TWELVE(TILE, 2)
-EIGHT(TILE, 3)
-SIX(TILE, 4)
+UP_TO_12(TILE, 2)
+UP_TO_8(TILE, 3)
+UP_TO_6(TILE, 4)
 static const TileFn multiply_tile[MOST_VECTORS][MOST_ROWS] = {
-    {TWELVE(NAME, 1)}, {TWELVE(NAME, 2)}, {EIGHT(NAME, 3)}, {SIX(NAME, 4)}};
-static const int most_rows[MOST_VECTORS] = {12, 12, 8, 6};
+    {UP_TO_12(NAME, 1)}, {UP_TO_12(NAME, 2)}, {UP_TO_8(NAME, 3)}, {UP_TO_6(NAME, 4)}};
 #else
-TWELVE(TILE, 1)
-SIX(TILE, 2)
-static const TileFn multiply_tile[MOST_VECTORS][MOST_ROWS] = {{TWELVE(NAME, 1)}, {SIX(NAME, 2)}};
-static const int most_rows[MOST_VECTORS] = {12, 6};
+UP_TO_6(TILE, 2)
+static const TileFn multiply_tile[MOST_VECTORS][MOST_ROWS] = {{UP_TO_12(NAME, 1)}, {UP_TO_6(NAME, 2)}};
 #endif
 
 /* ---- The tiles of a chunk ---- */
@@ -344,8 +330,8 @@ typedef struct Range {
 } Range;
 
 static Range range_inside(int tap, int stride, int pad, int length, int count) {
-    int at = smaller(larger(0, pad - tap + stride - 1) / stride, count), last = length - 1 + pad - tap;
-    return (Range){at, last < 0 ? at : larger(at, smaller(count, last / stride + 1))};
+    int at = smaller_int(larger_int(0, pad - tap + stride - 1) / stride, count), last = length - 1 + pad - tap;
+    return (Range){at, last < 0 ? at : larger_int(at, smaller_int(count, last / stride + 1))};
 }
 
 /* Channels at..end-1 at each tap. What they meet of x and dy stays in the caches from tap to tap. */
@@ -358,7 +344,7 @@ static void multiply_channels(const Window *w, Tile *t, Range channels, int p, i
     for (int k = 0; k < rows; k++) t->row[k] = (size_t)k;
     for (int r = 0; r < w->R; r++) {
         Range down = range_inside(r * w->dilation, w->stride, w->pad_h, w->H, w->P);
-        down = (Range){smaller(larger(down.at - p, 0), lines), smaller(down.end - p, lines)};
+        down = (Range){smaller_int(larger_int(down.at - p, 0), lines), smaller_int(down.end - p, lines)};
         for (int s = 0; s < w->S; s++, t->slot += room) {
             Range across = range_inside(s * w->dilation, w->stride, w->pad_w, w->W, w->Q);
             t->lines = down.end - down.at, t->pixels = across.end - across.at;
@@ -421,7 +407,7 @@ static Tile lay_chunk(const Window *w, const Chunk *chunk, const void *x, const 
 
 /* The same of filters k, ... */
 static Tile lay_block(const Window *w, const Chunk *chunk, Tile t, int k, void *scratch) {
-    const int filters = smaller(w->K - k, BLOCK);
+    const int filters = smaller_int(w->K - k, BLOCK);
     t.vectors = (filters + LANES - 1) / LANES, t.last = filters - (t.vectors - 1) * LANES;
     t.dy_pixel = (size_t)(PACKED ? t.vectors * LANES : w->K), t.dy_line = (size_t)w->Q * t.dy_pixel;
     t.dy_image = (size_t)(PACKED ? chunk->lines : w->P) * t.dy_line;
@@ -441,8 +427,8 @@ static void backward_weights(const Window *w, const void *x, const void *dy, voi
     const bool streams = once && slot_size(w) * sizeof *slot >= STREAMED && (uintptr_t)slot % sizeof(V) == 0;
     for (int n = 0; n < w->N; n += GROUP * most.groups)
         for (int p = 0; p < w->P; p += most.lines) {
-            Chunk chunk =
-                chunk_of(w, smaller(most.groups, (w->N - n + GROUP - 1) / GROUP), smaller(most.lines, w->P - p));
+            Chunk chunk = chunk_of(w, smaller_int(most.groups, (w->N - n + GROUP - 1) / GROUP),
+                                   smaller_int(most.lines, w->P - p));
             Tile all = lay_chunk(w, &chunk, x, dy, n, p, scratch);
             all.goes_on = add || n || p, all.streams = streams;
             for (int k = 0; k < w->K; k += BLOCK) {
@@ -465,9 +451,14 @@ static void unpack(const Window *w, const float *slot, float *dw) {
     }
 }
 
+/* With fewer channels, oneDNN is faster. */
+static bool fits(const Window *w) {
+    return w->groups == 1 && w->C >= LEAST_CHANNELS;
+}
+
 extern const ConvKernels PASTE(conv_kernels_, KERNEL_ISA);
 const ConvKernels PASTE(conv_kernels_, KERNEL_ISA) = {
-    .least_channels = LEAST_CHANNELS,
+    .fits = fits,
     .scratch_size = scratch_size,
     .slot_size = slot_size,
     .backward_weights = backward_weights,

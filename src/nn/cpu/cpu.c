@@ -19,9 +19,8 @@
     extern const StemKernels stem_kernels_##isa;                                                                       \
     extern const ProductKernels product_kernels_##isa;                                                                 \
     extern const AttentionKernels attention_kernels_##isa;                                                             \
-    extern const DepthwiseKernels depthwise_kernels_##isa;
-#define KERNEL_SET(isa)                                                                                                \
-    &kernels_##isa, &stem_kernels_##isa, &product_kernels_##isa, &attention_kernels_##isa, &depthwise_kernels_##isa
+    extern const ConvKernels depthwise_kernels_##isa;
+#define KERNEL_SET(isa) &kernels_##isa, &stem_kernels_##isa, &product_kernels_##isa, &attention_kernels_##isa
 
 DECLARE_SET(baseline)
 #if defined(__x86_64__)
@@ -29,15 +28,15 @@ DECLARE_SET(avx2)
 DECLARE_SET(avx512)
 DECLARE_SET(avx512_bf16)
 extern const ConvKernels conv_kernels_avx2, conv_kernels_avx512, conv_kernels_avx512_bf16;
-extern const ConvAlgorithm direct_kernels_avx2, winograd_kernels_avx2, winograd_kernels_avx512;
+extern const ConvKernels direct_kernels_avx2, winograd_kernels_avx2, winograd_kernels_avx512;
 #endif
 
 static const KernelSet kernel_sets[] = {
-    {KERNEL_SET(baseline), NULL, {NULL}},
+    {KERNEL_SET(baseline), {&depthwise_kernels_baseline}},
 #if defined(__x86_64__)
-    {KERNEL_SET(avx2), &conv_kernels_avx2, {&winograd_kernels_avx2, &direct_kernels_avx2}},
-    {KERNEL_SET(avx512), &conv_kernels_avx512, {&winograd_kernels_avx512}},
-    {KERNEL_SET(avx512_bf16), &conv_kernels_avx512_bf16, {NULL}},
+    {KERNEL_SET(avx2), {&depthwise_kernels_avx2, &conv_kernels_avx2, &winograd_kernels_avx2, &direct_kernels_avx2}},
+    {KERNEL_SET(avx512), {&depthwise_kernels_avx512, &conv_kernels_avx512, &winograd_kernels_avx512}},
+    {KERNEL_SET(avx512_bf16), {&depthwise_kernels_avx512_bf16, &conv_kernels_avx512_bf16}},
 #endif
 };
 

@@ -3,8 +3,6 @@
 
 #include "nn/cpu/attention_kernels.h"
 #include "nn/cpu/conv_kernels.h"
-#include "nn/cpu/depthwise_kernels.h"
-#include "nn/cpu/conv_algorithm.h"
 #include "nn/cpu/product_kernels.h"
 #include "nn/cpu/stem_kernels.h"
 
@@ -18,9 +16,7 @@ typedef struct KernelSet {
     const StemKernels *stem;
     const ProductKernels *product;
     const AttentionKernels *attention;
-    const DepthwiseKernels *depthwise;
-    const ConvKernels *conv;            /* NULL: none */
-    const ConvAlgorithm *algorithms[2]; /* the first that fits; NULL: none */
+    const ConvKernels *conv[5]; /* the first that fits; ends with NULL */
 } KernelSet;
 
 /* The one that `kernels`, got from the functions above, belong to. */

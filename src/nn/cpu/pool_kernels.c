@@ -20,23 +20,25 @@ INLINE size_t tap(const Window *w, const Inside *in, int r, int s) {
     return in->first + ((size_t)r * (size_t)w->W + (size_t)s) * (size_t)w->C;
 }
 
-/* call(in, n) for every output pixel, `in` its window, and for the n channels from c, the first of which has the index `at` among
+/* The statement for every output pixel, `in` its window, and for the n channels from c, the first of which has the index `at` among
  * the outputs. A window of 2x2 has constant sizes. */
-#define EACH_WINDOW(w, call)                                                                                           \
+#define EACH_WINDOW(w, ...)                                                                                            \
     for (int i = 0; i < (w)->N; i++)                                                                                   \
         for (int p = 0; p < (w)->P; p++)                                                                               \
             for (int q = 0; q < (w)->Q; q++) {                                                                         \
-                const Inside in_ = inside((w), i, p, q);                                                               \
-                const Inside square_ = {in_.r0, in_.r0 + 2, in_.s0, in_.s0 + 2, in_.first};                            \
-                const bool is_square_ = in_.r1 == square_.r1 && in_.s1 == square_.s1;                                  \
+                const Inside any_ = inside((w), i, p, q);                                                              \
+                const Inside square_ = {any_.r0, any_.r0 + 2, any_.s0, any_.s0 + 2, any_.first};                       \
+                const bool is_square_ = any_.r1 == square_.r1 && any_.s1 == square_.s1;                                \
                 size_t at = (((size_t)i * (size_t)(w)->P + (size_t)p) * (size_t)(w)->Q + (size_t)q) * (size_t)(w)->C;  \
                 for (int c = 0; c < (w)->C; c += WIDE, at += WIDE)                                                     \
-                    if ((w)->C - c < WIDE)                                                                             \
-                        call(in_, (w)->C - c);                                                                         \
-                    else if (is_square_)                                                                               \
-                        call(square_, WIDE);                                                                           \
-                    else                                                                                               \
-                        call(in_, WIDE);                                                                               \
+                    if (is_square_ && (w)->C - c >= WIDE) {                                                            \
+                        const Inside in = square_;                                                                     \
+                        const int n = WIDE;                                                                            \
+                        __VA_ARGS__;                                                                                   \
+                    } else {                                                                                           \
+                        const Inside in = any_;                                                                        \
+                        WHOLE_OR_PART(wide_at((w)->C, c), __VA_ARGS__);                                                \
+                    }                                                                                                  \
             }
 #define EACH_TAP(in)                                                                                                   \
     for (int r = (in).r0; r < (in).r1; r++)                                                                            \
@@ -93,9 +95,7 @@ INLINE void max_taps(const Window *w, const Inside in, int n, const T *x, T *y, 
 void KERNEL(maxpool_forward)(const Window *w, const void *x, void *y, uint16_t *place) {
     const T *from = x;
     T *to = y;
-#define TAPS(in, n) max_taps(w, in, (n), from + c, to + at, place + at)
-    EACH_WINDOW(w, TAPS)
-#undef TAPS
+    EACH_WINDOW(w, max_taps(w, in, n, from + c, to + at, place + at));
 }
 
 INLINE void max_taps_backward(const Window *w, const Inside in, int n, const T *dy, const uint16_t *place, T *dx) {
@@ -106,7 +106,7 @@ INLINE void max_taps_backward(const Window *w, const Inside in, int n, const T *
         T *at = dx + tap(w, &in, r, s);
         Wide v = load_wide(at, n);
         EACH_PART(p)
-        v.part[p] = choose(equal_int(where[p], all_lanes_int(r * w->S + s)), v.part[p] + d.part[p], v.part[p]);
+            v.part[p] = choose(equal_int(where[p], all_lanes_int(r * w->S + s)), v.part[p] + d.part[p], v.part[p]);
         store_wide(at, v, n);
     }
 }
@@ -115,9 +115,7 @@ void KERNEL(maxpool_backward)(const Window *w, const void *dy, const uint16_t *p
     const T *from = dy;
     T *to = dx;
     memset(to, 0, (size_t)w->N * (size_t)w->H * (size_t)w->W * (size_t)w->C * sizeof *to);
-#define TAPS(in, n) max_taps_backward(w, in, (n), from + at, place + at, to + c)
-    EACH_WINDOW(w, TAPS)
-#undef TAPS
+    EACH_WINDOW(w, max_taps_backward(w, in, n, from + at, place + at, to + c));
 }
 
 INLINE float taps_of(const Inside *in) {
@@ -134,9 +132,7 @@ INLINE void average_taps(const Window *w, const Inside in, int n, const T *x, T 
 void KERNEL(avgpool_forward)(const Window *w, const void *x, void *y) {
     const T *from = x;
     T *to = y;
-#define TAPS(in, n) average_taps(w, in, (n), from + c, to + at)
-    EACH_WINDOW(w, TAPS)
-#undef TAPS
+    EACH_WINDOW(w, average_taps(w, in, n, from + c, to + at));
 }
 
 INLINE void average_taps_backward(const Window *w, const Inside in, int n, bool whole, const T *dy, T *dx) {
@@ -154,7 +150,5 @@ void KERNEL(avgpool_backward)(const Window *w, const void *dy, void *dx) {
     /* A single window has every pixel: nothing is to be added to. */
     const bool whole = w->R == w->H && w->S == w->W && w->pad_h == 0 && w->pad_w == 0;
     if (!whole) memset(to, 0, (size_t)w->N * (size_t)w->H * (size_t)w->W * (size_t)w->C * sizeof *to);
-#define TAPS(in, n) average_taps_backward(w, in, (n), whole, from + at, to + c)
-    EACH_WINDOW(w, TAPS)
-#undef TAPS
+    EACH_WINDOW(w, average_taps_backward(w, in, n, whole, from + at, to + c));
 }

@@ -18,20 +18,23 @@ enum { BLOCK = 64 }; /* rows of a sum in float */
 
 #define EACH_PART(p) for (int p = 0; p < PARTS; p++)
 
-/* call(n), with n a constant for a whole register of elements. */
-#define WHOLE_OR_PART(n, call)                                                                                         \
+/* The statement, with n for the number: a constant where that is a whole register of elements. */
+#define WHOLE_OR_PART(number, ...)                                                                                     \
     do {                                                                                                               \
-        if ((n) == WIDE)                                                                                               \
-            call(WIDE);                                                                                                \
-        else                                                                                                           \
-            call(n);                                                                                                   \
+        if ((number) == WIDE) {                                                                                        \
+            const int n = WIDE;                                                                                        \
+            __VA_ARGS__;                                                                                               \
+        } else {                                                                                                       \
+            const int n = (number);                                                                                    \
+            __VA_ARGS__;                                                                                               \
+        }                                                                                                              \
     } while (0)
 
-/* call(n) for every block of `count` rows, the first of whose values has the index `at`, and in it for the n channels from c. */
-#define EACH_BLOCK(rows, C, call)                                                                                      \
+/* The statement for every block of `count` rows, the first of whose values has the index `at`, and in it for the n channels from c. */
+#define EACH_BLOCK(rows, C, ...)                                                                                       \
     for (size_t first_ = 0; first_ < (rows); first_ += BLOCK) {                                                        \
         const size_t at = first_ * (size_t)(C), count = (rows)-first_ < BLOCK ? (rows)-first_ : BLOCK;                 \
-        for (int c = 0; c < (C); c += WIDE) WHOLE_OR_PART(wide_at(C, c), call);                                        \
+        for (int c = 0; c < (C); c += WIDE) WHOLE_OR_PART(wide_at(C, c), __VA_ARGS__);                                 \
     }
 
 /* A sum of rows is CHAINS sums in turn: one would wait for each addition's end. */

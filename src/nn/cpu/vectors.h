@@ -24,6 +24,9 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* A loop of a constant number of turns, at most 32, written out, so that what it indexes stays in registers. */
+#define UNROLLED(i, count) _Pragma("GCC unroll 32") for (__typeof__(+(count)) i = 0; i < (count); i++)
+
 #if defined(__AVX512F__)
 enum { LANES = 16 };
 #elif defined(__AVX2__)
@@ -31,6 +34,13 @@ enum { LANES = 8 };
 #else
 enum { LANES = 4 };
 #endif
+
+/* what(1, v) .. what(14, v): functions whose unrolled loops have so many turns, and tables of them. */
+#define UP_TO_6(what, v)  what(1, v) what(2, v) what(3, v) what(4, v) what(5, v) what(6, v)
+#define UP_TO_8(what, v)  UP_TO_6(what, v) what(7, v) what(8, v)
+#define UP_TO_10(what, v) UP_TO_8(what, v) what(9, v) what(10, v)
+#define UP_TO_12(what, v) UP_TO_10(what, v) what(11, v) what(12, v)
+#define UP_TO_14(what, v) UP_TO_12(what, v) what(13, v) what(14, v)
 
 typedef float V __attribute__((vector_size(4 * LANES)));
 typedef int32_t VI __attribute__((vector_size(4 * LANES)));
