@@ -4,7 +4,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/slices.h"
-#include "bench/epoch.h"
+#include "bench/bench.h"
 #include "cli/terminal.h"
 #include "data/augment/augment.h"
 #include "train/train_options.h"

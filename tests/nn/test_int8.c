@@ -3,7 +3,7 @@
 
 #include "base/memory.h"
 #include "base/rng.h"
-#include "nn/int8/int8_vnni.h"
+#include "nn/int8/int8.h"
 
 #include "nn/int8/int8_kernels.inc"
 

@@ -8,6 +8,7 @@
 #include "nn/cpu/cpu.h"
 
 #include "base/memory.h"
+#include "base/numbers.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -35,10 +36,6 @@ typedef struct Scratch {
     float *sums;                                  /* of a block: [rows][d], in whole vectors */
     float *dk, *dv;                               /* [positions][d], likewise */
 } Scratch;
-
-static size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
 
 static float *take_scratch(float *base, size_t *used, size_t count) {
     float *part = base ? base + *used : NULL;
@@ -80,10 +77,12 @@ static void attention_free(Attention *attention) {
     free(attention);
 }
 
+AUTO_HANDLE(Attention, attention_free)
+
 static cf_status new_with(const Engine *engine, const AttentionShape *shape, bool training, int threads,
                           Attention **attention) {
     const KernelSet *set = cpu_kernel_set(engine->kernels);
-    Attention *made;
+    AUTO(attention_free_at) Attention *made = NULL;
     Scratch unused;
     FORWARD(memory_new(1, sizeof *made, &made));
     *made = (Attention){.shape = *shape,
@@ -94,18 +93,14 @@ static cf_status new_with(const Engine *engine, const AttentionShape *shape, boo
     made->d = (size_t)(shape->channels / shape->heads);
     made->positions = (size_t)shape->positions;
     const size_t rows = BLOCK_SCORES / made->positions / 2 * 2,
-                 most = smaller(rows < LEAST_ROWS ? LEAST_ROWS : rows, MOST_ROWS);
-    made->rows = smaller(most, (made->positions + 1) / 2 * 2);
+                 most = smaller_size(rows < LEAST_ROWS ? LEAST_ROWS : rows, MOST_ROWS);
+    made->rows = smaller_size(most, (made->positions + 1) / 2 * 2);
     made->step = (made->positions + 15) / 16 * 16;
     made->inverse_root = (float)(1 / sqrt((double)made->d));
     made->factor = (float)(M_LOG2E / sqrt((double)made->d));
     made->scratch_size = divide(made, NULL, &unused);
-    cf_status status = memory_new((size_t)threads * made->scratch_size, sizeof *made->scratch, &made->scratch);
-    if (status) {
-        attention_free(made);
-        return status;
-    }
-    *attention = made;
+    FORWARD(memory_new((size_t)threads * made->scratch_size, sizeof *made->scratch, &made->scratch));
+    *attention = memory_take(&made);
     return CF_OK;
 }
 
@@ -130,16 +125,17 @@ static void pack(const Attention *a, bool along, const char *from, size_t step, 
     const ProductKernels *kernels = a->product;
     const size_t all = along ? rows : columns, length = along ? columns : rows;
     for (size_t j = 0; j < all; j += kernels->panel) {
-        const size_t part = smaller(kernels->panel, all - j);
+        const size_t part = smaller_size(kernels->panel, all - j);
         const Packing packing = {
             .from = from + j * (along ? step : 1) * kernels->element,
+            .transposed = along,
             .step = step,
             .length = length,
             .columns = part,
             .width = product_width(kernels, part),
             .to = to + j * product_words(kernels, length),
         };
-        (along ? kernels->pack_transposed : kernels->pack)(&packing);
+        kernels->pack(&packing);
     }
 }
 
@@ -148,7 +144,7 @@ static void pack(const Attention *a, bool along, const char *from, size_t step, 
 static Packing near_of(const Attention *a, const void *from, size_t rows) {
     return (Packing){.from = from,
                      .step = (size_t)a->shape.channels,
-                     .length = from ? smaller(rows, MOST_NEAR) : 0,
+                     .length = from ? smaller_size(rows, MOST_NEAR) : 0,
                      .columns = a->d};
 }
 
@@ -156,7 +152,7 @@ static Packing near_of(const Attention *a, const void *from, size_t rows) {
 static void multiply(const Attention *a, Product p, const float *packed, size_t columns, float *sum, size_t sum_row) {
     p.next_element = a->product->element;
     for (size_t j = 0; j < columns; j += a->product->panel) {
-        p.columns = smaller(a->product->panel, columns - j);
+        p.columns = smaller_size(a->product->panel, columns - j);
         p.width = product_width(a->product, p.columns);
         p.right = packed + j * p.words;
         p.sum = sum + j;
@@ -224,7 +220,7 @@ static void forward_head(const Attention *a, const Scratch *s, const char *q, ch
     pack(a, true, k, 3 * C, L, a->d, s->k_along_d);
     pack(a, false, v, 3 * C, L, a->d, s->of_positions);
     for (size_t first = 0; first < L; first += a->rows) {
-        const size_t rows = smaller(a->rows, L - first);
+        const size_t rows = smaller_size(a->rows, L - first);
         float *of_rows = moments ? moments + 2 * first : s->moments;
         multiply_along_d(a, q + first * 3 * C * element, rows, 3 * C, s->k_along_d, s->scores, first ? NULL : &output);
         a->kernels->exponentials(&(AttentionRows){rows, L, a->step, a->factor, .scores = s->scores}, of_rows);
@@ -239,7 +235,7 @@ static void weigh_head(const Attention *a, const Scratch *s, const char *q, floa
     const size_t element = a->product->element, C = (size_t)a->shape.channels, L = a->positions;
     pack(a, true, q + C * element, 3 * C, L, a->d, s->k_along_d);
     for (size_t first = 0; first < L; first += a->rows) {
-        const size_t rows = smaller(a->rows, L - first);
+        const size_t rows = smaller_size(a->rows, L - first);
         multiply_along_d(a, q + first * 3 * C * element, rows, 3 * C, s->k_along_d, s->scores, NULL);
         a->kernels->exponentials(&(AttentionRows){rows, L, a->step, a->factor, .scores = s->scores}, s->moments);
         for (size_t r = 0; r < rows; r++) {
@@ -260,7 +256,7 @@ static void backward_head(const Attention *a, const Scratch *s, const char *q, c
     pack(a, true, v, 3 * C, L, a->d, s->v_along_d);
     pack(a, false, k, 3 * C, L, a->d, s->of_positions);
     for (size_t first = 0; first < L; first += a->rows) {
-        const size_t rows = smaller(a->rows, L - first);
+        const size_t rows = smaller_size(a->rows, L - first);
         const char *of_q = q + first * 3 * C * element, *of_dy = dy + first * C * element;
         multiply_along_d(a, of_q, rows, 3 * C, s->k_along_d, s->scores, first ? NULL : &output);
         multiply_along_d(a, of_dy, rows, C, s->v_along_d, s->gradients, first ? NULL : &input);

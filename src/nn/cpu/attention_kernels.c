@@ -3,8 +3,6 @@
 
 #include "nn/cpu/vectors.h"
 
-enum { IN_WORD = 4 / sizeof(T) };
-
 INLINE V larger(V a, V b) {
 #if defined(__AVX512F__)
     return (V)_mm512_max_ps((__m512)a, (__m512)b);

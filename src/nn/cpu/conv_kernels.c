@@ -38,51 +38,13 @@ enum {
 
 /* ---- What a tile multiplies ---- */
 
-#ifdef KERNEL_BF16
 enum {
-    GROUP = 2,     /* images whose values are multiplied together */
-    PACKED = true, /* x and dy, as above */
-    LEAST_CHANNELS = 1,
-    FEW_CHANNELS = 4 /* fewer are too few for a tile: it takes channels of several taps */
+    GROUP = IN_WORD, /* images whose values are multiplied together */
+    PACKED = GROUP > 1,
+    COPIES = !PACKED && MOST_VECTORS == 2,
+    FEW_CHANNELS = PACKED ? 4 : 0 /* fewer are too few for a tile: it takes channels of several taps */
 };
-typedef uint32_t Value; /* of one image and, in the upper half, of the next */
-typedef __m512bh Operand;
-
-INLINE Operand load_operand(const Value *from, int n) {
-    (void)n; /* pairs of 0 fill the last vector */
-    return (Operand)_mm512_loadu_si512(from);
-}
-
-INLINE Operand broadcast(Value value) {
-    return (Operand)_mm512_set1_epi32((int)value);
-}
-
-INLINE V add_products(Operand a, Operand b, V sum) {
-    return (V)_mm512_dpbf16_ps((__m512)sum, a, b);
-}
-#else
-enum {
-    GROUP = 1,
-    PACKED = false,
-    COPIES = MOST_VECTORS == 2,
-    LEAST_CHANNELS = MOST_VECTORS == 4 ? 4 : 5, /* with less, sums wait for each other */
-    FEW_CHANNELS = 0
-};
-typedef float Value;
-typedef V Operand;
-
-INLINE Operand load_operand(const Value *from, int n) {
-    return load_float(from, n);
-}
-
-INLINE Operand broadcast(Value value) {
-    return all_lanes(value);
-}
-
-INLINE V add_products(Operand a, Operand b, V sum) {
-    return multiply_add(a, b, sum);
-}
-#endif
+typedef float Value; /* or the bits of a pair: of one image and, in the upper half, of the next */
 
 /* Past the caches, which need not read it first; `to` is at a multiple of a vector. */
 INLINE void stream(float *to, V v) {
@@ -245,11 +207,6 @@ static void copy_dy(const Window *w, Tile *t, void *scratch) {
 }
 #endif
 
-/* what(i, v) for every row and vector of a tile. Written out: not every compiler would unroll loops in time to see that the
- * sums stay in registers. */
-#define EACH_VECTOR(what, i) what(i, 0) what(i, 1) what(i, 2) what(i, 3)
-#define EACH_ROW(what)       what(0) what(1) what(2) what(3) what(4) what(5) what(6) what(7) what(8) what(9) what(10) what(11)
-
 /* In float32 a tile's rows are neighbours: no register need hold where they are. */
 #ifdef KERNEL_BF16
 #define ROW(i) t->row[i]
@@ -258,48 +215,32 @@ static void copy_dy(const Window *w, Tile *t, void *scratch) {
 #endif
 
 INLINE void multiply(const Tile *t, int rows, int vectors) {
-    V sums[MOST_ROWS][4];
-    Operand filters[4], channel;
+    V sums[MOST_ROWS][MOST_VECTORS];
     const int last = t->last;
-#define START(i, v)                                                                                                    \
-    if (i < rows && v < vectors)                                                                                       \
-        sums[i][v] = t->goes_on ? load_float(t->slot + i * t->slot_row + v * LANES, LANES) : (V){0};
-#define LOAD(i, v)                                                                                                     \
-    if (v < vectors) filters[v] = load_operand(dy + v * LANES, v < vectors - 1 ? LANES : last);
-#define ADD(i, v)                                                                                                      \
-    if (v < vectors) sums[i][v] = add_products(filters[v], channel, sums[i][v]);
-#define END(i, v)                                                                                                      \
-    if (i < rows && v < vectors) {                                                                                     \
-        if (t->streams)                                                                                                \
-            stream(t->slot + i * t->slot_row + v * LANES, sums[i][v]);                                                 \
-        else                                                                                                           \
-            store_float(t->slot + i * t->slot_row + v * LANES, sums[i][v], LANES);                                     \
-    }
-#define START_ROW(i) EACH_VECTOR(START, i)
-#define ADD_ROW(i)                                                                                                     \
-    if (i < rows) {                                                                                                    \
-        channel = broadcast(x[ROW(i)]);                                                                                \
-        EACH_VECTOR(ADD, i)                                                                                            \
-    }
-#define END_ROW(i) EACH_VECTOR(END, i)
-    EACH_ROW(START_ROW)
+    UNROLLED(i, rows)
+        UNROLLED(v, vectors)
+            sums[i][v] = t->goes_on ? load_float(t->slot + (size_t)i * t->slot_row + v * LANES, LANES) : (V){0};
     for (int image = 0; image < t->images; image++)
         for (int line = 0; line < t->lines; line++) {
             const Value *x = t->x + (size_t)image * t->x_image + (size_t)line * t->x_line;
             const Value *dy = t->dy + (size_t)image * t->dy_image + (size_t)line * t->dy_line;
             for (int q = 0; q < t->pixels; q++, x += t->x_pixel, dy += t->dy_pixel) {
-                EACH_VECTOR(LOAD, 0)
-                EACH_ROW(ADD_ROW)
+                V filters[MOST_VECTORS];
+                UNROLLED(v, vectors) filters[v] = load_float(dy + v * LANES, PACKED || v < vectors - 1 ? LANES : last);
+                UNROLLED(i, rows) {
+                    const V channel = word_at(x + ROW(i));
+                    UNROLLED(v, vectors) sums[i][v] = add_product(sums[i][v], filters[v], channel);
+                }
             }
         }
-    EACH_ROW(END_ROW)
-#undef START
-#undef LOAD
-#undef ADD
-#undef END
-#undef START_ROW
-#undef ADD_ROW
-#undef END_ROW
+    UNROLLED(i, rows)
+        UNROLLED(v, vectors) {
+            float *to = t->slot + (size_t)i * t->slot_row + v * LANES;
+            if (t->streams)
+                stream(to, sums[i][v]);
+            else
+                store_float(to, sums[i][v], LANES);
+        }
 }
 
 #define TILE(rows, vectors)                                                                                            \
@@ -451,9 +392,11 @@ static void unpack(const Window *w, const float *slot, float *dw) {
     }
 }
 
-/* With fewer channels, oneDNN is faster. */
 static bool fits(const Window *w) {
-    return w->groups == 1 && w->C >= LEAST_CHANNELS;
+    const int least = PACKED              ? 1
+                      : MOST_VECTORS == 4 ? 4
+                                          : 5; /* with less, sums wait for each other, and oneDNN is faster */
+    return w->groups == 1 && w->C >= least;
 }
 
 extern const ConvKernels PASTE(conv_kernels_, KERNEL_ISA);

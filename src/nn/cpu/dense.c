@@ -8,6 +8,7 @@
 #include "nn/cpu/cpu.h"
 
 #include "base/memory.h"
+#include "base/numbers.h"
 
 #include <stdlib.h>
 
@@ -29,17 +30,9 @@ struct Dense {
     size_t sums, right, left, waiting; /* bytes of the parts of a thread's scratch */
 };
 
-static size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
-static size_t quotient_up(size_t a, size_t b) {
-    return (a + b - 1) / b;
-}
-
 /* A panel's columns, of all from `first` on. */
 static size_t panel_columns(const Dense *dense, size_t first, size_t end) {
-    return smaller(dense->kernels->panel, end - first);
+    return smaller_size(dense->kernels->panel, end - first);
 }
 
 /* ---- A thread's scratch: sums, then the packed panel, then the other factor if that has to be packed too, then sums over
@@ -70,7 +63,7 @@ static size_t block_of(const Dense *dense) {
 static void size_scratch(Dense *dense, bool training, bool input_gradient) {
     size_t words = training ? PRODUCT_BLOCK : 0, data = product_words(dense->kernels, dense->outputs);
     if (input_gradient && data > words) words = data;
-    dense->sums = smaller(dense->images, MOST_IMAGES) * dense->kernels->panel * sizeof(float);
+    dense->sums = smaller_size(dense->images, MOST_IMAGES) * dense->kernels->panel * sizeof(float);
     dense->right = words * dense->kernels->panel * PRODUCT_WORD;
     if (training && dense->kernels->element < PRODUCT_WORD)
         dense->left = PRODUCT_BLOCK * product_width(dense->kernels, dense->outputs) * PRODUCT_WORD;
@@ -87,24 +80,17 @@ static void dense_free(Dense *dense) {
     free(dense);
 }
 
+AUTO_HANDLE(Dense, dense_free)
+
 static size_t group_of(size_t images) {
     size_t group = quotient_up(images, GROUPS);
-    return group < LEAST_IMAGES ? LEAST_IMAGES : smaller(group, MOST_IMAGES);
-}
-
-static cf_status make(Dense *dense, bool training, bool input_gradient, int threads) {
-    size_t words = product_words(dense->kernels, dense->inputs), columns, bytes;
-    size_scratch(dense, training, input_gradient && training);
-    columns = (dense->panels - 1) * dense->kernels->panel;
-    columns += product_width(dense->kernels, dense->outputs - columns);
-    FAIL_IF(!size_multiply(words, columns, &bytes), CF_NO_MEMORY, "a dense layer is too large");
-    FORWARD(memory_new(bytes, PRODUCT_WORD, &dense->packed));
-    return memory_new((size_t)threads, dense->sums + dense->right + dense->left + dense->waiting, &dense->scratch);
+    return group < LEAST_IMAGES ? LEAST_IMAGES : smaller_size(group, MOST_IMAGES);
 }
 
 static cf_status new_with(const ProductKernels *kernels, const DenseShape *shape, bool training, bool input_gradient,
                           int threads, Dense **dense) {
-    Dense *made;
+    AUTO(dense_free_at) Dense *made = NULL;
+    size_t columns, bytes;
     FORWARD(memory_new(1, sizeof *made, &made));
     made->shape = *shape;
     made->kernels = kernels;
@@ -113,12 +99,14 @@ static cf_status new_with(const ProductKernels *kernels, const DenseShape *shape
     made->images = (size_t)(dense_by_slice(shape->outputs) ? shape->slice : shape->N);
     made->group = group_of(made->images);
     made->panels = quotient_up(made->outputs, kernels->panel);
-    cf_status status = make(made, training, input_gradient, threads);
-    if (status) {
-        dense_free(made);
-        return status;
-    }
-    *dense = made;
+    size_scratch(made, training, input_gradient && training);
+    columns = (made->panels - 1) * kernels->panel;
+    columns += product_width(kernels, made->outputs - columns);
+    FAIL_IF(!size_multiply(product_words(kernels, made->inputs), columns, &bytes), CF_NO_MEMORY,
+            "a dense layer is too large");
+    FORWARD(memory_new(bytes, PRODUCT_WORD, &made->packed));
+    FORWARD(memory_new((size_t)threads, made->sums + made->right + made->left + made->waiting, &made->scratch));
+    *dense = memory_take(&made);
     return CF_OK;
 }
 
@@ -128,7 +116,8 @@ static cf_status dense_new(const DenseShape *shape, bool training, bool input_gr
 
 static cf_status dense_new_bf16(const DenseShape *shape, bool training, bool input_gradient, int threads,
                                 Dense **dense) {
-    return new_with(cpu_kernel_set(cpu_engine_bf16()->kernels)->product, shape, training, input_gradient, threads, dense);
+    return new_with(cpu_kernel_set(cpu_engine_bf16()->kernels)->product, shape, training, input_gradient, threads,
+                    dense);
 }
 
 static int dense_pieces(const Dense *dense, DensePass pass) {
@@ -154,10 +143,12 @@ static float *packed_panel(const Dense *dense, size_t panel, size_t from, size_t
 static void dense_pack(Dense *dense, int piece, const float *weights) {
     size_t panel = (size_t)piece % dense->panels, from = (size_t)piece / dense->panels * PACKED_INPUTS, columns, width;
     float *to = packed_panel(dense, panel, from, &columns, &width);
-    dense->kernels->pack_floats_transposed(&(Packing){
+    dense->kernels->pack(&(Packing){
+        .floats = true,
+        .transposed = true,
         .from = weights + panel * dense->kernels->panel * dense->inputs + from,
         .step = dense->inputs,
-        .length = smaller(PACKED_INPUTS, dense->inputs - from),
+        .length = smaller_size(PACKED_INPUTS, dense->inputs - from),
         .columns = columns,
         .width = width,
         .to = to,
@@ -193,22 +184,23 @@ static void forward_panel(const Dense *dense, int thread, size_t panel, size_t f
 static void dense_forward(Dense *dense, int thread, int piece, const void *x, const float *bias, void *y) {
     size_t first = (size_t)piece / dense->panels * dense->group, panel = (size_t)piece % dense->panels;
     if (!dense_by_slice(dense->shape.outputs)) {
-        forward_panel(dense, thread, panel, first, smaller(dense->group, dense->images - first), x, bias, y);
+        forward_panel(dense, thread, panel, first, smaller_size(dense->group, dense->images - first), x, bias, y);
         return;
     }
     for (first = 0; first < dense->images; first += MOST_IMAGES)
         for (panel = 0; panel < dense->panels; panel++)
-            forward_panel(dense, thread, panel, first, smaller(MOST_IMAGES, dense->images - first), x, bias, y);
+            forward_panel(dense, thread, panel, first, smaller_size(MOST_IMAGES, dense->images - first), x, bias, y);
 }
 
 /* ---- Backward ---- */
 
-/* The panel of a matrix of inputs (weights, x) that begins at `from`, and how it is packed. */
-static Packing input_panel(const Dense *dense, int thread, const char *matrix, size_t element, size_t length,
-                           size_t from, size_t end) {
-    const size_t columns = smaller(dense->kernels->panel, end - from);
+/* The panel of a matrix of inputs (weights, which are floats, or x) that begins at `from`, and how it is packed. */
+static Packing input_panel(const Dense *dense, int thread, const void *matrix, bool floats, size_t length, size_t from,
+                           size_t end) {
+    const size_t columns = smaller_size(dense->kernels->panel, end - from);
     return (Packing){
-        .from = matrix + from * element,
+        .from = (const char *)matrix + from * (floats ? sizeof(float) : dense->kernels->element),
+        .floats = floats,
         .step = dense->inputs,
         .length = length,
         .columns = columns,
@@ -223,7 +215,7 @@ static void data_panel(const Dense *dense, int thread, const Packing *right, con
     const ProductKernels *kernels = dense->kernels;
     for (size_t first = 0; first < dense->images; first += MOST_IMAGES) {
         kernels->multiply(&(Product){
-            .rows = smaller(MOST_IMAGES, dense->images - first),
+            .rows = smaller_size(MOST_IMAGES, dense->images - first),
             .columns = right->columns,
             .words = product_words(kernels, dense->outputs),
             .left = dy + first * dense->outputs * kernels->element,
@@ -245,14 +237,13 @@ static void data_panel(const Dense *dense, int thread, const Packing *right, con
 
 static void dense_backward_data(Dense *dense, int thread, int piece, const void *dy, const float *weights, void *dx) {
     const size_t panel = dense->kernels->panel, element = dense->kernels->element;
-    size_t from = (size_t)piece * BACKWARD_INPUTS, end = smaller(from + BACKWARD_INPUTS, dense->inputs);
+    size_t from = (size_t)piece * BACKWARD_INPUTS, end = smaller_size(from + BACKWARD_INPUTS, dense->inputs);
     if (dense_by_slice(dense->shape.outputs)) end = dense->inputs;
     for (; from < end; from += panel) {
-        const Packing right =
-            input_panel(dense, thread, (const char *)weights, sizeof *weights, dense->outputs, from, end);
-        const Packing next = input_panel(dense, thread, (const char *)weights, sizeof *weights, dense->outputs,
-                                         smaller(from + panel, end), end);
-        dense->kernels->pack_floats(&right);
+        const Packing right = input_panel(dense, thread, weights, true, dense->outputs, from, end);
+        const Packing next =
+            input_panel(dense, thread, weights, true, dense->outputs, smaller_size(from + panel, end), end);
+        dense->kernels->pack(&right);
         data_panel(dense, thread, &right, &next, dy, (char *)dx + from * element);
     }
 }
@@ -273,9 +264,9 @@ static void weights_block(const Dense *dense, int thread, size_t first, size_t i
     if (pairs) kernels->pack(&left); /* two images' gradients side by side */
     x += first * dense->inputs * kernels->element;
     for (; from < end; from += kernels->panel, sum += kernels->panel) {
-        const Packing right = input_panel(dense, thread, x, kernels->element, images, from, end);
+        const Packing right = input_panel(dense, thread, x, false, images, from, end);
         const Packing next =
-            input_panel(dense, thread, x, kernels->element, images, smaller(from + kernels->panel, end), end);
+            input_panel(dense, thread, x, false, images, smaller_size(from + kernels->panel, end), end);
         kernels->pack(&right);
         kernels->multiply(&(Product){
             .rows = dense->outputs,
@@ -305,13 +296,13 @@ static void join_levels(const Dense *dense, float *waiting, size_t above, size_t
 }
 
 static void dense_backward_weights(Dense *dense, int thread, int piece, const void *x, const void *dy, float *dw) {
-    const size_t from = (size_t)piece * BACKWARD_INPUTS, end = smaller(from + BACKWARD_INPUTS, dense->inputs),
+    const size_t from = (size_t)piece * BACKWARD_INPUTS, end = smaller_size(from + BACKWARD_INPUTS, dense->inputs),
                  most = block_of(dense), N = (size_t)dense->shape.N, level = dense->outputs * BACKWARD_INPUTS;
     float *const waiting = waiting_of(dense, thread); /* a stack above dw, which is its lowest level */
     size_t height = 0;
     dw += from;
     for (size_t b = 0; b * most < N; b++, height++) {
-        weights_block(dense, thread, b * most, smaller(most, N - b * most), from, end, x, dy,
+        weights_block(dense, thread, b * most, smaller_size(most, N - b * most), from, end, x, dy,
                       height ? waiting + (height - 1) * level : dw, height ? BACKWARD_INPUTS : dense->inputs);
         for (int joins = tree_joins(b); joins > 0; joins--) join_levels(dense, waiting, height--, end - from, dw);
     }

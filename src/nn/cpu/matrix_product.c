@@ -1,11 +1,8 @@
 /* Products outside of a network, by the kernels of product_kernels.h; b is packed on the stack, part by part. */
 #include "nn/cpu/matrix_product.h"
 
+#include "base/numbers.h"
 #include "nn/cpu/cpu.h"
-
-static size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
 
 static void multiply_panel(const ProductKernels *kernels, size_t m, size_t columns, size_t k, const char *a,
                            const char *b, float *c, size_t n) {
@@ -13,9 +10,10 @@ static void multiply_panel(const ProductKernels *kernels, size_t m, size_t colum
     const size_t element = kernels->element, most = PRODUCT_BLOCK * PRODUCT_WORD / element,
                  width = product_width(kernels, columns);
     for (size_t from = 0; from < k; from += most) {
-        const size_t length = smaller(most, k - from);
-        kernels->pack_transposed(&(Packing){
+        const size_t length = smaller_size(most, k - from);
+        kernels->pack(&(Packing){
             .from = b + from * element,
+            .transposed = true,
             .step = k,
             .length = length,
             .columns = columns,
@@ -42,8 +40,8 @@ static void multiply_panel(const ProductKernels *kernels, size_t m, size_t colum
 static void multiply(const ProductKernels *kernels, size_t m, size_t n, size_t k, const void *a, const void *b,
                      float *c) {
     for (size_t j = 0; j < n; j += kernels->panel)
-        multiply_panel(kernels, m, smaller(kernels->panel, n - j), k, a, (const char *)b + j * k * kernels->element,
-                       c + j, n);
+        multiply_panel(kernels, m, smaller_size(kernels->panel, n - j), k, a,
+                       (const char *)b + j * k * kernels->element, c + j, n);
 }
 
 void matrix_product(int m, int n, int k, const float *a, const float *b, float *c) {

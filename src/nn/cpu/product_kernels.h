@@ -40,10 +40,11 @@ typedef struct Product {
     size_t next_element;        /* bytes of its values */
 } Product;
 
-/* What is to be packed: `length` x `columns` values whose rows lie `step` values apart, or its transpose. Packed columns from
- * `columns` to `width` are 0. */
+/* What is to be packed: `length` x `columns` values whose rows lie `step` values apart, or (transposed) those of a matrix whose columns
+ * do. Packed columns from `columns` to `width` are 0. */
 typedef struct Packing {
     const void *from;
+    bool floats, transposed;             /* floats: not elements, to which they are rounded */
     size_t step, length, columns, width; /* width: product_width of the columns */
     void *to;
 } Packing;
@@ -53,9 +54,9 @@ typedef struct ProductKernels {
     size_t element;       /* bytes */
     void (*multiply)(const Product *product);
     void (*pack)(const Packing *packing);
-    void (*pack_floats)(const Packing *packing); /* rounded to elements */
-    void (*pack_transposed)(const Packing *packing);
-    void (*pack_floats_transposed)(const Packing *packing);
+    /* As many multiply-adds as the processor can do, in independent chains that never leave the registers; returns the operations, of
+     * which a multiply-add is 2 (of bfloat16 4). */
+    double (*peak)(void);
 } ProductKernels;
 
 static inline size_t product_words(const ProductKernels *kernels, size_t length) {

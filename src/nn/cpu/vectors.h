@@ -24,8 +24,13 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* A loop of a constant number of turns, at most 32, written out, so that what it indexes stays in registers. */
+/* A loop of a constant number of turns, at most 32, written out, so that what it indexes stays in registers (clang unrolls in time for
+ * that by its own word alone). */
+#if defined(__clang__)
+#define UNROLLED(i, count) _Pragma("clang loop unroll(full)") for (__typeof__(+(count)) i = 0; i < (count); i++)
+#else
 #define UNROLLED(i, count) _Pragma("GCC unroll 32") for (__typeof__(+(count)) i = 0; i < (count); i++)
+#endif
 
 #if defined(__AVX512F__)
 enum { LANES = 16 };
@@ -211,6 +216,14 @@ INLINE VI load_bytes(const uint8_t *from, int n) {
 #endif
 }
 
+INLINE void store_bytes(uint8_t *to, VI v, int n) {
+    Bytes bytes = __builtin_convertvector(v, Bytes);
+    if (n == LANES)
+        memcpy(to, &bytes, sizeof bytes);
+    else
+        for (int i = 0; i < n; i++) to[i] = bytes[i];
+}
+
 /* ---- Elements in memory: float32, or bfloat16 rounded to nearest even ---- */
 
 #ifdef KERNEL_BF16
@@ -270,6 +283,32 @@ INLINE void store(T *to, V v, int n) {
     store_float(to, v, n);
 }
 #endif
+
+/* ---- Words of 4 bytes, which are multiplied at once: a float32, or two neighbouring bfloat16, whose products are both added ---- */
+
+enum { IN_WORD = 4 / sizeof(T) };
+
+INLINE V words_at(const void *from) {
+    V words;
+    memcpy(&words, from, sizeof words);
+    return words;
+}
+
+/* One of them in all lanes. */
+INLINE V word_at(const void *from) {
+    float word;
+    memcpy(&word, from, sizeof word);
+    return all_lanes(word);
+}
+
+/* sum + left * right, in float32. */
+INLINE V add_product(V sum, V left, V right) {
+#ifdef KERNEL_BF16
+    return (V)_mm512_dpbf16_ps((__m512)sum, (__m512bh)left, (__m512bh)right);
+#else
+    return multiply_add(left, right, sum);
+#endif
+}
 
 INLINE int lanes_at(int C, int c) {
     return C - c < LANES ? C - c : LANES;

@@ -2,9 +2,8 @@
  * one run of bytes (of a pixel, with a dilation or groups), four of them to a word, and each word meets 16 filters at once. Behind a
  * run's last value a word holds whatever follows, whose weights are 0. Where each channel has a filter of its own, 64 neighbouring values
  * are taken at once, four taps of each interleaved to its word. Sums are exact, so their order is free. */
-#include "nn/int8/int8_vnni.h"
+#include "nn/int8/int8.h"
 
-#include "base/memory.h"
 #include "nn/cpu/cpu.h"
 
 #include <stdlib.h>
@@ -85,8 +84,7 @@ static void pack_all(const Int8Op *op, int x_zero, Int8Packed *p) {
 
 cf_status int8_vnni_pack(const Int8Network *network, const Int8Op *op, Int8Packed *packed) {
     const Window *w = &op->window;
-    Int8Packed made = {0};
-    cf_status status;
+    AUTO(int8_vnni_free) Int8Packed made = {0};
     *packed = made;
     if (op->kind != INT8_CONV) return CF_OK;
     for (int k = 0; k < w->K; k++)
@@ -104,15 +102,13 @@ cf_status int8_vnni_pack(const Int8Network *network, const Int8Op *op, Int8Packe
         made.runs = terms_of(w) / made.run;
         made.words = (made.run + WORD - 1) / WORD;
     }
-    FORWARD_TO(failed, memory_new(filters * made.runs * made.words, WORD, &made.weights));
-    FORWARD_TO(failed, memory_new(3 * filters, sizeof *made.bias, &made.bias));
+    FORWARD(memory_new(filters * made.runs * made.words, WORD, &made.weights));
+    FORWARD(memory_new(3 * filters, sizeof *made.bias, &made.bias));
     made.multiplier = made.bias + filters, made.right = made.multiplier + filters;
     pack_all(op, network->tensors[op->x[0]].zero, &made);
     *packed = made;
+    made = (Int8Packed){0};
     return CF_OK;
-failed:
-    int8_vnni_free(&made);
-    return status;
 }
 
 static void lay_out(const Window *w, const Int8Packed *packed, uint8_t rim, const int8_t *x, uint8_t *to) {
