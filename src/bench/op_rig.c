@@ -40,11 +40,33 @@ size_t op_weights(const OpCase *c) {
     return (size_t)c->w.K * (size_t)(c->w.C / c->w.groups) * (size_t)c->w.R * (size_t)c->w.S;
 }
 
+/* What a pass gives: outputs, sums over channels, a gradient of weights or of inputs. */
+static void size_out(OpRig *r) {
+    const OpCase *c = r->c;
+    const size_t K = (size_t)c->w.K, element = r->engine->kernels->element;
+    const bool forward = c->pass == OP_FORWARD, weights = c->pass == OP_BACKWARD_WEIGHTS, stem = c->kind == OP_STEM,
+               sums = c->pass == OP_MOMENTS || c->pass == OP_SUMS;
+    r->out_count = forward ? op_outputs(c) : sums ? 2 * K : weights ? op_weights(c) : op_inputs(c);
+    if (stem && weights) r->out_count += K;                                  /* sum d */
+    if (c->kind == OP_SCALE && !forward) r->out_count += (size_t)c->w.N * K; /* the factors' gradient */
+    r->out_type = OUT_ELEMENTS;
+    if (weights || c->dense.float_out) r->out_type = c->kind == OP_CONV ? OUT_SLOT : OUT_FLOATS;
+    if (c->pass == OP_BACKWARD_DATA) r->out_type = OUT_ELEMENTS;
+    if (sums || (stem && !forward)) r->out_type = r->stem ? OUT_STEM : OUT_DOUBLES;
+    const size_t bytes[] = {[OUT_ELEMENTS] = r->out_count * element,
+                            [OUT_FLOATS] = r->out_count * sizeof(float),
+                            [OUT_DOUBLES] = r->out_count * sizeof(double),
+                            [OUT_SLOT] = r->conv && weights ? r->engine->conv_slot_size(r->conv) * sizeof(float) : 0,
+                            [OUT_STEM] = r->stem ? r->engine->stem->sums_size(r->stem) * sizeof(double) : 0};
+    r->bytes[OUT] = bytes[r->out_type];
+    r->in_sets[OUT] = forward && c->kind != OP_CONV && c->kind != OP_DENSE;
+}
+
 static void size_block(OpRig *r) {
     const OpCase *c = r->c;
     size_t e = r->engine->kernels->element, full = op_inputs(c) * e, pooled = op_outputs(c) * e;
     OpPass pass = c->pass;
-    bool sums = pass == OP_MOMENTS || pass == OP_SUMS, pool = has_pool(c);
+    bool pool = has_pool(c);
     if (pass != OP_SUMS || !pool) r->bytes[X] = full;
     if (pass != OP_MOMENTS && pool) r->bytes[PICKED] = pooled;
     if ((pass == OP_FORWARD || pass == OP_BACKWARD) && pool) r->bytes[PLACE] = op_outputs(c);
@@ -52,28 +74,13 @@ static void size_block(OpRig *r) {
     r->in_sets[X] = !pool && pass != OP_MOMENTS;
     r->in_sets[DY] = pass == OP_BACKWARD;
     r->in_sets[PICKED] = r->in_sets[PLACE] = true;
-    r->in_sets[OUT] = pass == OP_FORWARD;
     if (pass == OP_FORWARD && c->residual) r->bytes[DY] = full, r->in_sets[DY] = true;
-    r->out_type = sums ? OUT_DOUBLES : OUT_ELEMENTS;
-    r->out_count = sums ? 2 * (size_t)c->w.C : pass == OP_FORWARD ? op_outputs(c) : op_inputs(c);
-    r->bytes[OUT] = r->out_count * (sums ? sizeof(double) : e);
 }
 
 static void size_product(OpRig *r) {
-    const OpCase *c = r->c;
-    size_t e = r->engine->kernels->element;
-    bool forward = c->pass == OP_FORWARD, weights = c->pass == OP_BACKWARD_WEIGHTS, dense = c->kind == OP_DENSE;
-    if (c->pass != OP_BACKWARD_DATA) r->bytes[X] = op_inputs(c) * e;
-    if (!forward) r->bytes[DY] = op_outputs(c) * e;
-    r->out_count = forward ? op_outputs(c) : weights ? op_weights(c) : op_inputs(c);
-    if (weights)
-        r->out_type = dense ? OUT_FLOATS : OUT_SLOT;
-    else
-        r->out_type = dense && forward && c->dense.float_out ? OUT_FLOATS : OUT_ELEMENTS;
-    if (r->out_type == OUT_SLOT)
-        r->bytes[OUT] = r->engine->conv_slot_size(r->conv) * sizeof(float);
-    else
-        r->bytes[OUT] = r->out_count * (r->out_type == OUT_FLOATS ? sizeof(float) : e);
+    const size_t e = r->engine->kernels->element;
+    if (r->c->pass != OP_BACKWARD_DATA) r->bytes[X] = op_inputs(r->c) * e;
+    if (r->c->pass != OP_FORWARD) r->bytes[DY] = op_outputs(r->c) * e;
 }
 
 static void size_attention(OpRig *r) {
@@ -85,27 +92,19 @@ static void size_attention(OpRig *r) {
     if (backward) r->bytes[Y] = r->bytes[DY] = op_outputs(c) * e;
     r->in_sets[X] = backward;
     r->in_sets[PICKED] = r->in_sets[Y] = true;
-    r->in_sets[OUT] = !backward;
-    r->out_type = OUT_ELEMENTS;
-    r->out_count = backward ? op_inputs(c) : op_outputs(c);
-    r->bytes[OUT] = r->out_count * e;
 }
 
 /* What has no products: a slice of activations, sums, norms of images, factors of channels, averages. */
 static void size_elements(OpRig *r) {
     const OpCase *c = r->c;
-    size_t e = r->engine->kernels->element, C = (size_t)c->w.C, inputs = op_inputs(c), outputs = op_outputs(c);
-    size_t factors = c->kind == OP_SCALE ? (size_t)c->w.N * C : 0;
-    bool forward = c->pass == OP_FORWARD, sums = c->pass == OP_SUMS;
-    if (forward || c->kind != OP_AVGPOOL) r->bytes[X] = inputs * e;
-    if (!forward || c->kind == OP_ADD) r->bytes[DY] = outputs * e;
-    r->bytes[PICKED] = factors * e;
+    size_t e = r->engine->kernels->element, C = (size_t)c->w.C;
+    bool forward = c->pass == OP_FORWARD;
+    if (forward || c->kind != OP_AVGPOOL) r->bytes[X] = op_inputs(c) * e;
+    if (!forward || c->kind == OP_ADD) r->bytes[DY] = op_outputs(c) * e;
+    if (c->kind == OP_SCALE) r->bytes[PICKED] = (size_t)c->w.N * C * e;
     if (c->kind == OP_NORM && c->pass == OP_BACKWARD) r->bytes[Y] = 2 * C * sizeof(double);
     r->in_sets[X] = !forward;
-    r->in_sets[DY] = r->in_sets[OUT] = forward;
-    r->out_type = sums ? OUT_DOUBLES : OUT_ELEMENTS;
-    r->out_count = sums ? 2 * C : forward ? outputs : inputs + factors; /* dx, and the factors' gradient behind it */
-    r->bytes[OUT] = r->out_count * (sums ? sizeof(double) : e);
+    r->in_sets[DY] = forward;
 }
 
 double rig_bytes(const OpRig *r) {
@@ -428,6 +427,7 @@ cf_status rig_new(const OpCase *c, const Engine *engine, int threads, bool batch
     FORWARD(make_channels(r));
     FORWARD(kinds[c->kind].make(r));
     kinds[c->kind].size(r);
+    size_out(r);
     return make_seats(r, batch);
 }
 

@@ -43,18 +43,12 @@ cf_status rig_stem_new(OpRig *r) {
 
 void rig_stem_size(OpRig *r) {
     const OpCase *c = r->c;
-    size_t e = r->engine->kernels->element, outputs = op_outputs(c), K = (size_t)c->w.K;
-    bool backward = c->pass == OP_BACKWARD_WEIGHTS, forward = c->pass == OP_FORWARD;
+    const size_t outputs = op_outputs(c), e = r->engine->kernels->element;
     r->bytes[X] = op_inputs(c) * e;
-    if (backward) r->bytes[Y] = r->bytes[DY] = outputs * e;
-    if ((forward || backward) && has_pool(r)) r->bytes[PLACE] = outputs;
+    if (c->pass == OP_BACKWARD_WEIGHTS) r->bytes[Y] = r->bytes[DY] = outputs * e;
+    if (c->pass != OP_MOMENTS && has_pool(r)) r->bytes[PLACE] = outputs;
     r->in_sets[X] = c->pass != OP_MOMENTS;
     r->in_sets[PLACE] = r->in_sets[Y] = true;
-    r->in_sets[OUT] = forward;
-    r->out_type = forward ? OUT_ELEMENTS : r->stem ? OUT_STEM : OUT_DOUBLES;
-    r->out_count = forward ? outputs : backward ? op_weights(c) + K : 2 * K;
-    size_t sums = r->stem ? r->engine->stem->sums_size(r->stem) : r->out_count;
-    r->bytes[OUT] = forward ? outputs * e : sums * sizeof(double);
 }
 
 /* ---- The parts ---- */

@@ -106,33 +106,28 @@ static cf_status time_units(OpRig *r, double seconds, double *median) {
     return CF_OK;
 }
 
-static cf_status run(OpRig *r, const OpCase *c, const OpOptions *options, OpResult *result) {
-    int threads = slices_threads(options->threads);
-    bool timed = options->seconds > 0;
-    bool batch = timed && c->kind != OP_CONV && c->kind != OP_DENSE;
-    FORWARD(rig_new(c, options->engine, threads, batch, r));
-    FORWARD(slices_run(1, threads, begin_unit, r));
-    if (timed) {
-        FORWARD(time_units(r, options->seconds, &result->seconds));
-        result->gflops = threads * op_flops(c) / result->seconds / 1e9;
-        result->bandwidth = threads * rig_bytes(r) / result->seconds / 1e9;
-    }
-    return compare_seats(r, result);
-}
-
 cf_status op_run(const OpCase *c, const OpOptions *options, OpResult *result) {
     static const char *const precisions[] = {[CF_F32] = "f32", [CF_BF16] = "bf16"};
-    char text[OP_TEXT];
-    OpOptions chosen = *options;
+    const Engine *engine = options->engine;
+    const int threads = slices_threads(options->threads);
+    const bool timed = options->seconds > 0, batch = timed && c->kind != OP_CONV && c->kind != OP_DENSE;
+    AUTO(rig_free) OpRig r = {.c = NULL};
     OpResult made = {.passed = false};
+    char text[OP_TEXT];
     op_print(c, text);
     FAIL_IF(!op_has_pass(c->kind, c->pass), CF_BAD_USE, "\"%s\" has no pass \"%s\"", text, op_pass_words[c->pass]);
-    if (!chosen.engine) chosen.engine = c->precision == CF_BF16 ? cpu_engine_bf16() : cpu_engine();
-    FAIL_IF(!chosen.engine, CF_BAD_USE, "this processor has no bfloat16 instructions; try --precision f32");
+    if (!engine) engine = c->precision == CF_BF16 ? cpu_engine_bf16() : cpu_engine();
+    FAIL_IF(!engine, CF_BAD_USE, "this processor has no bfloat16 instructions; try --precision f32");
     snprintf(made.repeat, sizeof made.repeat, "cifra bench ops --case \"%s %s\" --precision %s", text,
              op_pass_words[c->pass], precisions[c->precision]);
-    AUTO(rig_free) OpRig r = {.c = NULL};
-    FORWARD(run(&r, c, &chosen, &made));
+    FORWARD(rig_new(c, engine, threads, batch, &r));
+    FORWARD(slices_run(1, threads, begin_unit, &r));
+    if (timed) {
+        FORWARD(time_units(&r, options->seconds, &made.seconds));
+        made.gflops = threads * op_flops(c) / made.seconds / 1e9;
+        made.bandwidth = threads * rig_bytes(&r) / made.seconds / 1e9;
+    }
+    FORWARD(compare_seats(&r, &made));
     *result = made;
     return CF_OK;
 }

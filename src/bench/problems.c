@@ -181,11 +181,6 @@ static bool read_word(Words *words, const char *word) {
     return true;
 }
 
-static bool number_is_next(const Words *words) {
-    const char *next = words->word[words->at];
-    return next && isdigit((unsigned char)*next);
-}
-
 /* "8x32x14x14": `count` whole numbers joined by x. `form` says so in the message: "NxCxHxW". */
 static cf_status read_extents(Words *words, const char *form, int lowest, int count, int *const extents[]) {
     const char *word = words->word[words->at];
@@ -210,6 +205,14 @@ static cf_status read_extents(Words *words, const char *form, int lowest, int co
 
 static cf_status read_number(Words *words, const char *what, int lowest, int *value) {
     return read_extents(words, what, lowest, 1, &value);
+}
+
+/* A second number, where there is none the first one. */
+static cf_status read_sides(Words *words, const char *what, int lowest, int *vertical, int *horizontal) {
+    FORWARD(read_number(words, what, lowest, vertical));
+    const char *next = words->word[words->at];
+    *horizontal = *vertical;
+    return next && isdigit((unsigned char)*next) ? read_number(words, what, lowest, horizontal) : CF_OK;
 }
 
 /* Slopes are such that their products with small integers are exact. */
@@ -251,11 +254,7 @@ static cf_status parse_filters(Words *words, OpCase *c) {
     FORWARD(read_number(words, "the number of filters", 1, &w->K));
     FORWARD(read_extents(words, "the filter's RxS", 1, 2, (int *[]){&w->R, &w->S}));
     if (c->kind == OP_CONV && read_word(words, "stride")) FORWARD(read_number(words, "a stride", 1, &w->stride));
-    if (read_word(words, "pad")) {
-        FORWARD(read_number(words, "a padding", 0, &w->pad_h));
-        w->pad_w = w->pad_h;
-        if (number_is_next(words)) FORWARD(read_number(words, "a padding", 0, &w->pad_w));
-    }
+    if (read_word(words, "pad")) FORWARD(read_sides(words, "a padding", 0, &w->pad_h, &w->pad_w));
     FAIL_IF(w->pad_h >= w->R || w->pad_w >= w->S, CF_BAD_USE, "padding %d %d is not smaller than the filter, %dx%d",
             w->pad_h, w->pad_w, w->R, w->S);
     if (c->kind == OP_CONV && read_word(words, "groups")) FORWARD(read_number(words, "groups", 1, &w->groups));
@@ -295,11 +294,7 @@ static cf_status parse_block(Words *words, OpCase *c) {
     FORWARD(parse_images(words, w));
     w->K = w->C;
     w->R = w->S = 1;
-    if (read_word(words, "pool")) {
-        FORWARD(read_number(words, "a pool's size", 1, &w->R));
-        w->S = w->R;
-        if (number_is_next(words)) FORWARD(read_number(words, "a pool's size", 1, &w->S));
-    }
+    if (read_word(words, "pool")) FORWARD(read_sides(words, "a pool's size", 1, &w->R, &w->S));
     FORWARD(read_activation(words, c));
     c->residual = read_word(words, "residual");
     FORWARD(check_pool(w->R, w->S, w->H, w->W));
@@ -351,24 +346,21 @@ static cf_status parse_attention(Words *words, OpCase *c) {
 
 /* Behind the problem's own words: a pass, or nothing. */
 static cf_status parse_pass(Words *words, OpCase *c, bool *has_pass) {
-    const char *word = words->word[words->at];
+    const char *word = words->word[words->at], *behind = word ? words->word[words->at + 1] : NULL;
     const char *own[OP_PASSES + 1];
-    int count = 0, first = OP_PASSES;
-    for (int p = OP_PASSES - 1; p >= 0; p--)
-        if (op_has_pass(c->kind, (OpPass)p)) own[count++] = op_pass_words[p], first = p;
+    int count = 0, named = OP_PASSES;
+    for (int p = OP_PASSES - 1; p >= 0; p--) {
+        if (op_has_pass(c->kind, (OpPass)p)) own[count++] = op_pass_words[p], c->pass = (OpPass)p;
+        if (word && strcmp(word, op_pass_words[p]) == 0) named = p;
+    }
     own[count] = NULL;
-    c->pass = (OpPass)first;
     *has_pass = word != NULL;
     if (!word) return CF_OK;
-    for (int p = 0; p < OP_PASSES; p++) {
-        if (strcmp(word, op_pass_words[p]) != 0) continue;
-        FAIL_IF(!op_has_pass(c->kind, (OpPass)p), CF_BAD_USE, "%s has no pass \"%s\"", kind_words[c->kind], word);
-        c->pass = (OpPass)p;
-        word = words->word[words->at + 1];
-        FAIL_IF(word, CF_BAD_USE, "\"%s\" was not expected behind the pass", word);
-        return CF_OK;
-    }
-    return FAIL(CF_BAD_USE, "\"%s\" was not expected there%s", word, text_hint(word, own));
+    FAIL_IF(named == OP_PASSES, CF_BAD_USE, "\"%s\" was not expected there%s", word, text_hint(word, own));
+    FAIL_IF(!op_has_pass(c->kind, (OpPass)named), CF_BAD_USE, "%s has no pass \"%s\"", kind_words[c->kind], word);
+    FAIL_IF(behind, CF_BAD_USE, "\"%s\" was not expected behind the pass", behind);
+    c->pass = (OpPass)named;
+    return CF_OK;
 }
 
 static double images_size(double N, double C, double H, double W) {

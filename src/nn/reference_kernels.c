@@ -305,42 +305,38 @@ static void sum_images(int N, size_t size, const void *gradient, float *sums) {
 
 /* ---- Pools ---- */
 
-/* The index of x[n][h][w][c], or -1 for padding. */
-static ptrdiff_t tap(const Window *w, int n, int p, int q, int r, int s, int c) {
-    int h = p * w->stride + r - w->pad_h, v = q * w->stride + s - w->pad_w;
+/* The index of the input that an output sees at a place in its window, row * S + column; -1: padding. */
+static ptrdiff_t tap(const Window *w, size_t output, int place) {
+    const int at = (int)(output / (size_t)w->C), q = at % w->Q, p = at / w->Q % w->P, n = at / w->Q / w->P;
+    const int h = p * w->stride + place / w->S - w->pad_h, v = q * w->stride + place % w->S - w->pad_w;
     if (h < 0 || h >= w->H || v < 0 || v >= w->W) return -1;
-    return (((ptrdiff_t)n * w->H + h) * w->W + v) * w->C + c;
+    return (((ptrdiff_t)n * w->H + h) * w->W + v) * w->C + (ptrdiff_t)(output % (size_t)w->C);
 }
 
-static size_t output_index(const Window *w, int n, int p, int q, int k) {
-    return (((size_t)n * (size_t)w->P + (size_t)p) * (size_t)w->Q + (size_t)q) * (size_t)w->K + (size_t)k;
+static size_t pool_outputs(const Window *w) {
+    return (size_t)w->N * (size_t)w->P * (size_t)w->Q * (size_t)w->C;
+}
+
+static int taps_inside(const Window *w, size_t output) {
+    int count = 0;
+    for (int k = 0; k < w->R * w->S; k++) count += tap(w, output, k) >= 0;
+    return count;
 }
 
 static void clear_input(const Window *w, float *dx) {
     memset(dx, 0, (size_t)w->N * (size_t)w->H * (size_t)w->W * (size_t)w->C * sizeof *dx);
 }
 
-/* Every (n, p, q, c) of a window's output, channels innermost. */
-#define EACH_OUTPUT(w)                                                                                                 \
-    for (int n = 0; n < (w)->N; n++)                                                                                   \
-        for (int p = 0; p < (w)->P; p++)                                                                               \
-            for (int q = 0; q < (w)->Q; q++)                                                                           \
-                for (int c = 0; c < (w)->K; c++)
-
 static void maxpool_forward(const Window *w, const void *input, void *output, uint16_t *place) {
     const float *x = input;
     float *y = output;
-    EACH_OUTPUT(w) {
-        float largest = -INFINITY;
-        int where = 0;
-        for (int r = 0; r < w->R; r++)
-            for (int s = 0; s < w->S; s++) {
-                ptrdiff_t i = tap(w, n, p, q, r, s, c);
-                /* A NaN must not vanish in the pool: it wins, so that the loss shows it. */
-                if (i >= 0 && (x[i] > largest || x[i] != x[i])) largest = x[i], where = r * w->S + s;
-            }
-        y[output_index(w, n, p, q, c)] = largest;
-        place[output_index(w, n, p, q, c)] = (uint16_t)where;
+    for (size_t o = 0; o < pool_outputs(w); o++) {
+        y[o] = -INFINITY, place[o] = 0;
+        for (int k = 0; k < w->R * w->S; k++) {
+            const ptrdiff_t i = tap(w, o, k);
+            /* A NaN must not vanish in the pool: it wins, so that the loss shows it. */
+            if (i >= 0 && (x[i] > y[o] || x[i] != x[i])) y[o] = x[i], place[o] = (uint16_t)k;
+        }
     }
 }
 
@@ -348,31 +344,22 @@ static void maxpool_backward(const Window *w, const void *gradient, const uint16
     const float *dy = gradient;
     float *dx = result;
     clear_input(w, dx);
-    EACH_OUTPUT(w) {
-        size_t o = output_index(w, n, p, q, c);
-        ptrdiff_t i = tap(w, n, p, q, place[o] / w->S, place[o] % w->S, c);
+    for (size_t o = 0; o < pool_outputs(w); o++) {
+        const ptrdiff_t i = tap(w, o, place[o]);
         if (i >= 0) dx[i] += dy[o];
     }
-}
-
-static int taps_inside(const Window *w, int p, int q) {
-    int count = 0;
-    for (int r = 0; r < w->R; r++)
-        for (int s = 0; s < w->S; s++) count += tap(w, 0, p, q, r, s, 0) >= 0;
-    return count;
 }
 
 static void avgpool_forward(const Window *w, const void *input, void *output) {
     const float *x = input;
     float *y = output;
-    EACH_OUTPUT(w) {
+    for (size_t o = 0; o < pool_outputs(w); o++) {
         float sum = 0;
-        for (int r = 0; r < w->R; r++)
-            for (int s = 0; s < w->S; s++) {
-                ptrdiff_t i = tap(w, n, p, q, r, s, c);
-                if (i >= 0) sum += x[i];
-            }
-        y[output_index(w, n, p, q, c)] = sum / (float)taps_inside(w, p, q);
+        for (int k = 0; k < w->R * w->S; k++) {
+            const ptrdiff_t i = tap(w, o, k);
+            if (i >= 0) sum += x[i];
+        }
+        y[o] = sum / (float)taps_inside(w, o);
     }
 }
 
@@ -380,13 +367,12 @@ static void avgpool_backward(const Window *w, const void *gradient, void *result
     const float *dy = gradient;
     float *dx = result;
     clear_input(w, dx);
-    EACH_OUTPUT(w) {
-        float share = dy[output_index(w, n, p, q, c)] / (float)taps_inside(w, p, q);
-        for (int r = 0; r < w->R; r++)
-            for (int s = 0; s < w->S; s++) {
-                ptrdiff_t i = tap(w, n, p, q, r, s, c);
-                if (i >= 0) dx[i] += share;
-            }
+    for (size_t o = 0; o < pool_outputs(w); o++) {
+        const float share = dy[o] / (float)taps_inside(w, o);
+        for (int k = 0; k < w->R * w->S; k++) {
+            const ptrdiff_t i = tap(w, o, k);
+            if (i >= 0) dx[i] += share;
+        }
     }
 }
 

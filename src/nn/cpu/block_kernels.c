@@ -1,16 +1,5 @@
 /* Batch norm, activation and max pool in one pass, compiled once per instruction set and element type. */
 #include "nn/cpu/rows.h"
-#include "nn/cpu/vector_math.h"
-
-/* A register's channels of a norm: forward, and what every input gets on the way back: b * (x - mean) + c. */
-typedef struct Norm {
-    Wide mean, scale, shift;
-    float slope;
-} Norm;
-
-typedef struct Spread {
-    Wide mean, b, c;
-} Spread;
 
 INLINE Norm norm_at(const Block *b, int c, int n) {
     return (Norm){load_wide_float(b->mean + c, n), load_wide_float(b->scale + c, n), load_wide_float(b->shift + c, n),
@@ -19,23 +8,6 @@ INLINE Norm norm_at(const Block *b, int c, int n) {
 
 INLINE Spread spread_at(const Block *b, int c, int n) {
     return (Spread){load_wide_float(b->mean + c, n), load_wide_float(b->b + c, n), load_wide_float(b->c + c, n)};
-}
-
-INLINE V normed(const Norm *norm, V x, int part) {
-    return (x - norm->mean.part[part]) * norm->scale.part[part] + norm->shift.part[part];
-}
-
-INLINE V normed_active(const Norm *norm, ActivationKind kind, V x, int part) {
-    return activate(kind, norm->slope, normed(norm, x, part));
-}
-
-/* The gradient behind the activation. */
-INLINE V behind_activation(const Norm *norm, ActivationKind kind, V x, V d, int part) {
-    return activate_backward(kind, norm->slope, normed(norm, x, part), d);
-}
-
-INLINE V spread(const Spread *s, V x, int part) {
-    return s->b.part[part] * (x - s->mean.part[part]) + s->c.part[part];
 }
 
 /* Picking: what is compared is an input with its sign turned in a falling channel, whose largest output comes from its smallest
@@ -97,11 +69,7 @@ INLINE void load_places(const uint8_t *from, int n, VI part[PARTS]) {
 #else
 typedef Mask PickMask;
 typedef VI Pick; /* the bits of floats */
-#if defined(__AVX512F__)
-typedef __m128i Places;
-#else
 typedef VI Places;
-#endif
 
 INLINE VI falling(const Norm *norm) {
     return choose_int(greater((V){0}, norm->scale.part[0]), all_lanes_int(INT32_MIN), (VI){0});
@@ -124,23 +92,11 @@ INLINE Elements picked_elements(Pick pick, VI turn) {
 }
 
 INLINE Places choose_place(PickMask mask, int place, Places places) {
-#if defined(__AVX512F__)
-    return _mm_mask_mov_epi8(places, mask, _mm_set1_epi8((char)place));
-#else
     return choose_int(mask, all_lanes_int(place), places);
-#endif
 }
 
 INLINE void store_places(uint8_t *to, Places places, int n) {
-#if defined(__AVX512F__)
-    if (n == WIDE)
-        _mm_storeu_si128((__m128i *)to, places);
-    else
-        _mm_mask_storeu_epi8(to, first_lanes(n), places);
-#else
-    Bytes bytes = __builtin_convertvector(places, Bytes);
-    memcpy(to, &bytes, (size_t)n);
-#endif
+    store_bytes(to, places, n);
 }
 
 INLINE void load_places(const uint8_t *from, int n, VI part[PARTS]) {
@@ -216,26 +172,11 @@ static const Block *repeat_channels(const Block *b, size_t *rows, Repeated *r) {
     return &r->b;
 }
 
-/* Without a pool: y from x, row by row of n channels. `residual` NULL: none. */
-INLINE void norm_rows(const Block *b, ActivationKind kind, size_t rows, int c, int n, const T *x, const T *residual,
-                      T *y) {
-    const Norm norm = norm_at(b, c, n);
-    for (size_t r = 0; r < rows; r++) {
-        size_t at = r * (size_t)b->C;
-        Wide v = load_wide(x + at, n), more;
-        if (residual) more = load_wide(residual + at, n);
-        EACH_PART(p) {
-            V sum = normed(&norm, v.part[p], p);
-            if (residual) sum += more.part[p];
-            v.part[p] = activate(kind, norm.slope, sum);
-        }
-        store_wide(y + at, v, n);
-    }
-}
-
 INLINE void norm_images(const Block *b, ActivationKind kind, size_t rows, const T *x, const T *residual, T *y) {
-    EACH_BLOCK(rows, b->C,
-               norm_rows(b, kind, count, c, n, x + at + c, residual ? residual + at + c : NULL, y + at + c));
+    EACH_BLOCK(rows, b->C, {
+        const Norm norm = norm_at(b, c, n);
+        norm_rows(&norm, kind, count, b->C, n, x + at + c, residual ? residual + at + c : NULL, y + at + c);
+    });
 }
 
 void KERNEL(block_forward)(const Block *b, int N, const void *x, const void *residual, void *picked, void *y,
@@ -251,25 +192,21 @@ void KERNEL(block_forward)(const Block *b, int N, const void *x, const void *res
         WITH_ACTIVATION(b->act, norm_images(together, kind, rows, x, NULL, y))
 }
 
-INLINE void sum_rows(const Block *b, ActivationKind kind, size_t rows, int c, int n, const T *picked, const T *dy,
-                     double *sums) {
-    const Norm norm = norm_at(b, c, n);
-    Wide plain = {{{0}}}, product = {{{0}}};
-    for (size_t r = 0; r < rows; r++) {
-        size_t at = r * (size_t)b->C + (size_t)c;
-        Wide x = load_wide(picked + at, n), d = load_wide(dy + at, n);
-        EACH_PART(p) {
-            V behind = behind_activation(&norm, kind, x.part[p], d.part[p], p);
-            plain.part[p] += behind;
-            product.part[p] += behind * (x.part[p] - norm.mean.part[p]);
-        }
-    }
-    gather(sums + c, plain, n);
-    gather(sums + b->C + c, product, n);
-}
-
 INLINE void sum_images_of(const Block *b, ActivationKind kind, size_t rows, const T *x, const T *d, double *sums) {
-    EACH_BLOCK(rows, b->C, sum_rows(b, kind, count, c, n, x + at, d + at, sums));
+    EACH_BLOCK(rows, b->C, {
+        const Norm norm = norm_at(b, c, n);
+        Wide plain = {{{0}}}, product = {{{0}}};
+        for (size_t r = 0, value = at + (size_t)c; r < count; r++, value += (size_t)b->C) {
+            const Wide v = load_wide(x + value, n), g = load_wide(d + value, n);
+            EACH_PART(p) {
+                V behind = behind_activation(&norm, kind, v.part[p], g.part[p], p);
+                plain.part[p] += behind;
+                product.part[p] += behind * (v.part[p] - norm.mean.part[p]);
+            }
+        }
+        gather(sums + c, plain, n);
+        gather(sums + b->C + c, product, n);
+    })
 }
 
 void KERNEL(block_sums)(const Block *b, int N, const void *picked, const void *dy, double *sums) {
@@ -347,24 +284,13 @@ INLINE void unpool_images(const Block *b, ActivationKind kind, int N, const T *x
     }
 }
 
-INLINE void norm_rows_backward(const Block *b, ActivationKind kind, size_t rows, int c, int n, const T *x, const T *dy,
-                               T *dx) {
-    const Norm norm = norm_at(b, c, n);
-    const Spread rest = spread_at(b, c, n);
-    const Wide a = load_wide_float(b->a + c, n);
-    for (size_t r = 0; r < rows; r++) {
-        size_t at = r * (size_t)b->C + (size_t)c;
-        Wide v = load_wide(x + at, n), d = load_wide(dy + at, n);
-        EACH_PART(p) {
-            V behind = behind_activation(&norm, kind, v.part[p], d.part[p], p);
-            v.part[p] = a.part[p] * behind + spread(&rest, v.part[p], p);
-        }
-        store_wide(dx + at, v, n);
-    }
-}
-
 INLINE void norm_images_backward(const Block *b, ActivationKind kind, size_t rows, const T *x, const T *dy, T *dx) {
-    EACH_BLOCK(rows, b->C, norm_rows_backward(b, kind, count, c, n, x + at, dy + at, dx + at));
+    EACH_BLOCK(rows, b->C, {
+        const Norm norm = norm_at(b, c, n);
+        const Spread rest = spread_at(b, c, n);
+        const Wide a = load_wide_float(b->a + c, n);
+        norm_rows_backward(&norm, &rest, a, kind, count, b->C, n, x + at + c, dy + at + c, dx + at + c);
+    });
 }
 
 void KERNEL(block_backward)(const Block *b, int N, const void *x, const void *picked, const void *dy,

@@ -70,25 +70,20 @@ static Chunk chunk_of(const Window *w, int groups, int lines) {
                    (w->Q - 1) * w->stride + (w->S - 1) * w->dilation + 1};
 }
 
-#ifdef KERNEL_BF16
 /* Of x, packed, rounded up to a vector. */
 static size_t packed_values(const Window *w, const Chunk *chunk) {
     size_t values = (size_t)chunk->groups * (size_t)chunk->height * (size_t)chunk->width * (size_t)w->C;
     return (values + LANES - 1) / LANES * LANES;
 }
 
+/* What is packed; or what the tiles of the same channels and filters read again for each tap: a block of dy, and lines of the cache
+ * of x. */
 static size_t cached_size(const Window *w, const Chunk *chunk) {
-    size_t dy = (size_t)chunk->groups * (size_t)chunk->lines * (size_t)w->Q * (size_t)round_up(w->K, LANES);
-    return (packed_values(w, chunk) + LANES + dy) * sizeof(Value);
+    const size_t dy = (size_t)chunk->lines * (size_t)w->Q * (size_t)(PACKED ? round_up(w->K, LANES) : BLOCK);
+    const size_t x = (size_t)chunk->height * (size_t)chunk->width * (size_t)smaller_int(w->C, 16);
+    const size_t groups = (size_t)chunk->groups;
+    return (PACKED ? packed_values(w, chunk) + LANES + groups * dy : groups * (x + dy)) * sizeof(Value);
 }
-#else
-/* What the tiles of the same channels and filters read again for each tap: a block of dy, and lines of the cache of x. */
-static size_t cached_size(const Window *w, const Chunk *chunk) {
-    size_t dy = (size_t)chunk->lines * (size_t)w->Q * BLOCK;
-    size_t x = (size_t)chunk->height * (size_t)chunk->width * (size_t)smaller_int(w->C, 16);
-    return (size_t)chunk->groups * (x + dy) * sizeof(Value);
-}
-#endif
 
 static Chunk largest_chunk(const Window *w) {
     Chunk chunk = chunk_of(w, (w->N + GROUP - 1) / GROUP, w->P);
@@ -159,10 +154,6 @@ static void pack_dy(const Window *w, const Chunk *chunk, const uint16_t *dy, int
     }
 }
 
-static size_t scratch_size(const Window *w) {
-    Chunk chunk = largest_chunk(w);
-    return cached_size(w, &chunk);
-}
 #endif
 
 /* ---- A tile: rows (channels at taps) times vectors of filters, over the pixels of a chunk ---- */
@@ -180,7 +171,6 @@ typedef struct Tile {
     size_t slot_row; /* from one row to the next */
 } Tile;
 
-#ifndef KERNEL_BF16
 /* Where a block is a part of the filters, its values lie so far apart that they drive each other out of the first cache. */
 static bool copies_dy(const Window *w) {
     return COPIES && w->K > BLOCK;
@@ -188,6 +178,7 @@ static bool copies_dy(const Window *w) {
 
 static size_t scratch_size(const Window *w) {
     const Chunk chunk = largest_chunk(w);
+    if (PACKED) return cached_size(w, &chunk);
     return copies_dy(w) ? (size_t)chunk.groups * (size_t)chunk.lines * (size_t)w->Q * BLOCK * sizeof(Value) : 0;
 }
 
@@ -205,14 +196,6 @@ static void copy_dy(const Window *w, Tile *t, void *scratch) {
     t->dy = scratch, t->last = LANES;
     t->dy_pixel = room, t->dy_line = (size_t)w->Q * room, t->dy_image = pixels * room;
 }
-#endif
-
-/* In float32 a tile's rows are neighbours: no register need hold where they are. */
-#ifdef KERNEL_BF16
-#define ROW(i) t->row[i]
-#else
-#define ROW(i) i
-#endif
 
 INLINE void multiply(const Tile *t, int rows, int vectors) {
     V sums[MOST_ROWS][MOST_VECTORS];
@@ -228,7 +211,8 @@ INLINE void multiply(const Tile *t, int rows, int vectors) {
                 V filters[MOST_VECTORS];
                 UNROLLED(v, vectors) filters[v] = load_float(dy + v * LANES, PACKED || v < vectors - 1 ? LANES : last);
                 UNROLLED(i, rows) {
-                    const V channel = word_at(x + ROW(i));
+                    /* In float32 a tile's rows are neighbours: no register need hold where they are. */
+                    const V channel = word_at(x + (PACKED ? t->row[i] : (size_t)i));
                     UNROLLED(v, vectors) sums[i][v] = add_product(sums[i][v], filters[v], channel);
                 }
             }
@@ -353,11 +337,7 @@ static Tile lay_block(const Window *w, const Chunk *chunk, Tile t, int k, void *
     t.dy_pixel = (size_t)(PACKED ? t.vectors * LANES : w->K), t.dy_line = (size_t)w->Q * t.dy_pixel;
     t.dy_image = (size_t)(PACKED ? chunk->lines : w->P) * t.dy_line;
     t.dy += (size_t)k * (PACKED ? (size_t)chunk->groups * (size_t)chunk->lines * (size_t)w->Q : 1);
-#ifdef KERNEL_BF16
-    (void)scratch;
-#else
     if (copies_dy(w)) copy_dy(w, &t, scratch);
-#endif
     return t;
 }
 
@@ -399,7 +379,6 @@ static bool fits(const Window *w) {
     return w->groups == 1 && w->C >= least;
 }
 
-extern const ConvKernels PASTE(conv_kernels_, KERNEL_ISA);
 const ConvKernels PASTE(conv_kernels_, KERNEL_ISA) = {
     .fits = fits,
     .scratch_size = scratch_size,

@@ -1,7 +1,6 @@
 /* What this processor can do. */
 #pragma once
 
-#include "nn/cpu/attention_kernels.h"
 #include "nn/cpu/conv_kernels.h"
 #include "nn/cpu/product_kernels.h"
 #include "nn/cpu/stem_kernels.h"
@@ -21,6 +20,13 @@ typedef struct KernelSet {
 
 /* The one that `kernels`, got from the functions above, belong to. */
 const KernelSet *cpu_kernel_set(const Kernels *kernels);
+
+/* The next `count` floats of a thread's scratch, at a multiple of 64 bytes; base NULL: they are counted alone. */
+static inline float *scratch_part(float *base, size_t *used, size_t count) {
+    float *part = base ? base + *used : NULL;
+    *used += (count + 15) / 16 * 16;
+    return part;
+}
 
 /* Gives an engine whose kernels are chosen its dense layers (dense.c). */
 void cpu_use_dense(Engine *engine);

@@ -211,18 +211,17 @@ static void forward(const Window *w, const float *packed, const void *x, void *s
     const size_t image = (size_t)w->H * (size_t)w->W * (size_t)w->C;
     for (int c = 0; c < w->C; c += block_channels(w), packed += taps_of(w) * LANES) {
         const Lanes lanes = lanes_from(w, c);
-        for (int r = 0; r < w->R; r++)
-            for (int s = 0; s < w->S; s++) {
-                const int t = r * w->S + s;
-                taps[t].at = ((ptrdiff_t)r * area.width + s) * w->dilation;
-                memcpy(&taps[t].weight, packed + t * LANES, sizeof(V));
-            }
-        T *out = (T *)y + c * lanes.each;
+        Row row = {
+            .taps = taps, .step = stride, .out_step = K, .count_taps = w->R * w->S, .run = run_of(w), .count = w->Q};
+        row.n = lanes.filters, row.out = (T *)y + c * lanes.each;
+        for (int t = 0; t < w->R * w->S; t++) {
+            taps[t].at = ((ptrdiff_t)(t / w->S) * area.width + t % w->S) * w->dilation;
+            taps[t].weight = words_at(packed + t * LANES);
+        }
         for (int n = 0; n < w->N; n++) {
             lay_x(w, &lanes, (const T *)x + (size_t)n * image, laid);
-            for (int p = 0; p < w->P; p++, out += (size_t)w->Q * K)
-                sum_any_row(&(Row){laid + (size_t)p * stride * width, taps, stride, K, (int)taps_of(w), run_of(w), w->Q,
-                                   lanes.filters, NULL, out});
+            row.from = laid;
+            for (int p = 0; p < w->P; p++, row.from += stride * width, row.out += (size_t)w->Q * K) sum_any_row(&row);
         }
     }
 }
@@ -238,7 +237,7 @@ static int taps_to(const Window *w, const Area *area, const float *packed, int h
             if (right % w->stride) continue;
             Tap *t = &taps[count++];
             t->at = (ptrdiff_t)(down / w->stride - area->top) * area->width + right / w->stride - area->left;
-            memcpy(&t->weight, packed + (r * w->S + s) * LANES, sizeof(V));
+            t->weight = words_at(packed + (r * w->S + s) * LANES);
         }
     }
     return count;
@@ -252,21 +251,15 @@ static void backward_data(const Window *w, const float *packed, const void *dy, 
     const size_t image = (size_t)w->P * (size_t)w->Q * (size_t)w->K;
     for (int c = 0; c < w->C; c += block_channels(w), packed += taps_of(w) * LANES) {
         const Lanes lanes = lanes_from(w, c);
+        Row row = {.taps = taps, .step = 1, .out_step = stride * C, .run = run_of(w), .n = lanes.channels};
+        row.joined = lanes.each > 1 ? &lanes : NULL;
         for (int n = 0; n < w->N; n++) {
             T *out = (T *)dx + (size_t)n * (size_t)w->H * line + c;
             lay(&area, w->P, w->Q, w->K, (const T *)dy + (size_t)n * image + c * lanes.each, lanes.filters, NULL, laid);
             for (int column = 0; column < smaller_int(w->stride, w->W); column++)
                 for (int phase = 0; phase < smaller_int(w->stride, w->H); phase++) {
-                    Row row = {laid,
-                               taps,
-                               1,
-                               stride * C,
-                               0,
-                               run_of(w),
-                               (w->W - column + w->stride - 1) / w->stride,
-                               lanes.channels,
-                               lanes.each > 1 ? &lanes : NULL,
-                               NULL};
+                    row.from = laid;
+                    row.count = (w->W - column + w->stride - 1) / w->stride;
                     row.count_taps = taps_to(w, &area, packed, phase, column, taps);
                     for (int h = phase; h < w->H; h += w->stride, row.from += area.width) {
                         row.out = out + (size_t)h * line + (size_t)column * C;
@@ -385,7 +378,6 @@ static void unpack(const Window *w, const float *slot, float *dw) {
         for (size_t t = 0; t < taps; t++) dw[k * taps + t] = slot[(k / block * taps + t) * LANES + k % block];
 }
 
-extern const ConvKernels PASTE(depthwise_kernels_, KERNEL_ISA);
 const ConvKernels PASTE(depthwise_kernels_, KERNEL_ISA) = {
     .fits = fits,
     .scratch_size = scratch_size,

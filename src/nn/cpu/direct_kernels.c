@@ -274,7 +274,6 @@ static bool fits(const Window *w) {
     return w->groups == 1 && w->R * w->S > 1 && w->C >= LANES && w->K >= LANES;
 }
 
-extern const ConvKernels PASTE(direct_kernels_, KERNEL_ISA);
 const ConvKernels PASTE(direct_kernels_, KERNEL_ISA) = {
     .fits = fits,
     .packed_size = packed_size,

@@ -1,18 +1,16 @@
 /* The kernels of nn/engine.h, compiled once per instruction set and element type (KERNEL_ISA, KERNEL_BF16): those over channels and
  * over single elements, and the table of all. */
 #include "nn/cpu/rows.h"
-#include "nn/cpu/vector_math.h"
 
 /* ---- Over channels ---- */
 
-INLINE void add_bias_rows(T *y, size_t rows, int C, int n, const float *bias) {
-    const Wide term = load_wide_float(bias, n);
-    for (size_t r = 0; r < rows; r++, y += C) store_wide(y, add_wide(load_wide(y, n), term), n);
-}
-
 void KERNEL(add_bias)(void *y, size_t rows, int C, const float *bias) {
     T *to = y;
-    EACH_BLOCK(rows, C, add_bias_rows(to + at + c, count, C, n, bias + c));
+    EACH_BLOCK(rows, C, {
+        const Wide term = load_wide_float(bias + c, n);
+        T *row = to + at + c;
+        for (size_t r = 0; r < count; r++, row += C) store_wide(row, add_wide(load_wide(row, n), term), n);
+    })
 }
 
 void KERNEL(channel_sums)(const void *dy, size_t rows, int C, double *sums) {
@@ -208,7 +206,6 @@ bool KERNEL(adam)(float *restrict w, const float *restrict dw, float *restrict m
     return largest < INFINITY_BITS;
 }
 
-extern const Kernels PASTE(kernels_, KERNEL_ISA);
 const Kernels PASTE(kernels_, KERNEL_ISA) = {.name = TEXT(KERNEL_ISA),
                                              .element = sizeof(T),
 #define KERNEL_ROW(kernel) .kernel = KERNEL(kernel),

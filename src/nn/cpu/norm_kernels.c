@@ -60,21 +60,14 @@ INLINE void load_moments(const Band *b, const float *moments, int c, int n, Wide
     *mean = load_wide_float(means, n), *factor = load_wide_float(factors, n);
 }
 
-INLINE void norm_rows(const T *x, size_t rows, size_t C, int n, Wide mean, Wide scale, Wide shift, T *y) {
-    for (size_t r = 0; r < rows; r++, x += C, y += C) {
-        Wide v = load_wide(x, n);
-        EACH_PART(p) v.part[p] = (v.part[p] - mean.part[p]) * scale.part[p] + shift.part[p];
-        store_wide(y, v, n);
-    }
-}
-
 static void norm_band(const Band *b, const T *x, const float *weight, const float *bias, const float *moments, T *y) {
     for (int c = b->first; c < b->end; c += WIDE) {
         const int there = wide_at(b->end, c);
-        Wide mean, scale, shift = load_or(bias, 0, c, there), w = load_or(weight, 1, c, there);
-        load_moments(b, moments, c, there, &mean, &scale);
-        EACH_PART(p) scale.part[p] *= w.part[p];
-        WHOLE_OR_PART(there, norm_rows(x + c, b->pixels, b->C, n, mean, scale, shift, y + c));
+        const Wide w = load_or(weight, 1, c, there);
+        Norm norm = {.shift = load_or(bias, 0, c, there)};
+        load_moments(b, moments, c, there, &norm.mean, &norm.scale);
+        EACH_PART(p) norm.scale.part[p] *= w.part[p];
+        WHOLE_OR_PART(there, norm_rows(&norm, ACT_NONE, b->pixels, (int)b->C, n, x + c, NULL, y + c));
     }
 }
 
@@ -114,29 +107,23 @@ static void band_sums(const Band *b, const T *x, const float *weight, const floa
         means[2 * g] = (float)(plain[g] / count), means[2 * g + 1] = (float)(product[g] / count);
 }
 
-INLINE void norm_rows_backward(const T *x, const T *dy, size_t rows, size_t C, int n, Wide mean, Wide a, Wide b, Wide c,
-                               T *dx) {
-    for (size_t r = 0; r < rows; r++, x += C, dy += C, dx += C) {
-        Wide v = load_wide(x, n), d = load_wide(dy, n);
-        EACH_PART(p) v.part[p] = a.part[p] * d.part[p] + (b.part[p] * (v.part[p] - mean.part[p]) + c.part[p]);
-        store_wide(dx, v, n);
-    }
-}
-
 /* dx = factor * w * dy - factor * factor * mean(g * xhat) * (x - mean) - factor * mean(g) */
 static void norm_band_backward(const Band *b, const T *x, const float *weight, const float *moments, const float *means,
                                const T *dy, T *dx) {
     for (int c = b->first; c < b->end; c += WIDE) {
         const int there = wide_at(b->end, c);
-        Wide mean, factor, plain, product, a = load_or(weight, 1, c, there);
-        load_moments(b, moments, c, there, &mean, &factor);
-        load_moments(b, means, c, there, &plain, &product);
+        const Norm none = {.slope = 1};
+        Spread rest;
+        Wide factor, a = load_or(weight, 1, c, there);
+        load_moments(b, moments, c, there, &rest.mean, &factor);
+        load_moments(b, means, c, there, &rest.c, &rest.b);
         EACH_PART(p) {
             a.part[p] *= factor.part[p];
-            plain.part[p] *= -factor.part[p];
-            product.part[p] *= -factor.part[p] * factor.part[p];
+            rest.c.part[p] *= -factor.part[p];
+            rest.b.part[p] *= -factor.part[p] * factor.part[p];
         }
-        WHOLE_OR_PART(there, norm_rows_backward(x + c, dy + c, b->pixels, b->C, n, mean, a, product, plain, dx + c));
+        WHOLE_OR_PART(there,
+                      norm_rows_backward(&none, &rest, a, ACT_NONE, b->pixels, (int)b->C, n, x + c, dy + c, dx + c));
     }
 }
 
@@ -327,35 +314,20 @@ void KERNEL(norm_backward)(const NormShape *s, int N, const void *x, const float
 
 /* ---- Factors of channels ---- */
 
-INLINE void scale_rows(const T *x, size_t rows, size_t C, int n, Wide s, T *y) {
-    for (size_t r = 0; r < rows; r++, x += C, y += C) {
-        Wide v = load_wide(x, n);
-        EACH_PART(p) v.part[p] *= s.part[p];
-        store_wide(y, v, n);
-    }
-}
-
 void KERNEL(scale_forward)(int N, size_t pixels, int C, const void *x, const void *s, void *y) {
     const T *from = x, *factors = s;
     T *to = y;
     const size_t width = (size_t)C;
     for (int i = 0; i < N; i++, from += pixels * width, to += pixels * width, factors += width)
         for (int c = 0; c < C; c += WIDE)
-            WHOLE_OR_PART(wide_at(C, c), scale_rows(from + c, pixels, width, n, load_wide(factors + c, n), to + c));
-}
-
-INLINE void scale_rows_backward(const T *x, const T *dy, size_t rows, size_t C, int n, Wide s, T *dx, double *sums) {
-    Wide sum = {{{0}}};
-    for (size_t r = 0; r < rows; r++, x += C, dy += C, dx += C) {
-        const Wide v = load_wide(x, n);
-        Wide d = load_wide(dy, n);
-        EACH_PART(p) {
-            sum.part[p] = multiply_add(d.part[p], v.part[p], sum.part[p]);
-            d.part[p] *= s.part[p];
-        }
-        store_wide(dx, d, n);
-    }
-    gather(sums, sum, n);
+            WHOLE_OR_PART(wide_at(C, c), {
+                const Wide factor = load_wide(factors + c, n);
+                for (size_t at = (size_t)c, end = at + pixels * width; at < end; at += width) {
+                    Wide v = load_wide(from + at, n);
+                    EACH_PART(p) v.part[p] *= factor.part[p];
+                    store_wide(to + at, v, n);
+                }
+            });
 }
 
 void KERNEL(scale_backward)(int N, size_t pixels, int C, const void *x, const void *s, const void *dy, void *dx,
@@ -370,8 +342,18 @@ void KERNEL(scale_backward)(int N, size_t pixels, int C, const void *x, const vo
             float rounded[WIDE];
             EACH_BLOCK_OF(&b, c, {
                 const Wide factor = load_wide(factors + c, n);
-                scale_rows_backward(from + at, d + at, count, b.C, n, factor, to + at, sums);
-            });
+                Wide sum = {{{0}}};
+                for (size_t value = at, end = at + count * b.C; value < end; value += b.C) {
+                    const Wide v = load_wide(from + value, n);
+                    Wide g = load_wide(d + value, n);
+                    EACH_PART(p) {
+                        sum.part[p] = multiply_add(g.part[p], v.part[p], sum.part[p]);
+                        g.part[p] *= factor.part[p];
+                    }
+                    store_wide(to + value, g, n);
+                }
+                gather(sums, sum, n);
+            })
             for (int k = 0; k < WIDE; k++) rounded[k] = (float)sums[k];
             store_wide(of_factors + c, load_wide_float(rounded, WIDE), wide_at(C, c));
         }

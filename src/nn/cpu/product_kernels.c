@@ -34,6 +34,10 @@ INLINE int lanes_of(size_t n) {
 /* The vectors of so many columns, which are mostly a constant. */
 #define EACH_VECTOR(c, columns) _Pragma("GCC unroll 16") for (size_t c = 0; c < (columns); c += LANES)
 
+INLINE size_t whole_vectors(size_t columns) {
+    return (columns + LANES - 1) / LANES * LANES;
+}
+
 /* ---- Multiplying ---- */
 
 /* One word of every row of a tile; `bytes` of it are there. */
@@ -58,7 +62,7 @@ INLINE void join(V sum[ROWS][VECTORS], V before[ROWS][VECTORS], size_t rows, siz
 INLINE void multiply_tile(const Product *p, size_t rows, size_t vectors) {
     const char *left = p->left;
     const float *right = p->right;
-    const size_t left_row = p->left_row, left_word = p->left_word, width = p->width, sum_row = p->sum_row,
+    const size_t left_row = p->left_row, left_word = p->left_word, width = vectors * LANES, sum_row = p->sum_row,
                  last = p->columns - (vectors - 1) * LANES;
     const size_t group = p->group ? p->group : p->words;
     size_t words = p->words - (IN_WORD > 1 && p->left_ends_half), height = 0;
@@ -166,7 +170,7 @@ static void multiply(const Product *p) {
         const bool last = p->words - word <= PRODUCT_BLOCK;
         part.words = last ? p->words - word : PRODUCT_BLOCK;
         part.left_ends_half = last && p->left_ends_half;
-        part.right = (const float *)p->right + word * p->width;
+        part.right = (const float *)p->right + word * whole_vectors(p->columns);
         part.add = p->add || word > 0;
         for (size_t t = 0; t < tiles; t++) {
             const size_t first = p->rows * t / tiles, end = p->rows * (t + 1) / tiles;
@@ -227,7 +231,7 @@ INLINE V words_of_row(const void *from, size_t at, size_t n, bool floats) {
 #endif
 
 INLINE void pack_rows(const Packing *p, size_t columns, bool floats) {
-    const size_t step = p->step, length = p->length, width = p->width;
+    const size_t step = p->step, length = p->length, width = whole_vectors(columns);
     const void *from = p->from;
     float *to = p->to;
     for (size_t k = 0; k < length; k += IN_WORD, to += width)
@@ -253,7 +257,8 @@ INLINE void transpose(V v[LANES]) {
 /* LANES columns from c on, of as many words from k on; `whole`: all of them are there. */
 INLINE void pack_square(const Packing *p, size_t c, size_t k, bool whole, bool floats) {
     const size_t columns = whole ? LANES : p->columns - c, length = whole ? LANES * IN_WORD : p->length - k * IN_WORD;
-    float *to = (float *)p->to + k * p->width + c;
+    const size_t width = whole_vectors(p->columns);
+    float *to = (float *)p->to + k * width + c;
     V v[LANES];
     UNROLLED(r, (size_t)LANES) {
         v[r] = (V){0};
@@ -261,11 +266,11 @@ INLINE void pack_square(const Packing *p, size_t c, size_t k, bool whole, bool f
     }
     transpose(v);
     UNROLLED(r, (size_t)LANES)
-        if (r * IN_WORD < length) memcpy(to + r * p->width, &v[r], sizeof(V));
+        if (r * IN_WORD < length) memcpy(to + r * width, &v[r], sizeof(V));
 }
 
 INLINE void pack_columns(const Packing *p, bool floats) {
-    for (size_t c = 0; c < p->width; c += LANES)
+    for (size_t c = 0; c < p->columns; c += LANES)
         for (size_t k = 0; k * IN_WORD < p->length; k += LANES)
             if (p->columns - c >= LANES && p->length - k * IN_WORD >= LANES * IN_WORD)
                 pack_square(p, c, k, true, floats);
@@ -304,7 +309,6 @@ static double peak(void) {
     return 2.0 * IN_WORD * LANES * CHAINS * TURNS;
 }
 
-extern const ProductKernels PASTE(product_kernels_, KERNEL_ISA);
 const ProductKernels PASTE(product_kernels_, KERNEL_ISA) = {
     .panel = LANES * VECTORS,
     .vector = LANES,

@@ -11,7 +11,6 @@ struct Stem {
     StemShape shape;
     const Kernels *kernels;
     const StemKernels *stem_kernels;
-    int threads;
     char *planes;        /* [threads] of elements */
     float *float_planes; /* the same of floats; of what planes are where those are floats */
     float *columns;      /* [threads][stem_columns] */
@@ -66,10 +65,9 @@ static void stem_free(Stem *stem) {
 
 AUTO_HANDLE(Stem, stem_free)
 
-static cf_status make_memory(Stem *stem) {
+static cf_status make_memory(Stem *stem, size_t threads) {
     const StemShape *s = &stem->shape;
-    size_t threads = (size_t)stem->threads, taps = (size_t)s->taps, lanes = (size_t)s->lanes,
-           element = stem->kernels->element;
+    size_t taps = (size_t)s->taps, lanes = (size_t)s->lanes, element = stem->kernels->element;
     FORWARD(memory_new(threads * planes_size(stem), element, &stem->planes));
     if (element == sizeof(float))
         stem->float_planes = (float *)(void *)stem->planes;
@@ -90,9 +88,8 @@ static cf_status stem_new(const Kernels *kernels, const Window *w, const Block *
     FORWARD(memory_new(1, sizeof *made, &made));
     made->kernels = kernels;
     made->stem_kernels = cpu_kernel_set(kernels)->stem;
-    made->threads = threads;
     describe(made, w, b);
-    FORWARD(make_memory(made));
+    FORWARD(make_memory(made, (size_t)threads));
     *stem = memory_take(&made);
     return CF_OK;
 }

@@ -458,7 +458,6 @@ static void backward(const StemShape *s, const Block *b, int N, const void *plan
 #undef BACKWARD_FILTERS
 }
 
-extern const StemKernels PASTE(stem_kernels_, KERNEL_ISA);
 const StemKernels PASTE(stem_kernels_, KERNEL_ISA) = {
     .per_term = IN_WORD,
     .planes = spread_planes,

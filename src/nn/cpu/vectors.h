@@ -221,7 +221,11 @@ INLINE void store_bytes(uint8_t *to, VI v, int n) {
     if (n == LANES)
         memcpy(to, &bytes, sizeof bytes);
     else
+#if defined(__AVX512BW__)
+        _mm_mask_storeu_epi8(to, first_lanes(n), (__m128i)bytes);
+#else
         for (int i = 0; i < n; i++) to[i] = bytes[i];
+#endif
 }
 
 /* ---- Elements in memory: float32, or bfloat16 rounded to nearest even ---- */

@@ -263,7 +263,6 @@ static bool fits(const Window *w) {
            w->C * w->K <= MOST_WEIGHTS;
 }
 
-extern const ConvKernels PASTE(winograd_kernels_, KERNEL_ISA);
 const ConvKernels PASTE(winograd_kernels_, KERNEL_ISA) = {
     .fits = fits,
     .packed_size = packed_size,

@@ -112,16 +112,20 @@ typedef struct Int8Packed {
     int32_t *offsets; /* [taps, filled up to whole fours]: from the first value that a window sees */
 } Int8Packed;
 
-/* Whether this processor has the instructions, and $CIFRA_ISA allows them. */
-bool int8_vnni_there(void);
-/* Leaves `packed` zero where the operation has a factor above 1 or is no product. */
-cf_status int8_vnni_pack(const Int8Network *network, const Int8Op *op, Int8Packed *packed);
 void int8_vnni_free(Int8Packed *packed);
-/* Bytes that a thread needs, at a multiple of 64. */
-size_t int8_vnni_scratch(const Int8Op *op, const Int8Packed *packed);
-void int8_vnni_run(const Int8Network *network, const Int8Op *op, const Int8Packed *packed, uint8_t *scratch,
-                   const int8_t *x, int8_t *y);
-/* The bits of maxpool_int8. */
-void int8_vnni_maxpool(const Window *w, const int8_t *x, int8_t *y);
-/* The bits of add_int8 and multiply_int8, where no factor is above 1: no shift of the operation above 0. */
-void int8_vnni_pair(const Int8Network *n, const Int8Op *op, const int8_t *a, const int8_t *b, int8_t *y);
+
+typedef struct Int8Vnni {
+    /* Leaves `packed` zero where the operation has a factor above 1 or is no product. */
+    cf_status (*pack)(const Int8Network *network, const Int8Op *op, Int8Packed *packed);
+    /* Bytes that a thread needs, at a multiple of 64. */
+    size_t (*scratch)(const Int8Op *op, const Int8Packed *packed);
+    void (*run)(const Int8Network *network, const Int8Op *op, const Int8Packed *packed, uint8_t *scratch,
+                const int8_t *x, int8_t *y);
+    /* The bits of maxpool_int8. */
+    void (*maxpool)(const Window *w, const int8_t *x, int8_t *y);
+    /* The bits of add_int8 and multiply_int8, where no factor is above 1: no shift of the operation above 0. */
+    void (*pair)(const Int8Network *n, const Int8Op *op, const int8_t *a, const int8_t *b, int8_t *y);
+} Int8Vnni;
+
+/* NULL: this processor has no such instructions, or $CIFRA_ISA forbids them. */
+const Int8Vnni *int8_vnni(void);

@@ -20,7 +20,8 @@ typedef struct Classifying {
     const Int8Network *network;
     const cf_subset *subset;
     Preparation *preparation;         /* NULL: images are of the network's size */
-    Int8Packed *packed;               /* [operations]: for the faster instructions; NULL: the processor has none */
+    const Int8Vnni *vnni;             /* NULL: plain kernels alone */
+    Int8Packed *packed;               /* [operations], for these */
     size_t *at, memory_size, patches; /* patches: where these work in `memory` */
     int8_t *memory;                   /* [threads][memory_size] */
     float *scratch;                   /* [threads][scratch_size] */
@@ -49,20 +50,20 @@ static void run_op(const Classifying *c, int number, int8_t *memory) {
     const int count = (int)shape_size(n->tensors[op->y].shape);
     Settings settings;
     int8_settings(n, op, settings.all);
-    if (c->packed && second && op->kind != INT8_CONCAT && op->shifts[0] <= 0 && op->shifts[1] <= 0 &&
+    if (c->vnni && second && op->kind != INT8_CONCAT && op->shifts[0] <= 0 && op->shifts[1] <= 0 &&
         op->shifts[2] <= 0) {
-        int8_vnni_pair(n, op, x, second, y);
+        c->vnni->pair(n, op, x, second, y);
         return;
     }
     switch (op->kind) {
     case INT8_CONV:
         if (c->packed && c->packed[number].weights)
-            int8_vnni_run(n, op, &c->packed[number], (uint8_t *)memory + c->patches, x, y);
+            c->vnni->run(n, op, &c->packed[number], (uint8_t *)memory + c->patches, x, y);
         else
             conv_int8(&op->window, &settings.levels, op->weights, op->bias, op->multiplier, op->shift, x, y);
         break;
     case INT8_MAXPOOL:
-        (c->packed ? int8_vnni_maxpool : maxpool_int8)(&op->window, x, y);
+        (c->vnni ? c->vnni->maxpool : maxpool_int8)(&op->window, x, y);
         break;
     case INT8_AVGPOOL:
         avgpool_int8(&op->window, x, y);
@@ -133,11 +134,12 @@ static cf_status score(const Classifying *c, StepResult *result) {
 static cf_status pack(Classifying *c) {
     const Int8Network *n = c->network;
     size_t most = 0;
-    if (!int8_vnni_there()) return CF_OK;
+    c->vnni = int8_vnni();
+    if (!c->vnni) return CF_OK;
     FORWARD(memory_new((size_t)n->op_count, sizeof *c->packed, &c->packed));
     for (int i = 0; i < n->op_count; i++) {
-        FORWARD(int8_vnni_pack(n, &n->ops[i], &c->packed[i]));
-        const size_t bytes = int8_vnni_scratch(&n->ops[i], &c->packed[i]);
+        FORWARD(c->vnni->pack(n, &n->ops[i], &c->packed[i]));
+        const size_t bytes = c->vnni->scratch(&n->ops[i], &c->packed[i]);
         if (bytes > most) most = bytes;
     }
     c->patches = c->memory_size;
