@@ -1,5 +1,5 @@
-/* Weight gradients of convolutions with one group (conv_kernels.h) in float32, from AVX2 on, and in bfloat16, where the instruction set multiplies it
- * (AVX512_BF16); nothing elsewhere.
+/* Weight gradients of convolutions with one group (conv_kernels.h) in float32, from AVX2 on, and in bfloat16, where the instruction
+ * set multiplies it (AVX512_BF16); nothing elsewhere.
  *
  *   dw[k][c][r][s] = sum over images n and output pixels (p, q) of
  *                    dy[n][p][q][k] * x[n][p * stride + r * dilation - pad][...][c]

@@ -1,5 +1,5 @@
-/* Convolutions by kernels of our own, beside oneDNN's: for windows where it is slow, and for weight gradients, where it spends up to a
- * third of its time on transposing x and dy. They work on one thread and keep no state but the scratch.
+/* Convolutions by kernels of our own, beside oneDNN's: for windows where it is slow, and for weight gradients, where it spends up
+ * to a third of its time on transposing x and dy. They work on one thread and keep no state but the scratch.
  */
 #pragma once
 
@@ -13,8 +13,8 @@ typedef struct ConvKernels {
     bool (*fits)(const Window *w);           /* they can do this window, faster than oneDNN */
     size_t (*scratch_size)(const Window *w); /* bytes that a thread needs for any pass, or 0; at a multiple of 64 */
 
-    /* Floats of the weights in the order that a pass asks for, rounded as elements are, at a multiple of 64 bytes; 0 backward: those
-     * packed forward. */
+    /* Floats of the weights in the order that a pass asks for, rounded as elements are, at a multiple of 64 bytes; 0 backward:
+     * those packed forward. */
     size_t (*packed_size)(const Window *w, ConvPass pass);
     void (*pack)(const Window *w, ConvPass pass, const float *weights, float *packed);
     void (*run)(const Window *w, ConvPass pass, const float *packed, const void *from, void *scratch, void *to);

@@ -1,5 +1,5 @@
-/* Depthwise convolutions (conv_kernels.h; groups == C), with one filter or a few for each channel: oneDNN is slow at some strides and
- * filters of these, and hundreds of times slower where a channel has several.
+/* Depthwise convolutions (conv_kernels.h; groups == C), with one filter or a few for each channel: oneDNN is slow at some strides
+ * and filters of these, and hundreds of times slower where a channel has several.
  *
  * Filters are lanes: a block is a vector of them, of whole channels. An image's block is first laid out as vectors of floats, one
  * behind the other, with a rim of zeros for the padding, where it stays in the nearest caches: then no tap is special, bfloat16

@@ -175,7 +175,7 @@ static cf_status primitive_run(Primitive *p, int thread, const void *const bytes
 
 /* A reorder runs on the calling thread, between the slices: it has one seat. */
 static cf_status reorder_new(Primitive *p, ConstLayout from, ConstLayout to) {
-    AUTO(restore_threads) int before = use_one_thread();
+    AUTO(restore_threads) __attribute__((unused)) int before = use_one_thread();
     AUTO(attributes_free) dnnl_primitive_attr_t attributes = NULL;
     FORWARD(attributes_new(&attributes));
     DNNL(dnnl_reorder_primitive_desc_create(&p->desc, from, engine, to, engine, attributes));
@@ -183,7 +183,7 @@ static cf_status reorder_new(Primitive *p, ConstLayout from, ConstLayout to) {
 }
 
 static cf_status reorder_run(Primitive *p, const void *from, void *to) {
-    AUTO(restore_threads) int before = use_one_thread();
+    AUTO(restore_threads) __attribute__((unused)) int before = use_one_thread();
     return primitive_run(p, 0, (const void *[MAX_ARGUMENTS]){from, to});
 }
 
@@ -266,7 +266,7 @@ static dnnl_status_t describe_pass(Conv *conv, ConvPass pass, const_dnnl_primiti
 }
 
 static cf_status pass_new(Conv *conv, ConvPass pass, int threads) {
-    AUTO(restore_threads) int before = use_one_thread();
+    AUTO(restore_threads) __attribute__((unused)) int before = use_one_thread();
     AUTO(attributes_free) dnnl_primitive_attr_t attributes = NULL;
     FORWARD(memory_reserve(MEMORY_OF_LIBRARIES)); /* 2.6 crashes where its code finds no place */
     FORWARD(attributes_new(&attributes));
@@ -274,7 +274,7 @@ static cf_status pass_new(Conv *conv, ConvPass pass, int threads) {
     return primitive_new(&conv->passes[pass], threads, pass_arguments[pass], MAX_ARGUMENTS);
 }
 
-/* The first of ours that fit. Where oneDNN has matrix instructions (AMX), it is the faster one in bfloat16, but for a group per channel. */
+/* The first of ours that fit. Where oneDNN has matrix instructions (AMX), it is the faster one in bfloat16, without groups. */
 static void choose_kernels(Conv *conv, dnnl_data_type_t type) {
     const bool amx = (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_amx) == dnnl_cpu_isa_avx512_core_amx;
     const Engine *e = type == dnnl_bf16 ? cpu_engine_bf16() : cpu_engine();

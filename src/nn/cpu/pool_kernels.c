@@ -35,13 +35,18 @@ INLINE size_t output_at(const Window *w, int n, int p, int q) {
                 const bool is_square_ = any_.r1 == square_.r1 && any_.s1 == square_.s1;                                \
                 size_t at = output_at((w), n_, p_, q_);                                                                \
                 for (int c = 0; c < (w)->C; c += WIDE, at += WIDE)                                                     \
-                    if (is_square_ && (w)->C - c >= WIDE) {                                                            \
+                    if ((w)->C - c < WIDE) {                                                                           \
+                        const Inside in = any_;                                                                        \
+                        const int n = (w)->C - c;                                                                      \
+                        __VA_ARGS__;                                                                                   \
+                    } else if (is_square_) {                                                                           \
                         const Inside in = square_;                                                                     \
                         const int n = WIDE;                                                                            \
                         __VA_ARGS__;                                                                                   \
                     } else {                                                                                           \
                         const Inside in = any_;                                                                        \
-                        WHOLE_OR_PART(wide_at((w)->C, c), __VA_ARGS__);                                                \
+                        const int n = WIDE;                                                                            \
+                        __VA_ARGS__;                                                                                   \
                     }                                                                                                  \
             }
 #define EACH_TAP(in)                                                                                                   \

@@ -38,8 +38,8 @@ typedef struct Product {
     size_t next_element;        /* bytes of its values */
 } Product;
 
-/* What is to be packed: `length` x `columns` values whose rows lie `step` values apart, or (transposed) those of a matrix whose columns
- * do. Packed columns behind the last one, up to a whole vector, are 0. */
+/* What is to be packed: `length` x `columns` values whose rows lie `step` values apart, or (transposed) those of a matrix whose
+ * columns do. Packed columns behind the last one, up to a whole vector, are 0. */
 typedef struct Packing {
     const void *from;
     bool floats, transposed; /* floats: not elements, to which they are rounded */
@@ -52,8 +52,8 @@ typedef struct ProductKernels {
     size_t element;       /* bytes */
     void (*multiply)(const Product *product);
     void (*pack)(const Packing *packing);
-    /* As many multiply-adds as the processor can do, in independent chains that never leave the registers; returns the operations, of
-     * which a multiply-add is 2 (of bfloat16 4). */
+    /* As many multiply-adds as the processor can do, in independent chains that never leave the registers; returns the operations,
+     * of which a multiply-add is 2 (of bfloat16 4). */
     double (*peak)(void);
 } ProductKernels;
 

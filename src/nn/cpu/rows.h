@@ -28,7 +28,7 @@ enum { BLOCK = 64 }; /* rows of a sum in float */
         }                                                                                                              \
     } while (0)
 
-/* The statement for every block of `count` rows, the first of whose values has the index `at`, and in it for the n channels from c. */
+/* The statement for every block of `count` rows, the first of whose values has the index `at`, and in it for n channels from c. */
 #define EACH_BLOCK(rows, C, ...)                                                                                       \
     for (size_t first_ = 0; first_ < (rows); first_ += BLOCK) {                                                        \
         const size_t at = first_ * (size_t)(C), count = (rows)-first_ < BLOCK ? (rows)-first_ : BLOCK;                 \

@@ -349,8 +349,8 @@ INLINE V gradient_at(const T *y, const T *dy, float slope, int n) {
     return d;
 }
 
-/* The gradients of one window, of which the picked pixel has it and the others 0, or of `left` of PIXELS neighbours, of one vector of
- * filters; returns their sum. */
+/* The gradients of one window, of which the picked pixel has it and the others 0, or of `left` of PIXELS neighbours, of one vector
+ * of filters; returns their sum. */
 INLINE V gradients_at(const Block *b, const T *y, const T *dy, const uint8_t *place, int left, int pool, size_t K,
                       int n, V g[GRADIENTS]) {
     V d[PIXELS], sum;
