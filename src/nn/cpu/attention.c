@@ -138,7 +138,6 @@ static Packing near_of(const Attention *a, const void *from, size_t rows) {
 
 /* A product by a packed matrix of so many columns. */
 static void multiply(const Attention *a, Product p, const float *packed, size_t columns, float *sum, size_t sum_row) {
-    p.next_element = a->product->element;
     for (size_t j = 0; j < columns; j += a->product->panel) {
         p.columns = smaller_size(a->product->panel, columns - j);
         p.right = packed + j * p.words;

@@ -198,7 +198,7 @@ static void data_panel(const Dense *dense, int thread, const Packing *right, con
         p.columns = right->columns, p.right = right->to;
         p.sum = scratch_of(dense, thread).sums, p.sum_row = kernels->panel;
         p.out = dx + first * dense->inputs * kernels->element, p.out_row = dense->inputs;
-        p.next = first == 0 ? next : NULL, p.next_element = sizeof(float);
+        p.next = first == 0 ? next : NULL;
         kernels->multiply(&p);
     }
 }
@@ -247,7 +247,6 @@ static void weights_block(const Dense *dense, int thread, size_t first, size_t i
             .sum_row = sum_row,
             .group = product_words(kernels, DENSE_GROUP),
             .next = &next,
-            .next_element = kernels->element,
         });
     }
 }

@@ -116,7 +116,8 @@ static void (*const by_size[VECTORS][ROWS])(const Product *p) = {
 
 /* Rows first .. end of what is packed next: a processor foresees lines that follow each other, but not a few at a time from
  * rows that lie far apart. */
-static void draw_near(const Packing *p, size_t first, size_t end, size_t element) {
+static void draw_near(const Packing *p, size_t first, size_t end) {
+    const size_t element = p->floats ? sizeof(float) : sizeof(T);
     for (size_t k = first; k < end; k++)
         for (size_t at = 0; at < p->columns * element; at += LINE)
             __builtin_prefetch((const char *)p->from + k * p->step * element + at, 0, 2);
@@ -178,8 +179,7 @@ static void multiply(const Product *p) {
             part.left = (const char *)p->left + first * p->left_row + word * p->left_word;
             part.sum = p->sum + first * p->sum_row;
             part.out = last && p->out ? (char *)p->out + first * p->out_row * out_element(p) : NULL;
-            if (p->next && last)
-                draw_near(p->next, p->next->length * t / tiles, p->next->length * (t + 1) / tiles, p->next_element);
+            if (p->next && last) draw_near(p->next, p->next->length * t / tiles, p->next->length * (t + 1) / tiles);
             if (part.out) draw_out_near(&part);
             by_size[(p->columns + LANES - 1) / LANES - 1][part.rows - 1](&part);
             if (part.out) write_out(&part);

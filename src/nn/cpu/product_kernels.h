@@ -35,7 +35,6 @@ typedef struct Product {
     const float *bias; /* NULL: none */
     float slope;
     const struct Packing *next; /* by rows, what comes then: drawn into the caches meanwhile; NULL: nothing */
-    size_t next_element;        /* bytes of its values */
 } Product;
 
 /* What is to be packed: `length` x `columns` values whose rows lie `step` values apart, or (transposed) those of a matrix whose
