@@ -12,6 +12,23 @@ static inline double clock_seconds(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+static inline int smaller_int(int a, int b) {
+    return a < b ? a : b;
+}
+
+static inline int larger_int(int a, int b) {
+    return a > b ? a : b;
+}
+
+static inline size_t smaller_size(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+/* Rounded up: groups of b that a things make. */
+static inline size_t quotient_up(size_t a, size_t b) {
+    return (a + b - 1) / b;
+}
+
 /* The index of the largest value, the first of equals: the class that probabilities or logits predict. count >= 1. */
 static inline int first_largest(const float *values, int count) {
     int best = 0;

@@ -19,6 +19,8 @@ double machine_peak(const Machine *machine, cf_precision precision);
 
 /* The middle one; sorts `values`. */
 double bench_median(double *values, int count);
+/* The median time of a call, of at least 5 and for about `seconds`; one before them finds cold caches and sleeping threads. */
+cf_status bench_time(cf_status (*call)(void *context), void *context, double seconds, double *median);
 
 /* ---- problems.c: operations as texts ---- */
 
@@ -28,7 +30,7 @@ typedef enum OpKind {
     OP_BLOCK,
     OP_STEM,
     OP_ATTENTION,
-    OP_ACT, /* from here on: of images, without products (op_elements.c) */
+    OP_ACT, /* from here on: of images, without products */
     OP_ADD,
     OP_NORM,
     OP_SCALE,
@@ -119,7 +121,7 @@ double op_floor(const OpCase *c);
  * is never less than it was. */
 bool op_compare(const OpCase *c, const double *got, const double *wanted, size_t count, double *residual);
 
-/* ---- step.c: the whole training step and inference of a model ---- */
+/* ---- step.c: the whole training step and inference of a model, an epoch of them, a step over ranks ---- */
 
 typedef struct StepBench {
     Shape input;
@@ -135,6 +137,19 @@ cf_status random_set(Shape input, size_t count, cf_set **set);
 /* Random images; `seconds` is the time to spend on each of training and inference. */
 cf_status step_bench(const char *model, Shape input, int batch, int threads, cf_precision precision, double seconds,
                      StepBench *result);
+
+/* A whole epoch (shuffling, preparation, steps, validation, history) against the steps it consists of. */
+typedef struct EpochBench {
+    StepBench step;
+    size_t train, validation; /* images of an epoch */
+    double seconds;           /* of a whole epoch: mean over two */
+    double steps_seconds;     /* its training steps and validation batches at their median time */
+    double augmented_seconds; /* of a whole epoch with the augmentation, timed in turn with the others; 0: without one */
+} EpochBench;
+
+/* On `images` random images, a tenth of which validate. `augment`: an augmentation line; NULL: none. */
+cf_status epoch_bench(const char *model, Shape input, int batch, int threads, cf_precision precision, size_t images,
+                      const char *augment, EpochBench *result);
 
 /* A step over the ranks of a job (base/ranks.h) ---- */
 

@@ -40,11 +40,33 @@ size_t op_weights(const OpCase *c) {
     return (size_t)c->w.K * (size_t)(c->w.C / c->w.groups) * (size_t)c->w.R * (size_t)c->w.S;
 }
 
+/* What a pass gives: outputs, sums over channels, a gradient of weights or of inputs. */
+static void size_out(OpRig *r) {
+    const OpCase *c = r->c;
+    const size_t K = (size_t)c->w.K, element = r->engine->kernels->element;
+    const bool forward = c->pass == OP_FORWARD, weights = c->pass == OP_BACKWARD_WEIGHTS, stem = c->kind == OP_STEM,
+               sums = c->pass == OP_MOMENTS || c->pass == OP_SUMS;
+    r->out_count = forward ? op_outputs(c) : sums ? 2 * K : weights ? op_weights(c) : op_inputs(c);
+    if (stem && weights) r->out_count += K;                                  /* sum d */
+    if (c->kind == OP_SCALE && !forward) r->out_count += (size_t)c->w.N * K; /* the factors' gradient */
+    r->out_type = OUT_ELEMENTS;
+    if (weights || c->dense.float_out) r->out_type = c->kind == OP_CONV ? OUT_SLOT : OUT_FLOATS;
+    if (c->pass == OP_BACKWARD_DATA) r->out_type = OUT_ELEMENTS;
+    if (sums || (stem && !forward)) r->out_type = r->stem ? OUT_STEM : OUT_DOUBLES;
+    const size_t bytes[] = {[OUT_ELEMENTS] = r->out_count * element,
+                            [OUT_FLOATS] = r->out_count * sizeof(float),
+                            [OUT_DOUBLES] = r->out_count * sizeof(double),
+                            [OUT_SLOT] = r->conv && weights ? r->engine->conv_slot_size(r->conv) * sizeof(float) : 0,
+                            [OUT_STEM] = r->stem ? r->engine->stem->sums_size(r->stem) * sizeof(double) : 0};
+    r->bytes[OUT] = bytes[r->out_type];
+    r->in_sets[OUT] = forward && c->kind != OP_CONV && c->kind != OP_DENSE;
+}
+
 static void size_block(OpRig *r) {
     const OpCase *c = r->c;
     size_t e = r->engine->kernels->element, full = op_inputs(c) * e, pooled = op_outputs(c) * e;
     OpPass pass = c->pass;
-    bool sums = pass == OP_MOMENTS || pass == OP_SUMS, pool = has_pool(c);
+    bool pool = has_pool(c);
     if (pass != OP_SUMS || !pool) r->bytes[X] = full;
     if (pass != OP_MOMENTS && pool) r->bytes[PICKED] = pooled;
     if ((pass == OP_FORWARD || pass == OP_BACKWARD) && pool) r->bytes[PLACE] = op_outputs(c);
@@ -52,28 +74,13 @@ static void size_block(OpRig *r) {
     r->in_sets[X] = !pool && pass != OP_MOMENTS;
     r->in_sets[DY] = pass == OP_BACKWARD;
     r->in_sets[PICKED] = r->in_sets[PLACE] = true;
-    r->in_sets[OUT] = pass == OP_FORWARD;
     if (pass == OP_FORWARD && c->residual) r->bytes[DY] = full, r->in_sets[DY] = true;
-    r->out_type = sums ? OUT_DOUBLES : OUT_ELEMENTS;
-    r->out_count = sums ? 2 * (size_t)c->w.C : pass == OP_FORWARD ? op_outputs(c) : op_inputs(c);
-    r->bytes[OUT] = r->out_count * (sums ? sizeof(double) : e);
 }
 
 static void size_product(OpRig *r) {
-    const OpCase *c = r->c;
-    size_t e = r->engine->kernels->element;
-    bool forward = c->pass == OP_FORWARD, weights = c->pass == OP_BACKWARD_WEIGHTS, dense = c->kind == OP_DENSE;
-    if (c->pass != OP_BACKWARD_DATA) r->bytes[X] = op_inputs(c) * e;
-    if (!forward) r->bytes[DY] = op_outputs(c) * e;
-    r->out_count = forward ? op_outputs(c) : weights ? op_weights(c) : op_inputs(c);
-    if (weights)
-        r->out_type = dense ? OUT_FLOATS : OUT_SLOT;
-    else
-        r->out_type = dense && forward && c->dense.float_out ? OUT_FLOATS : OUT_ELEMENTS;
-    if (r->out_type == OUT_SLOT)
-        r->bytes[OUT] = r->engine->conv_slot_size(r->conv) * sizeof(float);
-    else
-        r->bytes[OUT] = r->out_count * (r->out_type == OUT_FLOATS ? sizeof(float) : e);
+    const size_t e = r->engine->kernels->element;
+    if (r->c->pass != OP_BACKWARD_DATA) r->bytes[X] = op_inputs(r->c) * e;
+    if (r->c->pass != OP_FORWARD) r->bytes[DY] = op_outputs(r->c) * e;
 }
 
 static void size_attention(OpRig *r) {
@@ -85,10 +92,19 @@ static void size_attention(OpRig *r) {
     if (backward) r->bytes[Y] = r->bytes[DY] = op_outputs(c) * e;
     r->in_sets[X] = backward;
     r->in_sets[PICKED] = r->in_sets[Y] = true;
-    r->in_sets[OUT] = !backward;
-    r->out_type = OUT_ELEMENTS;
-    r->out_count = backward ? op_inputs(c) : op_outputs(c);
-    r->bytes[OUT] = r->out_count * e;
+}
+
+/* What has no products: a slice of activations, sums, norms of images, factors of channels, averages. */
+static void size_elements(OpRig *r) {
+    const OpCase *c = r->c;
+    size_t e = r->engine->kernels->element, C = (size_t)c->w.C;
+    bool forward = c->pass == OP_FORWARD;
+    if (forward || c->kind != OP_AVGPOOL) r->bytes[X] = op_inputs(c) * e;
+    if (!forward || c->kind == OP_ADD) r->bytes[DY] = op_outputs(c) * e;
+    if (c->kind == OP_SCALE) r->bytes[PICKED] = (size_t)c->w.N * C * e;
+    if (c->kind == OP_NORM && c->pass == OP_BACKWARD) r->bytes[Y] = 2 * C * sizeof(double);
+    r->in_sets[X] = !forward;
+    r->in_sets[DY] = forward;
 }
 
 double rig_bytes(const OpRig *r) {
@@ -128,11 +144,10 @@ static cf_status new_integers(const OpCase *c, size_t count, uint32_t purpose, f
 
 static cf_status fill_region(const OpRig *r, char *set, Region region) {
     size_t count = r->bytes[region] / r->engine->kernels->element;
-    float *values;
+    AUTO_FREE float *values = NULL;
     if (!count) return CF_OK;
     FORWARD(new_integers(r->c, count, region, &values));
     r->engine->kernels->from_float(values, count, set + r->at[region]);
-    free(values);
     return CF_OK;
 }
 
@@ -140,22 +155,16 @@ static cf_status fill_region(const OpRig *r, char *set, Region region) {
 static cf_status fill_picked(const OpRig *r, char *set) {
     const OpCase *c = r->c;
     size_t count = op_outputs(c);
-    float *x = NULL, *y = NULL, *picked = NULL;
-    uint8_t *place = NULL;
-    cf_status status;
-    FORWARD_TO(done, new_integers(c, op_inputs(c), X, &x));
-    FORWARD_TO(done, memory_new(count, sizeof *y, &y));
-    FORWARD_TO(done, memory_new(count, sizeof *picked, &picked));
-    FORWARD_TO(done, memory_new(count, sizeof *place, &place));
+    AUTO_FREE float *x = NULL, *y = NULL, *picked = NULL;
+    AUTO_FREE uint8_t *place = NULL;
+    FORWARD(new_integers(c, op_inputs(c), X, &x));
+    FORWARD(memory_new(count, sizeof *y, &y));
+    FORWARD(memory_new(count, sizeof *picked, &picked));
+    FORWARD(memory_new(count, sizeof *place, &place));
     reference_kernels.block_forward(&r->block, c->w.N, x, NULL, picked, y, place);
     r->engine->kernels->from_float(picked, count, set + r->at[PICKED]);
     memcpy(set + r->at[PLACE], place, r->bytes[PLACE]);
-done:
-    free(x);
-    free(y);
-    free(picked);
-    free(place);
-    return status;
+    return CF_OK;
 }
 
 static cf_status fill_set(const OpRig *r, char *set) {
@@ -212,13 +221,20 @@ static cf_status make_channels(OpRig *r) {
     return CF_OK;
 }
 
+static cf_status make_nothing(OpRig *r) {
+    (void)r;
+    return CF_OK;
+}
+
 static cf_status make_conv(OpRig *r) {
+    FORWARD(new_integers(r->c, op_weights(r->c), OF_WEIGHTS, &r->weights));
     FORWARD(r->engine->conv_new(&r->c->w, true, true, r->threads, &r->conv));
     return r->engine->conv_pack(r->conv, r->weights);
 }
 
 static cf_status make_dense(OpRig *r) {
     const Engine *e = r->engine;
+    FORWARD(new_integers(r->c, op_weights(r->c), OF_WEIGHTS, &r->weights));
     FORWARD(e->dense_new(&r->c->dense, true, true, r->threads, &r->dense));
     for (int i = 0; i < e->dense_pieces(r->dense, DENSE_PACK); i++) e->dense_pack(r->dense, i, r->weights);
     return CF_OK;
@@ -227,23 +243,20 @@ static cf_status make_dense(OpRig *r) {
 /* A norm's, of every set's input. */
 static cf_status make_moments(OpRig *r) {
     const OpCase *c = r->c;
-    float *x = NULL;
-    cf_status status;
-    FORWARD_TO(done, new_integers(c, op_inputs(c), X, &x));
-    FORWARD_TO(done, memory_new(2 * (size_t)c->w.N * norm_sets(&c->norm), sizeof *r->weights, &r->weights));
+    AUTO_FREE float *x = NULL;
+    FORWARD(new_integers(c, op_inputs(c), X, &x));
+    FORWARD(memory_new(2 * (size_t)c->w.N * norm_sets(&c->norm), sizeof *r->weights, &r->weights));
     reference_kernels.norm_forward(&c->norm, c->w.N, x, NULL, NULL, x, r->weights);
-done:
-    free(x);
-    return status;
+    return CF_OK;
 }
 
-static cf_status make_objects(OpRig *r) {
-    if (r->c->kind == OP_ATTENTION) return r->engine->attention_new(&r->c->attention, true, r->threads, &r->attention);
-    if (r->c->kind == OP_NORM) return make_moments(r);
-    if (r->c->kind == OP_BLOCK || r->c->kind >= OP_ACT) return CF_OK;
+static cf_status make_stem(OpRig *r) {
     FORWARD(new_integers(r->c, op_weights(r->c), OF_WEIGHTS, &r->weights));
-    if (r->c->kind == OP_STEM) return rig_stem_new(r);
-    return r->c->kind == OP_CONV ? make_conv(r) : make_dense(r);
+    return rig_stem_new(r);
+}
+
+static cf_status make_attention(OpRig *r) {
+    return r->engine->attention_new(&r->c->attention, true, r->threads, &r->attention);
 }
 
 /* The regions of every set first, then those of the first set. */
@@ -281,23 +294,6 @@ static cf_status make_seats(OpRig *r, bool batch) {
     return CF_OK;
 }
 
-cf_status rig_new(const OpCase *c, const Engine *engine, int threads, bool batch, OpRig *r) {
-    *r = (OpRig){.c = c, .engine = engine, .threads = threads};
-    FORWARD(make_channels(r));
-    FORWARD(make_objects(r));
-    if (c->kind == OP_BLOCK)
-        size_block(r);
-    else if (c->kind >= OP_ACT)
-        rig_elements_size(r);
-    else if (c->kind == OP_STEM)
-        rig_stem_size(r);
-    else if (c->kind == OP_ATTENTION)
-        size_attention(r);
-    else
-        size_product(r);
-    return make_seats(r, batch);
-}
-
 /* ---- A unit of work ---- */
 
 static cf_status conv_unit(const OpRig *r, char *const region[REGIONS], int thread) {
@@ -309,7 +305,7 @@ static cf_status conv_unit(const OpRig *r, char *const region[REGIONS], int thre
 }
 
 /* Piece by piece, and slice by slice where the layer goes so. */
-static void dense_unit(const OpRig *r, char *const region[REGIONS], int thread) {
+static cf_status dense_unit(const OpRig *r, char *const region[REGIONS], int thread) {
     static const DensePass passes[] = {[OP_FORWARD] = DENSE_FORWARD,
                                        [OP_BACKWARD_DATA] = DENSE_BACKWARD_DATA,
                                        [OP_BACKWARD_WEIGHTS] = DENSE_BACKWARD_WEIGHTS};
@@ -328,9 +324,11 @@ static void dense_unit(const OpRig *r, char *const region[REGIONS], int thread) 
             if (pass == DENSE_BACKWARD_DATA) e->dense_backward_data(r->dense, thread, i, of_dy, r->weights, of_out);
             if (pass == DENSE_BACKWARD_WEIGHTS) e->dense_backward_weights(r->dense, thread, i, x, dy, of_out);
         }
+    return CF_OK;
 }
 
-static void block_unit(const OpRig *r, char *const region[REGIONS]) {
+static cf_status block_unit(const OpRig *r, char *const region[REGIONS], int thread) {
+    (void)thread;
     const Kernels *k = r->engine->kernels;
     const Block *b = &r->block;
     void *x = region[X], *dy = region[DY], *picked = region[PICKED], *out = region[OUT];
@@ -352,14 +350,85 @@ static void block_unit(const OpRig *r, char *const region[REGIONS]) {
         k->block_backward(b, N, x, picked, dy, place, out);
         break;
     }
+    return CF_OK;
 }
 
-static void attention_unit(const OpRig *r, char *const region[REGIONS], int thread) {
+static cf_status attention_unit(const OpRig *r, char *const region[REGIONS], int thread) {
     if (r->c->pass == OP_FORWARD)
         r->engine->attention_forward(r->attention, thread, region[X], region[OUT], region[PICKED]);
     else
         r->engine->attention_backward(r->attention, thread, region[X], region[Y], region[PICKED], region[DY],
                                       region[OUT]);
+    return CF_OK;
+}
+
+static cf_status elements_unit(const OpRig *r, char *const region[REGIONS], int thread) {
+    const Kernels *k = r->engine->kernels;
+    (void)thread;
+    const OpCase *c = r->c;
+    const Window *w = &c->w;
+    const size_t inputs = op_inputs(c), pixels = (size_t)w->H * (size_t)w->W, C = (size_t)w->C;
+    const bool forward = c->pass == OP_FORWARD;
+    const float *weight = r->channels + C, *bias = weight + C;
+    void *x = region[X], *dy = region[DY], *out = region[OUT], *sums = region[c->pass == OP_SUMS ? OUT : Y];
+    switch (c->kind) {
+    case OP_ACT:
+        if (forward)
+            k->act_forward(op_activation(c), x, inputs, out);
+        else
+            k->act_backward(op_activation(c), x, dy, inputs, out);
+        break;
+    case OP_ADD:
+        k->add(x, dy, inputs, op_activation(c), out);
+        break;
+    case OP_NORM:
+        if (forward)
+            k->norm_forward(&c->norm, w->N, x, weight, bias, out, r->weights);
+        else
+            k->norm_backward(&c->norm, w->N, x, weight, r->weights, dy, c->pass == OP_SUMS ? NULL : out, sums);
+        break;
+    case OP_SCALE:
+        if (forward)
+            k->scale_forward(w->N, pixels, w->C, x, region[PICKED], out);
+        else
+            k->scale_backward(w->N, pixels, w->C, x, region[PICKED], dy, out, region[OUT] + inputs * k->element);
+        break;
+    default:
+        if (forward)
+            k->avgpool_forward(w, x, out);
+        else
+            k->avgpool_backward(w, dy, out);
+        break;
+    }
+    return CF_OK;
+}
+
+/* ---- All kinds ---- */
+
+static const struct {
+    cf_status (*make)(OpRig *r); /* the engine's objects */
+    void (*size)(OpRig *r);
+    cf_status (*unit)(const OpRig *r, char *const region[REGIONS], int thread);
+} kinds[] = {
+    [OP_CONV] = {make_conv, size_product, conv_unit},
+    [OP_DENSE] = {make_dense, size_product, dense_unit},
+    [OP_BLOCK] = {make_nothing, size_block, block_unit},
+    [OP_STEM] = {make_stem, rig_stem_size, rig_stem_unit},
+    [OP_ATTENTION] = {make_attention, size_attention, attention_unit},
+    [OP_ACT] = {make_nothing, size_elements, elements_unit},
+    [OP_ADD] = {make_nothing, size_elements, elements_unit},
+    [OP_NORM] = {make_moments, size_elements, elements_unit},
+    [OP_SCALE] = {make_nothing, size_elements, elements_unit},
+    [OP_AVGPOOL] = {make_nothing, size_elements, elements_unit},
+};
+
+cf_status rig_new(const OpCase *c, const Engine *engine, int threads, bool batch, OpRig *r) {
+    *r = (OpRig){.c = c, .engine = engine, .threads = threads};
+    FORWARD(make_channels(r));
+    FORWARD(kinds[c->kind].make(r));
+    kinds[c->kind].size(r);
+    size_out(r);
+    return make_seats(r, batch);
 }
 
 cf_status rig_run(OpRig *r, int seat, int thread) {
@@ -367,13 +436,7 @@ cf_status rig_run(OpRig *r, int seat, int thread) {
     size_t set = (size_t)(s->turn++ % r->sets) * r->set_bytes;
     char *region[REGIONS];
     for (int i = 0; i < REGIONS; i++) region[i] = s->memory + r->at[i] + (r->in_sets[i] ? set : 0);
-    if (r->c->kind == OP_CONV) return conv_unit(r, region, thread);
-    if (r->c->kind == OP_STEM) return rig_stem_unit(r, region, thread);
-    if (r->c->kind == OP_DENSE) dense_unit(r, region, thread);
-    if (r->c->kind == OP_BLOCK) block_unit(r, region);
-    if (r->c->kind == OP_ATTENTION) attention_unit(r, region, thread);
-    if (r->c->kind >= OP_ACT) rig_elements_unit(r, region);
-    return CF_OK;
+    return kinds[r->c->kind].unit(r, region, thread);
 }
 
 /* ---- Comparing ---- */
@@ -383,34 +446,31 @@ static void widen(const float *from, size_t count, double *to) {
 }
 
 static cf_status read_out(const OpRig *r, const char *out, double *values) {
-    float *floats;
+    AUTO_FREE float *floats = NULL;
     if (r->out_type == OUT_DOUBLES) {
         memcpy(values, out, r->out_count * sizeof *values);
         return CF_OK;
     }
-    cf_status status = CF_OK;
     FORWARD(memory_new(r->out_count, sizeof *floats, &floats));
     if (r->out_type == OUT_SLOT)
-        status = r->engine->conv_unpack(r->conv, (const float *)(const void *)out, floats);
+        FORWARD(r->engine->conv_unpack(r->conv, (const float *)(const void *)out, floats));
     else if (r->out_type == OUT_FLOATS)
         memcpy(floats, out, r->out_count * sizeof *floats);
     else
         r->engine->kernels->to_float(out, r->out_count, floats);
     widen(floats, r->out_count, values);
-    free(floats);
-    return status;
+    return CF_OK;
 }
 
 /* A pool's places, and what it picked if that is kept, are outputs too. */
 static cf_status read_pool(const OpRig *r, const char *set, double *values) {
     size_t count = op_outputs(r->c);
-    float *floats;
+    AUTO_FREE float *floats = NULL;
     for (size_t i = 0; i < count; i++) values[i] = (unsigned char)set[r->at[PLACE] + i];
     if (!r->bytes[PICKED]) return CF_OK;
     FORWARD(memory_new(count, sizeof *floats, &floats));
     r->engine->kernels->to_float(set + r->at[PICKED], count, floats);
     widen(floats, count, values + count);
-    free(floats);
     return CF_OK;
 }
 
@@ -418,15 +478,11 @@ cf_status rig_values(const OpRig *r, int seat, double **values, size_t *count) {
     const char *set = r->seats[seat].memory;
     bool pool = r->c->pass == OP_FORWARD && r->bytes[PLACE] > 0;
     size_t more = !pool ? 0 : op_outputs(r->c) * (r->bytes[PICKED] ? 2 : 1);
-    double *made;
+    AUTO_FREE double *made = NULL;
     FORWARD(memory_new(r->out_count + more, sizeof *made, &made));
-    cf_status status = r->out_type == OUT_STEM ? rig_stem_read(r, set, made) : read_out(r, set + r->at[OUT], made);
-    if (!status && pool) status = read_pool(r, set, made + r->out_count);
-    if (status) {
-        free(made);
-        return status;
-    }
-    *values = made;
+    FORWARD(r->out_type == OUT_STEM ? rig_stem_read(r, set, made) : read_out(r, set + r->at[OUT], made));
+    if (pool) FORWARD(read_pool(r, set, made + r->out_count));
+    *values = memory_take(&made);
     *count = r->out_count + more;
     return CF_OK;
 }

@@ -49,7 +49,7 @@ typedef struct OpRig {
     OutType out_type;
     size_t out_count;
     int threads, inner; /* units of work in a piece */
-    int64_t sets;
+    int64_t pieces, sets;
     Seat *seats;
 } OpRig;
 
@@ -67,11 +67,6 @@ double rig_bytes(const OpRig *r);
 size_t op_inputs(const OpCase *c);
 size_t op_outputs(const OpCase *c);
 size_t op_weights(const OpCase *c);
-
-/* ---- op_elements.c: activations, sums, norms of images, factors of channels, averages; OP_ACT and behind it ---- */
-
-void rig_elements_size(OpRig *r);
-void rig_elements_unit(const OpRig *r, char *const region[REGIONS]);
 
 /* ---- op_stem.c: what a rig does differently for a stem ---- */
 

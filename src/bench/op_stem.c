@@ -43,18 +43,12 @@ cf_status rig_stem_new(OpRig *r) {
 
 void rig_stem_size(OpRig *r) {
     const OpCase *c = r->c;
-    size_t e = r->engine->kernels->element, outputs = op_outputs(c), K = (size_t)c->w.K;
-    bool backward = c->pass == OP_BACKWARD_WEIGHTS, forward = c->pass == OP_FORWARD;
+    const size_t outputs = op_outputs(c), e = r->engine->kernels->element;
     r->bytes[X] = op_inputs(c) * e;
-    if (backward) r->bytes[Y] = r->bytes[DY] = outputs * e;
-    if ((forward || backward) && has_pool(r)) r->bytes[PLACE] = outputs;
+    if (c->pass == OP_BACKWARD_WEIGHTS) r->bytes[Y] = r->bytes[DY] = outputs * e;
+    if (c->pass != OP_MOMENTS && has_pool(r)) r->bytes[PLACE] = outputs;
     r->in_sets[X] = c->pass != OP_MOMENTS;
     r->in_sets[PLACE] = r->in_sets[Y] = true;
-    r->in_sets[OUT] = forward;
-    r->out_type = forward ? OUT_ELEMENTS : r->stem ? OUT_STEM : OUT_DOUBLES;
-    r->out_count = forward ? outputs : backward ? op_weights(c) + K : 2 * K;
-    size_t sums = r->stem ? r->engine->stem->sums_size(r->stem) : r->out_count;
-    r->bytes[OUT] = forward ? outputs * e : sums * sizeof(double);
 }
 
 /* ---- The parts ---- */
@@ -73,7 +67,7 @@ static void parts_free(Parts *p) {
     free(p->place);
 }
 
-/* Forward as far as y. *p begins zeroed; parts_free even if it fails. */
+/* Forward as far as y. *p begins zeroed. */
 static cf_status parts_forward(const OpRig *r, const float *x, Parts *p) {
     const Engine *e = &reference_engine;
     const Window *w = &r->c->w;
@@ -100,57 +94,45 @@ static cf_status parts_backward(const OpRig *r, const Parts *p, const float *x, 
     const Engine *e = &reference_engine;
     size_t weights = op_weights(r->c);
     int K = r->c->w.K;
-    float *d = NULL, *slot = NULL, *dw = NULL;
-    cf_status status;
-    FORWARD_TO(done, memory_new(pixels_of(r) * (size_t)K, sizeof *d, &d));
-    FORWARD_TO(done, memory_new(e->conv_slot_size(p->conv), sizeof *slot, &slot));
-    FORWARD_TO(done, memory_new(weights, sizeof *dw, &dw));
+    AUTO_FREE float *d = NULL, *slot = NULL, *dw = NULL;
+    FORWARD(memory_new(pixels_of(r) * (size_t)K, sizeof *d, &d));
+    FORWARD(memory_new(e->conv_slot_size(p->conv), sizeof *slot, &slot));
+    FORWARD(memory_new(weights, sizeof *dw, &dw));
     e->kernels->block_backward(&r->block, r->c->w.N, p->x, has_pool(r) ? p->picked : p->x, dy, p->place, d);
-    FORWARD_TO(done, e->conv_backward_weights(p->conv, 0, x, d, slot, false));
-    FORWARD_TO(done, e->conv_unpack(p->conv, slot, dw));
+    FORWARD(e->conv_backward_weights(p->conv, 0, x, d, slot, false));
+    FORWARD(e->conv_unpack(p->conv, slot, dw));
     for (size_t i = 0; i < weights; i++) out[i] = (double)dw[i];
     e->kernels->channel_sums(d, pixels_of(r), K, out + weights);
-done:
-    free(d);
-    free(slot);
-    free(dw);
-    return status;
+    return CF_OK;
 }
 
 static cf_status parts_unit(const OpRig *r, char *const region[REGIONS]) {
     const void *x = region[X], *dy = region[DY];
     void *out = region[OUT];
-    Parts p = {.conv = NULL};
-    cf_status status;
-    FORWARD_TO(done, parts_forward(r, x, &p));
+    AUTO(parts_free) Parts p = {.conv = NULL};
+    FORWARD(parts_forward(r, x, &p));
     if (r->c->pass == OP_MOMENTS) parts_moments(r, &p, out);
-    if (r->c->pass == OP_BACKWARD_WEIGHTS) FORWARD_TO(done, parts_backward(r, &p, x, dy, out));
+    if (r->c->pass == OP_BACKWARD_WEIGHTS) FORWARD(parts_backward(r, &p, x, dy, out));
     if (r->c->pass == OP_FORWARD) {
         memcpy(out, p.y, r->bytes[OUT]);
         memcpy(region[PLACE], p.place, r->bytes[PLACE]);
     }
-done:
-    parts_free(&p);
-    return status;
+    return CF_OK;
 }
 
 /* ---- The engine's ---- */
 
 cf_status rig_stem_fill(const OpRig *r, char *set) {
     const Kernels *k = r->engine->kernels;
-    Parts p = {.conv = NULL};
-    float *x = NULL;
-    cf_status status = CF_OK;
+    AUTO(parts_free) Parts p = {.conv = NULL};
+    AUTO_FREE float *x = NULL;
     if (!r->bytes[Y]) return CF_OK;
-    FORWARD_TO(done, memory_new(op_inputs(r->c), sizeof *x, &x));
+    FORWARD(memory_new(op_inputs(r->c), sizeof *x, &x));
     k->to_float(set + r->at[X], op_inputs(r->c), x);
-    FORWARD_TO(done, parts_forward(r, x, &p));
+    FORWARD(parts_forward(r, x, &p));
     k->from_float(p.y, op_outputs(r->c), set + r->at[Y]);
     memcpy(set + r->at[PLACE], p.place, r->bytes[PLACE]);
-done:
-    parts_free(&p);
-    free(x);
-    return status;
+    return CF_OK;
 }
 
 cf_status rig_stem_unit(const OpRig *r, char *const region[REGIONS], int thread) {
@@ -170,22 +152,17 @@ cf_status rig_stem_unit(const OpRig *r, char *const region[REGIONS], int thread)
 static cf_status read_gradient(const OpRig *r, const char *set, double *values) {
     const StemEngine *e = r->engine->stem;
     size_t weights = op_weights(r->c), K = (size_t)r->c->w.K;
-    double *sums = NULL, *unused = NULL;
-    float *dw = NULL;
-    cf_status status;
-    FORWARD_TO(done, memory_new(e->sums_size(r->stem), sizeof *sums, &sums));
-    FORWARD_TO(done, memory_new(2 * K, sizeof *unused, &unused));
-    FORWARD_TO(done, memory_new(weights, sizeof *dw, &dw));
+    AUTO_FREE double *sums = NULL, *unused = NULL;
+    AUTO_FREE float *dw = NULL;
+    FORWARD(memory_new(e->sums_size(r->stem), sizeof *sums, &sums));
+    FORWARD(memory_new(2 * K, sizeof *unused, &unused));
+    FORWARD(memory_new(weights, sizeof *dw, &dw));
     e->patches(r->stem, 0, r->c->w.N, set + r->at[X], sums);
     e->moments(r->stem, sums, 1, (double)pixels_of(r), unused, unused + K);
     e->gradient_sums(r->stem, (const double *)(const void *)(set + r->at[OUT]), 1, values + weights, unused);
     e->gradient(r->stem, &r->block, dw);
     for (size_t i = 0; i < weights; i++) values[i] = (double)dw[i];
-done:
-    free(sums);
-    free(unused);
-    free(dw);
-    return status;
+    return CF_OK;
 }
 
 cf_status rig_stem_read(const OpRig *r, const char *set, double *values) {

@@ -1,6 +1,7 @@
 /* One operation: compared with the reference, and timed. */
 #include "bench/op_rig.h"
 
+#include "base/memory.h"
 #include "base/numbers.h"
 #include "base/slices.h"
 
@@ -42,30 +43,23 @@ static cf_status begin_unit(void *context, int64_t seat, int thread) {
 }
 
 cf_status op_values(const OpCase *c, const Engine *engine, double **values, size_t *count) {
-    OpRig r = {.c = NULL};
-    cf_status status;
-    FORWARD_TO(done, rig_new(c, engine, 1, false, &r));
-    FORWARD_TO(done, slices_run(1, 1, begin_unit, &r));
-    FORWARD_TO(done, rig_values(&r, 0, values, count));
-done:
-    rig_free(&r);
-    return status;
+    AUTO(rig_free) OpRig r = {.c = NULL};
+    FORWARD(rig_new(c, engine, 1, false, &r));
+    FORWARD(slices_run(1, 1, begin_unit, &r));
+    return rig_values(&r, 0, values, count);
 }
 
 static cf_status compare_seats(const OpRig *r, OpResult *result) {
-    double *wanted, *got = NULL;
+    AUTO_FREE double *wanted = NULL;
     size_t count;
-    cf_status status = CF_OK;
     FORWARD(op_values(r->c, &reference_engine, &wanted, &count));
     result->passed = true;
-    for (int t = 0; t < r->threads && !status; t++) {
-        status = rig_values(r, t, &got, &count);
-        if (status) break;
+    for (int t = 0; t < r->threads; t++) {
+        AUTO_FREE double *got = NULL;
+        FORWARD(rig_values(r, t, &got, &count));
         if (!op_compare(r->c, got, wanted, count, &result->residual)) result->passed = false;
-        free(got);
     }
-    free(wanted);
-    return status;
+    return CF_OK;
 }
 
 /* ---- Timing ---- */
@@ -77,9 +71,14 @@ static cf_status run_piece(void *context, int64_t piece, int thread) {
     return CF_OK;
 }
 
-static cf_status time_pieces(OpRig *r, int64_t pieces, double *seconds) {
+static cf_status run_pieces(void *context) {
+    OpRig *r = context;
+    return slices_run(r->threads, r->pieces, run_piece, r);
+}
+
+static cf_status time_pieces(OpRig *r, double *seconds) {
     double start = clock_seconds();
-    FORWARD(slices_run(r->threads, pieces, run_piece, r));
+    FORWARD(run_pieces(r));
     *seconds = clock_seconds() - start;
     return CF_OK;
 }
@@ -91,55 +90,44 @@ static int between(double value, int lowest, int highest) {
 /* The median time of a unit of work on its thread. Units are joined to pieces, and pieces to repetitions, long enough that
  * starting them costs nothing beside them. */
 static cf_status time_units(OpRig *r, double seconds, double *median) {
-    enum { MOST_RUNS = 400, LEAST_RUNS = 5, MOST_INNER = 1 << 16, MOST_PIECES = 32 };
+    enum { MOST_INNER = 1 << 16, MOST_PIECES = 32 };
     const double piece_seconds = 100e-6, run_seconds = 4e-3;
-    double times[MOST_RUNS], once = 0;
-    r->inner = 1;
-    FORWARD(time_pieces(r, r->threads, &once)); /* the first one finds cold caches and sleeping threads */
+    double once = 0;
+    r->inner = 1, r->pieces = r->threads;
+    FORWARD(time_pieces(r, &once)); /* the first one finds cold caches and sleeping threads */
     for (int i = 0; i < 3; i++) {
-        FORWARD(time_pieces(r, r->threads, &once));
+        FORWARD(time_pieces(r, &once));
         r->inner = between(r->inner * piece_seconds / once, r->inner, MOST_INNER);
     }
-    FORWARD(time_pieces(r, r->threads, &once));
-    int64_t pieces = (int64_t)between(run_seconds / once, 1, MOST_PIECES) * r->threads;
-    double start = clock_seconds();
-    int count = 0;
-    while (count < MOST_RUNS && (count < LEAST_RUNS || clock_seconds() - start < seconds)) {
-        FORWARD(time_pieces(r, pieces, &once));
-        times[count++] = once * r->threads / ((double)pieces * r->inner);
-    }
-    *median = bench_median(times, count);
+    FORWARD(time_pieces(r, &once));
+    r->pieces = (int64_t)between(run_seconds / once, 1, MOST_PIECES) * r->threads;
+    FORWARD(bench_time(run_pieces, r, seconds, median));
+    *median *= r->threads / ((double)r->pieces * r->inner);
     return CF_OK;
-}
-
-static cf_status run(OpRig *r, const OpCase *c, const OpOptions *options, OpResult *result) {
-    int threads = slices_threads(options->threads);
-    bool timed = options->seconds > 0;
-    bool batch = timed && c->kind != OP_CONV && c->kind != OP_DENSE;
-    FORWARD(rig_new(c, options->engine, threads, batch, r));
-    FORWARD(slices_run(1, threads, begin_unit, r));
-    if (timed) {
-        FORWARD(time_units(r, options->seconds, &result->seconds));
-        result->gflops = threads * op_flops(c) / result->seconds / 1e9;
-        result->bandwidth = threads * rig_bytes(r) / result->seconds / 1e9;
-    }
-    return compare_seats(r, result);
 }
 
 cf_status op_run(const OpCase *c, const OpOptions *options, OpResult *result) {
     static const char *const precisions[] = {[CF_F32] = "f32", [CF_BF16] = "bf16"};
-    char text[OP_TEXT];
-    OpOptions chosen = *options;
+    const Engine *engine = options->engine;
+    const int threads = slices_threads(options->threads);
+    const bool timed = options->seconds > 0, batch = timed && c->kind != OP_CONV && c->kind != OP_DENSE;
+    AUTO(rig_free) OpRig r = {.c = NULL};
     OpResult made = {.passed = false};
+    char text[OP_TEXT];
     op_print(c, text);
     FAIL_IF(!op_has_pass(c->kind, c->pass), CF_BAD_USE, "\"%s\" has no pass \"%s\"", text, op_pass_words[c->pass]);
-    if (!chosen.engine) chosen.engine = c->precision == CF_BF16 ? cpu_engine_bf16() : cpu_engine();
-    FAIL_IF(!chosen.engine, CF_BAD_USE, "this processor has no bfloat16 instructions; try --precision f32");
+    if (!engine) engine = c->precision == CF_BF16 ? cpu_engine_bf16() : cpu_engine();
+    FAIL_IF(!engine, CF_BAD_USE, "this processor has no bfloat16 instructions; try --precision f32");
     snprintf(made.repeat, sizeof made.repeat, "cifra bench ops --case \"%s %s\" --precision %s", text,
              op_pass_words[c->pass], precisions[c->precision]);
-    OpRig r = {.c = NULL};
-    cf_status status = run(&r, c, &chosen, &made);
-    rig_free(&r);
-    if (!status) *result = made;
-    return status;
+    FORWARD(rig_new(c, engine, threads, batch, &r));
+    FORWARD(slices_run(1, threads, begin_unit, &r));
+    if (timed) {
+        FORWARD(time_units(&r, options->seconds, &made.seconds));
+        made.gflops = threads * op_flops(c) / made.seconds / 1e9;
+        made.bandwidth = threads * rig_bytes(&r) / made.seconds / 1e9;
+    }
+    FORWARD(compare_seats(&r, &made));
+    *result = made;
+    return CF_OK;
 }

@@ -127,7 +127,7 @@ const char *const op_problems[] = {
 const char *const op_pass_words[] = {"moments",       "forward",          "sums", "backward",
                                      "backward-data", "backward-weights", NULL};
 
-static const char *const kind_words[] = {"conv", "dense", "block", "stem",  "attention", "act",
+static const char *const kind_words[] = {"conv", "dense", "block", "stem",    "attention", "act",
                                          "add",  "norm",  "scale", "avgpool", NULL};
 /* Indexed by ActivationKind; the first two are a slope. */
 static const char *const act_words[] = {"slope", "slope", "relu6", "silu", "gelu", "hardswish", "sigmoid", NULL};
@@ -174,20 +174,15 @@ static cf_status split_words(const char *text, Words *words) {
     return CF_OK;
 }
 
-static bool take_word(Words *words, const char *word) {
+static bool read_word(Words *words, const char *word) {
     const char *next = words->word[words->at];
     if (!next || strcmp(next, word) != 0) return false;
     words->at++;
     return true;
 }
 
-static bool number_is_next(const Words *words) {
-    const char *next = words->word[words->at];
-    return next && isdigit((unsigned char)*next);
-}
-
 /* "8x32x14x14": `count` whole numbers joined by x. `form` says so in the message: "NxCxHxW". */
-static cf_status take_extents(Words *words, const char *form, int lowest, int count, int *const extents[]) {
+static cf_status read_extents(Words *words, const char *form, int lowest, int count, int *const extents[]) {
     const char *word = words->word[words->at];
     FAIL_IF(!word, CF_BAD_USE, "%s was expected at the end", form);
     char part[OP_TEXT];
@@ -208,15 +203,23 @@ static cf_status take_extents(Words *words, const char *form, int lowest, int co
     return CF_OK;
 }
 
-static cf_status take_number(Words *words, const char *what, int lowest, int *value) {
-    return take_extents(words, what, lowest, 1, &value);
+static cf_status read_number(Words *words, const char *what, int lowest, int *value) {
+    return read_extents(words, what, lowest, 1, &value);
+}
+
+/* A second number, where there is none the first one. */
+static cf_status read_sides(Words *words, const char *what, int lowest, int *vertical, int *horizontal) {
+    FORWARD(read_number(words, what, lowest, vertical));
+    const char *next = words->word[words->at];
+    *horizontal = *vertical;
+    return next && isdigit((unsigned char)*next) ? read_number(words, what, lowest, horizontal) : CF_OK;
 }
 
 /* Slopes are such that their products with small integers are exact. */
-static cf_status take_slope(Words *words, float *slope) {
+static cf_status read_slope(Words *words, float *slope) {
     double value;
     *slope = 1;
-    if (!take_word(words, "slope")) return CF_OK;
+    if (!read_word(words, "slope")) return CF_OK;
     const char *word = words->word[words->at];
     FAIL_IF(!word, CF_BAD_USE, "a number was expected behind slope");
     bool good = text_to_number(word, &value) && value >= 0 && value <= 1;
@@ -227,13 +230,13 @@ static cf_status take_slope(Words *words, float *slope) {
     return CF_OK;
 }
 
-static cf_status take_activation(Words *words, OpCase *c) {
+static cf_status read_activation(Words *words, OpCase *c) {
     for (int kind = ACT_RELU6; kind <= ACT_SIGMOID; kind++)
-        if (take_word(words, act_words[kind])) {
+        if (read_word(words, act_words[kind])) {
             c->act = (ActivationKind)kind;
             return CF_OK;
         }
-    FORWARD(take_slope(words, &c->slope));
+    FORWARD(read_slope(words, &c->slope));
     c->act = c->slope < 1 ? ACT_RELU : ACT_NONE;
     return CF_OK;
 }
@@ -241,25 +244,21 @@ static cf_status take_activation(Words *words, OpCase *c) {
 /* ---- Problems ---- */
 
 static cf_status parse_images(Words *words, Window *w) {
-    return take_extents(words, "NxCxHxW", 1, 4, (int *[]){&w->N, &w->C, &w->H, &w->W});
+    return read_extents(words, "NxCxHxW", 1, 4, (int *[]){&w->N, &w->C, &w->H, &w->W});
 }
 
 /* Of a convolution, or of a stem, whose stride is 1. */
 static cf_status parse_filters(Words *words, OpCase *c) {
     Window *w = &c->w;
     FORWARD(parse_images(words, w));
-    FORWARD(take_number(words, "the number of filters", 1, &w->K));
-    FORWARD(take_extents(words, "the filter's RxS", 1, 2, (int *[]){&w->R, &w->S}));
-    if (c->kind == OP_CONV && take_word(words, "stride")) FORWARD(take_number(words, "a stride", 1, &w->stride));
-    if (take_word(words, "pad")) {
-        FORWARD(take_number(words, "a padding", 0, &w->pad_h));
-        w->pad_w = w->pad_h;
-        if (number_is_next(words)) FORWARD(take_number(words, "a padding", 0, &w->pad_w));
-    }
+    FORWARD(read_number(words, "the number of filters", 1, &w->K));
+    FORWARD(read_extents(words, "the filter's RxS", 1, 2, (int *[]){&w->R, &w->S}));
+    if (c->kind == OP_CONV && read_word(words, "stride")) FORWARD(read_number(words, "a stride", 1, &w->stride));
+    if (read_word(words, "pad")) FORWARD(read_sides(words, "a padding", 0, &w->pad_h, &w->pad_w));
     FAIL_IF(w->pad_h >= w->R || w->pad_w >= w->S, CF_BAD_USE, "padding %d %d is not smaller than the filter, %dx%d",
             w->pad_h, w->pad_w, w->R, w->S);
-    if (c->kind == OP_CONV && take_word(words, "groups")) FORWARD(take_number(words, "groups", 1, &w->groups));
-    if (c->kind == OP_CONV && take_word(words, "dilation")) FORWARD(take_number(words, "a dilation", 1, &w->dilation));
+    if (c->kind == OP_CONV && read_word(words, "groups")) FORWARD(read_number(words, "groups", 1, &w->groups));
+    if (c->kind == OP_CONV && read_word(words, "dilation")) FORWARD(read_number(words, "a dilation", 1, &w->dilation));
     FAIL_IF(w->C % w->groups || w->K % w->groups, CF_BAD_USE, "%d groups do not divide %d channels and %d filters",
             w->groups, w->C, w->K);
     int high = (w->R - 1) * w->dilation + 1, wide = (w->S - 1) * w->dilation + 1;
@@ -273,10 +272,10 @@ static cf_status parse_filters(Words *words, OpCase *c) {
 
 static cf_status parse_dense(Words *words, OpCase *c) {
     DenseShape *d = &c->dense;
-    FORWARD(take_extents(words, "NxI (images x inputs)", 1, 2, (int *[]){&d->N, &d->inputs}));
-    FORWARD(take_number(words, "the number of outputs", 1, &d->outputs));
-    FORWARD(take_slope(words, &c->slope));
-    d->float_out = take_word(words, "float");
+    FORWARD(read_extents(words, "NxI (images x inputs)", 1, 2, (int *[]){&d->N, &d->inputs}));
+    FORWARD(read_number(words, "the number of outputs", 1, &d->outputs));
+    FORWARD(read_slope(words, &c->slope));
+    d->float_out = read_word(words, "float");
     d->slope = c->slope;
     d->bias = true;
     d->slice = d->N < SLICE ? d->N : SLICE;
@@ -295,13 +294,9 @@ static cf_status parse_block(Words *words, OpCase *c) {
     FORWARD(parse_images(words, w));
     w->K = w->C;
     w->R = w->S = 1;
-    if (take_word(words, "pool")) {
-        FORWARD(take_number(words, "a pool's size", 1, &w->R));
-        w->S = w->R;
-        if (number_is_next(words)) FORWARD(take_number(words, "a pool's size", 1, &w->S));
-    }
-    FORWARD(take_activation(words, c));
-    c->residual = take_word(words, "residual");
+    if (read_word(words, "pool")) FORWARD(read_sides(words, "a pool's size", 1, &w->R, &w->S));
+    FORWARD(read_activation(words, c));
+    c->residual = read_word(words, "residual");
     FORWARD(check_pool(w->R, w->S, w->H, w->W));
     FAIL_IF((long long)w->R * w->S > MOST_PLACES, CF_BAD_USE, "a pool has at most %d places, not %dx%d", MOST_PLACES,
             w->R, w->S);
@@ -322,53 +317,50 @@ static cf_status parse_elements(Words *words, OpCase *c) {
     w->K = w->C, w->stride = 1;
     w->R = whole ? w->H : 1, w->S = whole ? w->W : 1;
     w->P = whole ? 1 : w->H, w->Q = whole ? 1 : w->W;
-    if (c->kind == OP_ACT || c->kind == OP_ADD) return take_activation(words, c);
+    if (c->kind == OP_ACT || c->kind == OP_ADD) return read_activation(words, c);
     if (c->kind != OP_NORM) return CF_OK;
-    c->norm = (NormShape){w->C, w->H * w->W, 1, take_word(words, "layer")};
+    c->norm = (NormShape){w->C, w->H * w->W, 1, read_word(words, "layer")};
     if (c->norm.by_position) return CF_OK;
-    FAIL_IF(!take_word(words, "groups"), CF_BAD_USE, "groups or layer was expected behind the images of a norm");
-    FORWARD(take_number(words, "a number of groups", 1, &c->norm.groups));
+    FAIL_IF(!read_word(words, "groups"), CF_BAD_USE, "groups or layer was expected behind the images of a norm");
+    FORWARD(read_number(words, "a number of groups", 1, &c->norm.groups));
     FAIL_IF(w->C % c->norm.groups, CF_BAD_USE, "%d channels are no multiple of %d groups", w->C, c->norm.groups);
     return CF_OK;
 }
 
 static cf_status parse_stem(Words *words, OpCase *c) {
     FORWARD(parse_filters(words, c));
-    if (take_word(words, "pool")) FORWARD(take_number(words, "a pool's size", 1, &c->pool));
-    FORWARD(take_slope(words, &c->slope));
+    if (read_word(words, "pool")) FORWARD(read_number(words, "a pool's size", 1, &c->pool));
+    FORWARD(read_slope(words, &c->slope));
     c->act = c->slope < 1 ? ACT_RELU : ACT_NONE;
     return check_pool(c->pool, c->pool, c->w.P, c->w.Q);
 }
 
 static cf_status parse_attention(Words *words, OpCase *c) {
     AttentionShape *a = &c->attention;
-    FORWARD(take_extents(words, "NxLxC (images x positions x channels)", 1, 3,
+    FORWARD(read_extents(words, "NxLxC (images x positions x channels)", 1, 3,
                          (int *[]){&a->N, &a->positions, &a->channels}));
-    FORWARD(take_number(words, "the number of heads", 1, &a->heads));
+    FORWARD(read_number(words, "the number of heads", 1, &a->heads));
     FAIL_IF(a->channels % a->heads, CF_BAD_USE, "%d channels are not a multiple of %d heads", a->channels, a->heads);
     return CF_OK;
 }
 
 /* Behind the problem's own words: a pass, or nothing. */
 static cf_status parse_pass(Words *words, OpCase *c, bool *has_pass) {
-    const char *word = words->word[words->at];
+    const char *word = words->word[words->at], *behind = word ? words->word[words->at + 1] : NULL;
     const char *own[OP_PASSES + 1];
-    int count = 0, first = OP_PASSES;
-    for (int p = OP_PASSES - 1; p >= 0; p--)
-        if (op_has_pass(c->kind, (OpPass)p)) own[count++] = op_pass_words[p], first = p;
+    int count = 0, named = OP_PASSES;
+    for (int p = OP_PASSES - 1; p >= 0; p--) {
+        if (op_has_pass(c->kind, (OpPass)p)) own[count++] = op_pass_words[p], c->pass = (OpPass)p;
+        if (word && strcmp(word, op_pass_words[p]) == 0) named = p;
+    }
     own[count] = NULL;
-    c->pass = (OpPass)first;
     *has_pass = word != NULL;
     if (!word) return CF_OK;
-    for (int p = 0; p < OP_PASSES; p++) {
-        if (strcmp(word, op_pass_words[p]) != 0) continue;
-        FAIL_IF(!op_has_pass(c->kind, (OpPass)p), CF_BAD_USE, "%s has no pass \"%s\"", kind_words[c->kind], word);
-        c->pass = (OpPass)p;
-        word = words->word[words->at + 1];
-        FAIL_IF(word, CF_BAD_USE, "\"%s\" was not expected behind the pass", word);
-        return CF_OK;
-    }
-    return FAIL(CF_BAD_USE, "\"%s\" was not expected there%s", word, text_hint(word, own));
+    FAIL_IF(named == OP_PASSES, CF_BAD_USE, "\"%s\" was not expected there%s", word, text_hint(word, own));
+    FAIL_IF(!op_has_pass(c->kind, (OpPass)named), CF_BAD_USE, "%s has no pass \"%s\"", kind_words[c->kind], word);
+    FAIL_IF(behind, CF_BAD_USE, "\"%s\" was not expected behind the pass", behind);
+    c->pass = (OpPass)named;
+    return CF_OK;
 }
 
 static double images_size(double N, double C, double H, double W) {
@@ -403,6 +395,7 @@ static cf_status check_size(const OpCase *c) {
 
 static cf_status parse(const char *text, OpCase *c, bool *has_pass) {
     Words words;
+    char list[OP_TEXT];
     FORWARD(split_words(text, &words));
     const char *kind = words.word[0] ? words.word[0] : "";
     int k = 0;
@@ -411,9 +404,8 @@ static cf_status parse(const char *text, OpCase *c, bool *has_pass) {
     c->pool = 1;
     c->w.stride = c->w.groups = c->w.dilation = 1;
     while (kind_words[k] && strcmp(kind, kind_words[k]) != 0) k++;
-    FAIL_IF(!kind_words[k], CF_BAD_USE,
-            "it begins with conv, dense, block, stem, attention, act, add, norm, scale or avgpool, not \"%s\"%s", kind,
-            text_hint(kind, kind_words));
+    text_list(kind_words, list, sizeof list);
+    FAIL_IF(!kind_words[k], CF_BAD_USE, "it begins with %s, not \"%s\"%s", list, kind, text_hint(kind, kind_words));
     c->kind = (OpKind)k;
     if (c->kind == OP_CONV) FORWARD(parse_filters(&words, c));
     if (c->kind == OP_DENSE) FORWARD(parse_dense(&words, c));

@@ -20,13 +20,27 @@ typedef struct SprintResult {
     double first_step; /* clock_seconds() after the first training step */
 } SprintResult;
 
+/* A run under way. */
+typedef struct SprintRun {
+    uint64_t seed;
+    int threads;
+    const Engine *engine;
+    cf_set *set;
+    cf_split *split;
+    cf_model *model;
+    Plan *plan; /* by sprint_plan, as the feed */
+    Feed feed;
+    Augmentation *views; /* that the test images are looked at through; NULL: as they are */
+    double first_step;
+} SprintRun;
+
 typedef struct Sprint {
-    const char *data;             /* the usual set; NULL: it must be said */
-    const char *model, *settings; /* the model line, the rest in words */
-    double target;                /* accuracy */
-    size_t train, test;           /* images that the set must have */
-    int input[3];                 /* and their shape: channels, height, width */
-    cf_status (*run)(const SprintJob *job, const cf_set *set, SprintResult *result);
+    const char *data;                 /* the usual set; NULL: it must be said */
+    const char *model, *settings;     /* the model line, the rest in words */
+    double target;                    /* accuracy */
+    size_t train_images, test_images; /* that the set must have */
+    int input[3];                     /* and their shape: channels, height, width */
+    cf_status (*train)(SprintRun *run);
 } Sprint;
 
 extern const Sprint sprint_mnist99, sprint_cifar94;
@@ -38,5 +52,5 @@ cf_status cifar94_begin(const Feed *feed, const cf_subset *train, Parameters *pa
 /* One run, in this process. CF_BAD_INPUT where the set is another one. */
 cf_status sprint_run(const Sprint *sprint, const SprintJob *job, SprintResult *result);
 
-/* The mean over the test part, looked at through `views` (NULL: as it is). */
-cf_status sprint_test(const cf_model *model, const cf_subset *test, const ClassifyOptions *options, double *accuracy);
+/* The plan and the feed of a training in batches of so many images; `losses` as PlanOptions.losses. */
+cf_status sprint_plan(SprintRun *run, int batch, const LossSettings *losses);

@@ -11,13 +11,12 @@
 
 #include "base/memory.h"
 #include "base/numbers.h"
-#include "base/slices.h"
 #include "data/split.h"
 #include "embed/eigen.h"
 #include "nn/muon.h"
 #include "train/batches.h"
-#include "train/train_loss.h"
 #include "train/schedule.h"
+#include "train/train_loss.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -39,30 +38,19 @@ static const double muon_rate = 0.24, bias_rate = 0.053 * BATCH, head_rate = 0.6
 static const double decay = 2e-6 * BATCH;
 
 typedef struct Cifar94 {
-    cf_split *split;
-    cf_model *model;
-    Plan *plan;
-    Feed feed;
+    SprintRun *run;
     Batches *batches;
     TrainLoss loss;
     cf_train_options options;
     Muon *muon;
-    Augmentation *views;
     float *momentum;
-    const Engine *engine;
-    int threads;
 } Cifar94;
 
-static void release(Cifar94 *c) {
+static void cifar94_free(Cifar94 *c) {
     free(c->momentum);
-    augmentation_free(c->views);
     muon_free(c->muon);
     train_loss_free(&c->loss);
     batches_free(c->batches);
-    feed_free(&c->feed);
-    plan_free(c->plan);
-    cf_model_free(c->model);
-    cf_split_free(c->split);
 }
 
 /* ---- Weights to begin with ---- */
@@ -151,11 +139,10 @@ cf_status cifar94_begin(const Feed *feed, const cf_subset *train, Parameters *p)
 
 /* ---- Steps ---- */
 
-static cf_status prepare(Cifar94 *c, const cf_set *set, uint64_t seed) {
-    FORWARD(split_uncut(set, NULL, &c->split));
-    FORWARD(cf_model_new(cifar94_line, c->split, seed, &c->model));
-    cf_model *model = c->model;
-    const cf_subset *train = cf_split_part(c->split, CF_TRAIN);
+static cf_status prepare(Cifar94 *c) {
+    SprintRun *r = c->run;
+    cf_model *model = r->model;
+    const cf_subset *train = cf_split_part(r->split, CF_TRAIN);
     const char *const *names = (const char *const *)model->class_names;
     cf_train_options *o = &c->options;
     *o = cf_train_defaults();
@@ -167,22 +154,15 @@ static cf_status prepare(Cifar94 *c, const cf_set *set, uint64_t seed) {
     o->schedule = CF_LINEAR;
     o->learning_rate = 1;
     o->label_smoothing = 0.2;
-    o->seed = seed;
+    o->seed = r->seed;
     snprintf(o->augment, sizeof o->augment, "shift 2 reflect | altflip");
     FORWARD(train_loss_new(train, names, model->classes, o, &c->loss));
-    const PlanOptions options = {.engine = c->engine,
-                                 .batch = BATCH,
-                                 .threads = c->threads,
-                                 .mode = PLAN_TRAINING,
-                                 .seed = seed,
-                                 .losses = c->loss.heads};
-    FORWARD(plan_new(&model->layers, &model->parameters, &options, &c->plan));
-    FORWARD(feed_new(set, model->layers.input, names, model->classes, c->threads, &c->feed));
-    FORWARD(batches_new(train, model->layers.input, names, model->classes, o, c->threads, &c->batches));
-    FORWARD(muon_new(o, c->engine->kernels, &model->parameters, NULL, &c->muon));
-    FORWARD(augmentation_new("flip | shift 1 reflect", &c->views));
+    FORWARD(sprint_plan(r, BATCH, c->loss.heads));
+    FORWARD(batches_new(train, model->layers.input, names, model->classes, o, r->threads, &c->batches));
+    FORWARD(muon_new(o, r->engine->kernels, &model->parameters, NULL, &c->muon));
+    FORWARD(augmentation_new("flip | shift 1 reflect", &r->views));
     FORWARD(memory_new(model->parameters.trainable, sizeof *c->momentum, &c->momentum));
-    return cifar94_begin(&c->feed, train, &model->parameters);
+    return cifar94_begin(&r->feed, train, &model->parameters);
 }
 
 /* Filters of length 1 on the mean: sqrt(K) in all. */
@@ -195,16 +175,16 @@ static void fix_length(float *weights, const Parameter *conv) {
 
 /* Biases and the last layer. Their decay is per step of rate 1, whatever the tensor's own rate. */
 static void step_by_sgd(const Cifar94 *c, const Parameter *entry, float *gradient, double rate, double scale) {
-    const Parameters *p = &c->model->parameters;
+    const Parameters *p = &c->run->model->parameters;
     float *weights = p->values + entry->offset;
     const double own = (is_head(p, entry) ? head_rate : bias_rate) / scale;
-    c->engine->kernels->sgd(weights, gradient + entry->offset, c->momentum + entry->offset, entry->count,
-                            (float)(own * rate), (float)sgd_momentum, (float)(decay / own), true);
+    c->run->engine->kernels->sgd(weights, gradient + entry->offset, c->momentum + entry->offset, entry->count,
+                                 (float)(own * rate), (float)sgd_momentum, (float)(decay / own), true);
 }
 
 static cf_status step(Cifar94 *c, int64_t number, int64_t steps) {
-    const Parameters *p = &c->model->parameters;
-    float *gradient = plan_gradient(c->plan);
+    const Parameters *p = &c->run->model->parameters;
+    float *gradient = plan_gradient(c->run->plan);
     const double left = schedule_rate(&c->options, number, steps / EPOCHS);
     const double bias_left = 1 - (double)number / ((double)steps / EPOCHS * BIAS_EPOCHS);
     bool finite;
@@ -222,46 +202,34 @@ static cf_status step(Cifar94 *c, int64_t number, int64_t steps) {
         else if (entry->spec->kind == PARAMETER_WEIGHT)
             fix_length(p->values + entry->offset, entry);
     }
-    FORWARD(muon_step(c->muon, p->values, gradient, c->momentum, muon_rate * left, c->threads, &finite));
+    FORWARD(muon_step(c->muon, p->values, gradient, c->momentum, muon_rate * left, c->run->threads, &finite));
     FAIL_IF(!finite, CF_DIVERGED, "the weights are not finite any more after step %lld", (long long)number + 1);
     return CF_OK;
 }
 
-static cf_status train(Cifar94 *c, double *first_step) {
-    const int64_t each = batches_steps(c->batches), steps = each * EPOCHS;
+static cf_status train_cifar94(SprintRun *r) {
+    AUTO(cifar94_free) Cifar94 c = {.run = r};
+    FORWARD(prepare(&c));
+    const int64_t each = batches_steps(c.batches), steps = each * EPOCHS;
     for (int64_t number = 0; number < steps; number++) {
         int n;
         StepResult result;
-        if (number % each == 0) batches_epoch(c->batches, (int)(number / each));
-        const Sample *samples = batches_step(c->batches, number % each, &n);
-        FORWARD(plan_train_samples(c->plan, samples, n, number, &result));
+        if (number % each == 0) batches_epoch(c.batches, (int)(number / each));
+        const Sample *samples = batches_step(c.batches, number % each, &n);
+        FORWARD(plan_train_samples(r->plan, samples, n, number, &result));
         FAIL_IF(!isfinite(result.loss), CF_DIVERGED, "the loss became %g in step %lld", result.loss,
                 (long long)number + 1);
-        FORWARD(step(c, number, steps));
-        if (number == 0) *first_step = clock_seconds();
+        FORWARD(step(&c, number, steps));
+        if (number == 0) r->first_step = clock_seconds();
     }
     return CF_OK;
 }
 
-static cf_status run(const SprintJob *job, const cf_set *set, SprintResult *result) {
-    Cifar94 c = {.threads = slices_threads(job->threads)};
-    cf_precision precision = job->precision;
-    cf_status status;
-    FORWARD_TO(done, engine_choose(CF_ENGINE_FAST, &precision, &c.engine));
-    FORWARD_TO(done, prepare(&c, set, job->seed));
-    FORWARD_TO(done, train(&c, &result->first_step));
-    const ClassifyOptions options = {.engine = c.engine, .threads = c.threads, .views = c.views};
-    FORWARD_TO(done, sprint_test(c.model, cf_split_part(c.split, CF_TEST), &options, &result->accuracy));
-done:
-    release(&c);
-    return status;
-}
-
-const Sprint sprint_cifar94 = {.model = cifar94_line,
-                               .settings = "8 epochs, batch 2,000, muon up to 0.24, shift 2 and altflip, label "
-                                           "smoothing 0.2, mean of 10 views",
-                               .target = 0.94,
-                               .train = 50000,
-                               .test = 10000,
-                               .input = {3, 32, 32},
-                               .run = run};
+const Sprint sprint_cifar94 = {
+    .model = cifar94_line,
+    .settings = "8 epochs, batch 2,000, muon up to 0.24, shift 2 and altflip, label smoothing 0.2, mean of 10 views",
+    .target = 0.94,
+    .train_images = 50000,
+    .test_images = 10000,
+    .input = {3, 32, 32},
+    .train = train_cifar94};

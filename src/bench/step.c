@@ -6,15 +6,58 @@
 #include "base/rng.h"
 #include "base/slices.h"
 #include "nn/optimizer.h"
+#include "train/fit.h"
 
 #include <dirent.h>
 #include <math.h>
 #include <omp.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_RUNS = 400, LEAST_RUNS = 5, CLASSES = 10 };
+/* ---- The machine, and times ---- */
+
+cf_status machine_measure(int threads, Machine *machine) {
+    Machine made = {.threads = slices_threads(threads)};
+    made.peak_f32 = cpu_peak_gflops(made.threads);
+    made.peak_bf16 = cpu_peak_gflops_bf16(made.threads);
+    FORWARD(cpu_bandwidth(made.threads, &made.bandwidth));
+    *machine = made;
+    return CF_OK;
+}
+
+double machine_peak(const Machine *machine, cf_precision precision) {
+    return precision == CF_BF16 ? machine->peak_bf16 : machine->peak_f32;
+}
+
+static int compare(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double bench_median(double *values, int count) {
+    qsort(values, (size_t)count, sizeof *values, compare);
+    return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+cf_status bench_time(cf_status (*call)(void *context), void *context, double seconds, double *median) {
+    enum { MOST_RUNS = 400, LEAST_RUNS = 5 };
+    double times[MOST_RUNS], start = clock_seconds();
+    int count = 0;
+    FORWARD(call(context));
+    while (count < MOST_RUNS && (count < LEAST_RUNS || clock_seconds() - start < seconds)) {
+        double begin = clock_seconds();
+        FORWARD(call(context));
+        times[count++] = clock_seconds() - begin;
+    }
+    *median = bench_median(times, count);
+    return CF_OK;
+}
+
+/* ---- A step ---- */
+
+enum { CLASSES = 10 };
 
 /* What is timed: a batch of training with its update, or of inference. */
 typedef struct Rig {
@@ -65,82 +108,118 @@ static void free_rig(Rig *rig) {
     free(rig->images);
 }
 
-static cf_status train_batch(Rig *rig) {
+static cf_status train_batch(void *context) {
+    Rig *rig = context;
     StepResult result;
     FORWARD(plan_train(rig->plan, &rig->feed, rig->images, rig->batch, 0, &result));
     return optimizer_step(&rig->optimizer, rig->model->parameters.values, plan_gradient(rig->plan), 0.005,
                           rig->threads);
 }
 
-static cf_status infer_batch(Rig *rig) {
+static cf_status infer_batch(void *context) {
+    Rig *rig = context;
     return plan_infer(rig->plan, &rig->feed, rig->images, rig->batch, NULL);
-}
-
-/* The median time of one call, over at least LEAST_RUNS and about `seconds`. */
-static cf_status time_calls(Rig *rig, cf_status (*call)(Rig *), double seconds, double *median) {
-    double times[MOST_RUNS], start = clock_seconds();
-    int count = 0;
-    FORWARD(call(rig)); /* the first one finds cold caches and sleeping threads */
-    while (count < MOST_RUNS && (count < LEAST_RUNS || clock_seconds() - start < seconds)) {
-        double begin = clock_seconds();
-        FORWARD(call(rig));
-        times[count++] = clock_seconds() - begin;
-    }
-    *median = bench_median(times, count);
-    return CF_OK;
 }
 
 cf_status step_bench(const char *model, Shape input, int batch, int threads, cf_precision precision, double seconds,
                      StepBench *result) {
-    Rig rig = {.batch = batch, .threads = slices_threads(threads)};
+    AUTO(free_rig) Rig rig = {.batch = batch, .threads = slices_threads(threads)};
     StepBench made = {.input = input, .batch = batch, .threads = rig.threads, .precision = precision};
     const Engine *engine;
-    cf_status status;
-    FORWARD_TO(done, engine_choose(CF_ENGINE_FAST, &made.precision, &engine));
-    FORWARD_TO(done, make_rig(&rig, model, input, engine));
-    FORWARD_TO(done, time_calls(&rig, train_batch, seconds, &made.train_seconds));
-    FORWARD_TO(done, plan_use_parameters(rig.plan));
-    FORWARD_TO(done, time_calls(&rig, infer_batch, seconds, &made.infer_seconds));
+    FORWARD(engine_choose(CF_ENGINE_FAST, &made.precision, &engine));
+    FORWARD(make_rig(&rig, model, input, engine));
+    FORWARD(bench_time(train_batch, &rig, seconds, &made.train_seconds));
+    FORWARD(plan_use_parameters(rig.plan));
+    FORWARD(bench_time(infer_batch, &rig, seconds, &made.infer_seconds));
     made.train_gflops = layer_list_training_flops(&rig.model->layers, NULL, 0) * batch / made.train_seconds / 1e9;
     made.infer_gflops = layer_list_flops(&rig.model->layers) * batch / made.infer_seconds / 1e9;
     *result = made;
-done:
-    free_rig(&rig);
-    return status;
+    return CF_OK;
+}
+
+/* ---- An epoch ---- */
+
+static cf_status run_epoch(cf_model *model, const cf_split *split, const EpochBench *e, const char *augment,
+                           double *seconds) {
+    cf_train_options options = cf_train_defaults();
+    cf_train_result result;
+    options.epochs = 1;
+    options.batch = e->step.batch;
+    options.threads = e->step.threads;
+    options.precision = e->step.precision;
+    options.patience = 0;
+    if (augment) snprintf(options.augment, sizeof options.augment, "%s", augment);
+    FORWARD(cf_train(model, split, &options, &result));
+    *seconds += result.seconds;
+    return CF_OK;
+}
+
+typedef struct EpochRig {
+    cf_set *set;
+    cf_split *split;
+    cf_model *model;
+} EpochRig;
+
+static void free_epoch_rig(EpochRig *r) {
+    cf_model_free(r->model);
+    cf_split_free(r->split);
+    cf_set_free(r->set);
+}
+
+cf_status epoch_bench(const char *model, Shape input, int batch, int threads, cf_precision precision, size_t images,
+                      const char *augment, EpochBench *result) {
+    enum { EPOCHS = 2 }; /* of each kind */
+    AUTO(free_epoch_rig) EpochRig r = {0};
+    EpochBench e = {0};
+    cf_split_options cut = cf_split_defaults();
+    FORWARD(step_bench(model, input, batch, threads, precision, 1, &e.step));
+    FORWARD(random_set(input, images, &r.set));
+    cut.mode = CF_SPLIT_AT;
+    cut.at = r.set->count - (size_t)r.set->classes; /* a test part is asked for, and not used */
+    FORWARD(cf_split_new(r.set, &cut, &r.split));
+    FORWARD(cf_model_new(model, r.split, 1, &r.model));
+    for (int i = 0; i < EPOCHS; i++) {
+        FORWARD(run_epoch(r.model, r.split, &e, NULL, &e.seconds));
+        if (augment) FORWARD(run_epoch(r.model, r.split, &e, augment, &e.augmented_seconds));
+    }
+    e.seconds /= EPOCHS;
+    e.augmented_seconds /= EPOCHS;
+    e.train = cf_subset_count(cf_split_part(r.split, CF_TRAIN));
+    e.validation = cf_subset_count(cf_split_part(r.split, CF_VALIDATION));
+    e.steps_seconds = (double)quotient_up(e.train, (size_t)batch) * e.step.train_seconds +
+                      (double)quotient_up(e.validation, (size_t)batch) * e.step.infer_seconds;
+    *result = e;
+    return CF_OK;
 }
 
 /* ---- Over ranks ---- */
 
 /* The median time of a fixed number of training steps, the same on all ranks; what they send is counted. */
 static cf_status time_steps(const RankBench *b, int batch, int ranks, double *median, double *fastest, RankBench *sent) {
-    Rig rig = {.batch = batch, .threads = b->threads, .ranks = ranks};
+    AUTO(free_rig) Rig rig = {.batch = batch, .threads = b->threads, .ranks = ranks};
+    AUTO_FREE double *times = NULL;
     cf_precision precision = b->precision;
     const Engine *engine;
-    double *times = NULL;
-    cf_status status;
-    FORWARD_TO(done, engine_choose(CF_ENGINE_FAST, &precision, &engine));
-    FORWARD_TO(done, make_rig(&rig, b->model, b->input, engine));
-    FORWARD_TO(done, memory_new((size_t)b->steps, sizeof *times, &times));
-    for (int i = 0; i < 3; i++) FORWARD_TO(done, train_batch(&rig));
+    FORWARD(engine_choose(CF_ENGINE_FAST, &precision, &engine));
+    FORWARD(make_rig(&rig, b->model, b->input, engine));
+    FORWARD(memory_new((size_t)b->steps, sizeof *times, &times));
+    for (int i = 0; i < 3; i++) FORWARD(train_batch(&rig));
     const uint64_t bytes = ranks_bytes_sent(), messages = ranks_messages_sent();
     const size_t payload = plan_payload(rig.plan);
     for (int i = 0; i < b->steps; i++) {
         const double begin = clock_seconds();
-        FORWARD_TO(done, train_batch(&rig));
+        FORWARD(train_batch(&rig));
         times[i] = clock_seconds() - begin;
     }
     *median = bench_median(times, b->steps); /* sorted now */
     if (fastest && (*fastest <= 0 || times[0] < *fastest)) *fastest = times[0];
-    if (!sent) goto done;
+    if (!sent) return CF_OK;
     double sums[2] = {(double)(ranks_bytes_sent() - bytes), (double)(ranks_messages_sent() - messages)};
     sent->least_bytes = 2.0 * (ranks - 1) / ranks * (double)(plan_payload(rig.plan) - payload) / b->steps;
-    FORWARD_TO(done, plan_sum_ranks(rig.plan, sums, 2));
+    FORWARD(plan_sum_ranks(rig.plan, sums, 2));
     sent->bytes = sums[0] / b->steps / ranks;
     sent->messages = sums[1] / b->steps / ranks;
-done:
-    free(times);
-    free_rig(&rig);
-    return status;
+    return CF_OK;
 }
 
 /* Of all threads of this process. */
@@ -182,14 +261,12 @@ static cf_status exchange(int other, char *bytes, size_t count, int times, doubl
 static cf_status measure_link(RankBench *b) {
     enum { SMALL = 1024, LARGE = 4 << 20 };
     const int last = b->ranks - 1, me = ranks_rank();
-    char *bytes;
+    AUTO_FREE char *bytes = NULL;
     double small = 0, large = 0;
     if (me && me != last) return CF_OK;
     FORWARD(memory_new(2 * LARGE, 1, &bytes));
-    cf_status status = exchange(me ? 0 : last, bytes, SMALL, 300, &small);
-    if (!status) status = exchange(me ? 0 : last, bytes, LARGE, 12, &large);
-    free(bytes);
-    FORWARD(status);
+    FORWARD(exchange(me ? 0 : last, bytes, SMALL, 300, &small));
+    FORWARD(exchange(me ? 0 : last, bytes, LARGE, 12, &large));
     b->latency = small;
     b->bandwidth = LARGE / (large > small ? large - small : large);
     return CF_OK;

@@ -3,7 +3,6 @@
 
 #include "base/limits.h"
 #include "bench/bench.h"
-#include "bench/epoch.h"
 #include "cli/shared_options.h"
 #include "cli/terminal.h"
 #include "data/augment/augment.h"

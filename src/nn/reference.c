@@ -9,33 +9,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- Convolution ---- */
+
 struct Conv {
     Window w;
-    float *weights; /* a copy: the contract says weights are taken into use by conv_pack */
+    float weights[]; /* a copy: the contract says weights are taken into use by conv_pack */
 };
 
 static size_t weight_count(const Window *w) {
     return (size_t)w->K * (size_t)(w->C / w->groups) * (size_t)w->R * (size_t)w->S;
 }
 
-static void conv_free(Conv *conv) {
-    if (!conv) return;
-    free(conv->weights);
-    free(conv);
-}
-
 static cf_status conv_new(const Window *w, bool training, bool input_gradient, int threads, Conv **conv) {
     (void)training, (void)input_gradient, (void)threads;
-    Conv *made;
-    FORWARD(memory_new(1, sizeof *made, &made));
-    made->w = *w;
-    cf_status status = memory_new(weight_count(w), sizeof(float), &made->weights);
-    if (status) {
-        conv_free(made);
-        return status;
-    }
-    *conv = made;
+    FORWARD(memory_new(1, sizeof **conv + weight_count(w) * sizeof *(*conv)->weights, conv));
+    (*conv)->w = *w;
     return CF_OK;
+}
+
+static void conv_free(Conv *conv) {
+    free(conv);
 }
 
 static cf_status conv_pack(Conv *conv, const float *weights) {
@@ -43,10 +36,17 @@ static cf_status conv_pack(Conv *conv, const float *weights) {
     return CF_OK;
 }
 
-/* What the three passes share: every pair of a pixel of one image and filter tap that meet. */
-typedef void (*TapFn)(const Window *w, const float *wt, size_t x_pixel, size_t y_pixel, int r, int s, void *context);
+/* What the three passes share: every product of two of an input, an output and a weight, given by their indices. */
+typedef struct Arrays {
+    const float *x, *dy, *weights;
+    float *out;
+} Arrays;
 
-static void each_tap(const Window *w, const float *wt, TapFn visit, void *context) {
+typedef void (*ProductFn)(const Arrays *a, size_t x, size_t y, size_t weight);
+
+static inline __attribute__((always_inline)) void each_product(const Window *w, ProductFn add, const Arrays *a) {
+    const size_t channels = (size_t)(w->C / w->groups), filters = (size_t)(w->K / w->groups),
+                 taps = (size_t)w->R * (size_t)w->S;
     for (int n = 0; n < w->N; n++)
         for (int p = 0; p < w->P; p++)
             for (int q = 0; q < w->Q; q++)
@@ -55,48 +55,32 @@ static void each_tap(const Window *w, const float *wt, TapFn visit, void *contex
                         int h = p * w->stride + r * w->dilation - w->pad_h;
                         int v = q * w->stride + s * w->dilation - w->pad_w;
                         if (h < 0 || h >= w->H || v < 0 || v >= w->W) continue;
-                        size_t x = ((size_t)n * (size_t)w->H + (size_t)h) * (size_t)w->W + (size_t)v;
-                        size_t y = ((size_t)n * (size_t)w->P + (size_t)p) * (size_t)w->Q + (size_t)q;
-                        visit(w, wt, x, y, r, s, context);
+                        size_t x = (((size_t)n * (size_t)w->H + (size_t)h) * (size_t)w->W + (size_t)v) * (size_t)w->C;
+                        size_t y = (((size_t)n * (size_t)w->P + (size_t)p) * (size_t)w->Q + (size_t)q) * (size_t)w->K;
+                        const size_t tap = (size_t)(r * w->S + s);
+                        for (size_t k = 0; k < (size_t)w->K; k++)
+                            for (size_t c = 0; c < channels; c++)
+                                add(a, x + k / filters * channels + c, y + k, (k * channels + c) * taps + tap);
                     }
 }
 
-typedef struct Arrays {
-    const float *x, *dy;
-    float *out;
-} Arrays;
-
-/* What each pair of a filter and a channel of its group does at a tap: indices of x, y and the weight. */
-#define EACH_PAIR(xi, yi, wi, what)                                                                                    \
-    for (int k = 0; k < w->K; k++)                                                                                     \
-        for (int per = w->C / w->groups, c = 0; c < per; c++) {                                                        \
-            size_t xi = x * (size_t)w->C + (size_t)(k / (w->K / w->groups) * per + c),                                 \
-                   yi = y * (size_t)w->K + (size_t)k,                                                                  \
-                   wi = (((size_t)k * (size_t)per + (size_t)c) * (size_t)w->R + (size_t)r) * (size_t)w->S + (size_t)s; \
-            what;                                                                                                      \
-        }
-
-static void forward_tap(const Window *w, const float *wt, size_t x, size_t y, int r, int s, void *context) {
-    Arrays *a = context;
-    EACH_PAIR(xi, yi, wi, a->out[yi] += a->x[xi] * wt[wi])
+static void add_to_output(const Arrays *a, size_t x, size_t y, size_t weight) {
+    a->out[y] += a->x[x] * a->weights[weight];
 }
 
-static void data_tap(const Window *w, const float *wt, size_t x, size_t y, int r, int s, void *context) {
-    Arrays *a = context;
-    EACH_PAIR(xi, yi, wi, a->out[xi] += a->dy[yi] * wt[wi])
+static void add_to_input(const Arrays *a, size_t x, size_t y, size_t weight) {
+    a->out[x] += a->dy[y] * a->weights[weight];
 }
 
-static void weights_tap(const Window *w, const float *wt, size_t x, size_t y, int r, int s, void *context) {
-    Arrays *a = context;
-    (void)wt;
-    EACH_PAIR(xi, yi, wi, a->out[wi] += a->x[xi] * a->dy[yi])
+static void add_to_weight(const Arrays *a, size_t x, size_t y, size_t weight) {
+    a->out[weight] += a->x[x] * a->dy[y];
 }
 
 static cf_status conv_forward(Conv *conv, int thread, const void *x, void *y) {
     const Window *w = &conv->w;
     (void)thread;
     memset(y, 0, (size_t)w->N * (size_t)w->P * (size_t)w->Q * (size_t)w->K * sizeof(float));
-    each_tap(w, conv->weights, forward_tap, &(Arrays){.x = x, .out = y});
+    each_product(w, add_to_output, &(Arrays){.x = x, .weights = conv->weights, .out = y});
     return CF_OK;
 }
 
@@ -104,7 +88,7 @@ static cf_status conv_backward_data(Conv *conv, int thread, const void *dy, void
     const Window *w = &conv->w;
     (void)thread;
     memset(dx, 0, (size_t)w->N * (size_t)w->H * (size_t)w->W * (size_t)w->C * sizeof(float));
-    each_tap(w, conv->weights, data_tap, &(Arrays){.dy = dy, .out = dx});
+    each_product(w, add_to_input, &(Arrays){.dy = dy, .weights = conv->weights, .out = dx});
     return CF_OK;
 }
 
@@ -115,7 +99,7 @@ static size_t conv_slot_size(const Conv *conv) {
 static cf_status conv_backward_weights(Conv *conv, int thread, const void *x, const void *dy, float *slot, bool add) {
     (void)thread;
     if (!add) memset(slot, 0, weight_count(&conv->w) * sizeof *slot);
-    each_tap(&conv->w, NULL, weights_tap, &(Arrays){.x = x, .dy = dy, .out = slot});
+    each_product(&conv->w, add_to_weight, &(Arrays){.x = x, .dy = dy, .out = slot});
     return CF_OK;
 }
 
@@ -124,16 +108,12 @@ static cf_status conv_unpack(Conv *conv, const float *slot, float *dw) {
     return CF_OK;
 }
 
+/* ---- Dense layer ---- */
+
 struct Dense {
     DenseShape shape;
-    float *weights; /* a copy, as a convolution has it */
+    float weights[]; /* a copy, as a convolution has it */
 };
-
-static void dense_free(Dense *dense) {
-    if (!dense) return;
-    free(dense->weights);
-    free(dense);
-}
 
 static size_t dense_weight_count(const DenseShape *shape) {
     return (size_t)shape->outputs * (size_t)shape->inputs;
@@ -141,16 +121,13 @@ static size_t dense_weight_count(const DenseShape *shape) {
 
 static cf_status dense_new(const DenseShape *shape, bool training, bool input_gradient, int threads, Dense **dense) {
     (void)training, (void)input_gradient, (void)threads;
-    Dense *made;
-    FORWARD(memory_new(1, sizeof *made, &made));
-    made->shape = *shape;
-    cf_status status = memory_new(dense_weight_count(shape), sizeof(float), &made->weights);
-    if (status) {
-        dense_free(made);
-        return status;
-    }
-    *dense = made;
+    FORWARD(memory_new(1, sizeof **dense + dense_weight_count(shape) * sizeof *(*dense)->weights, dense));
+    (*dense)->shape = *shape;
     return CF_OK;
+}
+
+static void dense_free(Dense *dense) {
+    free(dense);
 }
 
 static int dense_pieces(const Dense *dense, DensePass pass) {
@@ -213,29 +190,23 @@ static void dense_backward_weights(Dense *dense, int thread, int piece, const vo
         }
 }
 
+/* ---- Attention ---- */
+
 struct Attention {
     AttentionShape shape;
-    float *row; /* [threads][positions]: what is not kept */
+    float row[]; /* [threads][positions]: what is not kept */
 };
 
-static void attention_free(Attention *attention) {
-    if (!attention) return;
-    free(attention->row);
-    free(attention);
+static cf_status attention_new(const AttentionShape *shape, bool training, int threads, Attention **attention) {
+    const size_t count = (size_t)threads * (size_t)shape->positions;
+    (void)training;
+    FORWARD(memory_new(1, sizeof **attention + count * sizeof *(*attention)->row, attention));
+    (*attention)->shape = *shape;
+    return CF_OK;
 }
 
-static cf_status attention_new(const AttentionShape *shape, bool training, int threads, Attention **attention) {
-    (void)training;
-    Attention *made;
-    FORWARD(memory_new(1, sizeof *made, &made));
-    made->shape = *shape;
-    cf_status status = memory_new((size_t)threads * (size_t)shape->positions, sizeof *made->row, &made->row);
-    if (status) {
-        attention_free(made);
-        return status;
-    }
-    *attention = made;
-    return CF_OK;
+static void attention_free(Attention *attention) {
+    free(attention);
 }
 
 /* The probabilities. */

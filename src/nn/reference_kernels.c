@@ -115,108 +115,83 @@ static void multiply(const void *input, size_t count, float factor, void *output
 
 /* ---- Batch norm, activation and max pool ---- */
 
-/* What the kernels of a block see at output (i, p, q, c). */
-typedef struct Place {
-    size_t out, first; /* index of the output; of the window's first input */
-    int c;
-} Place;
-
-typedef void (*BlockFn)(const Block *b, const Place *at, void *context);
-
-static void each_output(const Block *b, int N, BlockFn visit, void *context) {
-    size_t C = (size_t)b->C, W = (size_t)b->W, H = (size_t)b->H;
-    size_t out = 0;
-    for (size_t n = 0; n < (size_t)N; n++)
-        for (int p = 0; p < b->P; p++)
-            for (int q = 0; q < b->Q; q++)
-                for (int c = 0; c < b->C; c++, out++) {
-                    size_t first = ((n * H + (size_t)(p * b->R)) * W + (size_t)(q * b->S)) * C + (size_t)c;
-                    visit(b, &(Place){out, first, c}, context);
-                }
+static bool has_pool(const Block *b) {
+    return b->R * b->S > 1;
 }
 
-static size_t window_index(const Block *b, size_t first, int r, int s) {
-    return first + ((size_t)r * (size_t)b->W + (size_t)s) * (size_t)b->C;
+static size_t block_outputs(const Block *b, int N) {
+    return (size_t)N * (size_t)b->P * (size_t)b->Q * (size_t)b->C;
 }
 
-static float normed(const Block *b, float x, int c) {
+/* The index of the first input in an output's window. */
+static size_t first_input(const Block *b, size_t output) {
+    const size_t C = (size_t)b->C, Q = (size_t)b->Q, P = (size_t)b->P, R = (size_t)b->R, S = (size_t)b->S;
+    const size_t c = output % C, q = output / C % Q, p = output / C / Q % P, n = output / C / Q / P;
+    return ((n * (size_t)b->H + p * R) * (size_t)b->W + q * S) * C + c;
+}
+
+/* That of the one at a place in the window: row * S + column. */
+static size_t window_input(const Block *b, size_t first, int place) {
+    return first + ((size_t)(place / b->S) * (size_t)b->W + (size_t)(place % b->S)) * (size_t)b->C;
+}
+
+static float normed(const Block *b, float x, size_t c) {
     return (x - b->mean[c]) * b->scale[c] + b->shift[c];
 }
 
-typedef struct BlockArrays {
-    const float *x, *residual, *kept, *dy;
-    const uint8_t *where;
-    float *picked, *y, *dx;
-    uint8_t *place;
-    double *sums;
-} BlockArrays;
-
-static void forward_output(const Block *b, const Place *at, void *context) {
-    BlockArrays *a = context;
-    float best = a->x[at->first], sign = b->scale[at->c] < 0 ? -1.0f : 1.0f;
-    int where = 0;
-    for (int r = 0; r < b->R; r++)
-        for (int s = 0; s < b->S; s++) {
-            float v = a->x[window_index(b, at->first, r, s)];
-            if (v * sign > best * sign) best = v, where = r * b->S + s;
-        }
-    float v = normed(b, best, at->c);
-    a->y[at->out] = activated(b->act, a->residual ? v + a->residual[at->out] : v);
-    if (!a->picked || (b->R == 1 && b->S == 1)) return;
-    a->picked[at->out] = best;
-    a->place[at->out] = (uint8_t)where;
-}
-
-static void block_forward(const Block *b, int N, const void *x, const void *residual, void *picked, void *y,
+static void block_forward(const Block *b, int N, const void *input, const void *added, void *kept, void *output,
                           uint8_t *place) {
-    each_output(b, N, forward_output,
-                &(BlockArrays){.x = x, .residual = residual, .picked = picked, .y = y, .place = place});
+    const float *x = input, *residual = added;
+    float *picked = kept, *y = output;
+    for (size_t i = 0; i < block_outputs(b, N); i++) {
+        const size_t c = i % (size_t)b->C, first = first_input(b, i);
+        const float sign = b->scale[c] < 0 ? -1.0f : 1.0f;
+        float best = x[first];
+        int where = 0;
+        for (int k = 0; k < b->R * b->S; k++) {
+            float v = x[window_input(b, first, k)];
+            if (v * sign > best * sign) best = v, where = k;
+        }
+        float v = normed(b, best, c);
+        y[i] = activated(b->act, residual ? v + residual[i] : v);
+        if (picked && has_pool(b)) picked[i] = best, place[i] = (uint8_t)where;
+    }
 }
 
-/* The gradient of the norm. */
-static float norm_gradient(const Block *b, const BlockArrays *a, const Place *at) {
-    return behind_activation(b->act, normed(b, a->kept[at->out], at->c), a->dy[at->out]);
+/* The gradient of the norm, at an output. */
+static float norm_gradient(const Block *b, const float *picked, const float *dy, size_t i) {
+    return behind_activation(b->act, normed(b, picked[i], i % (size_t)b->C), dy[i]);
 }
 
-static void sum_output(const Block *b, const Place *at, void *context) {
-    BlockArrays *a = context;
-    double d = (double)norm_gradient(b, a, at);
-    a->sums[at->c] += d;
-    a->sums[b->C + at->c] += d * ((double)a->kept[at->out] - (double)b->mean[at->c]);
+static void block_sums(const Block *b, int N, const void *kept, const void *dy, double *sums) {
+    const float *picked = kept;
+    const size_t C = (size_t)b->C;
+    memset(sums, 0, 2 * C * sizeof *sums);
+    for (size_t i = 0; i < block_outputs(b, N); i++) {
+        const double d = (double)norm_gradient(b, picked, dy, i);
+        sums[i % C] += d;
+        sums[C + i % C] += d * ((double)picked[i] - (double)b->mean[i % C]);
+    }
 }
 
-static void block_sums(const Block *b, int N, const void *picked, const void *dy, double *sums) {
-    memset(sums, 0, 2 * (size_t)b->C * sizeof *sums);
-    each_output(b, N, sum_output, &(BlockArrays){.kept = picked, .dy = dy, .sums = sums});
-}
-
-static void backward_output(const Block *b, const Place *at, void *context) {
-    BlockArrays *a = context;
-    size_t i = window_index(b, at->first, a->where[at->out] / b->S, a->where[at->out] % b->S);
-    a->dx[i] += b->a[at->c] * norm_gradient(b, a, at);
-}
-
-static float spread(const Block *b, float x, int c) {
+/* What every input gets. */
+static float spread(const Block *b, float x, size_t c) {
     return b->b[c] * (x - b->mean[c]) + b->c[c];
 }
 
-static void backward_without_pool(const Block *b, const Place *at, void *context) {
-    BlockArrays *a = context;
-    float d = norm_gradient(b, a, at); /* before dx, which may be x */
-    a->dx[at->out] = b->a[at->c] * d + spread(b, a->x[at->out], at->c);
-}
-
-static void block_backward(const Block *b, int N, const void *input, const void *picked, const void *dy,
-                           const uint8_t *place, void *dx) {
+static void block_backward(const Block *b, int N, const void *input, const void *kept, const void *dy,
+                           const uint8_t *place, void *result) {
     const float *x = input;
-    float *to = dx;
-    if (b->R == 1 && b->S == 1) {
-        each_output(b, N, backward_without_pool, &(BlockArrays){.x = x, .kept = x, .dy = dy, .dx = to});
-        return;
+    float *dx = result;
+    const size_t C = (size_t)b->C, inputs = (size_t)N * (size_t)b->H * (size_t)b->W * C;
+    for (size_t i = 0; i < inputs && !has_pool(b); i++) {
+        const float d = norm_gradient(b, x, dy, i); /* before dx, which may be x */
+        dx[i] = b->a[i % C] * d + spread(b, x[i], i % C);
     }
-    size_t count = (size_t)N * (size_t)b->H * (size_t)b->W * (size_t)b->C;
-    for (size_t i = 0; i < count; i++) to[i] = spread(b, x[i], (int)(i % (size_t)b->C));
-    each_output(b, N, backward_output, &(BlockArrays){.kept = picked, .dy = dy, .where = place, .dx = to});
+    if (!has_pool(b)) return;
+    for (size_t i = 0; i < inputs; i++) dx[i] = spread(b, x[i], i % C);
+    for (size_t i = 0; i < block_outputs(b, N); i++)
+        dx[window_input(b, first_input(b, i), place[i])] += b->a[i % C] * norm_gradient(b, kept, dy, i);
 }
 
 /* ---- Norms of single images ---- */
@@ -330,42 +305,38 @@ static void sum_images(int N, size_t size, const void *gradient, float *sums) {
 
 /* ---- Pools ---- */
 
-/* The index of x[n][h][w][c], or -1 for padding. */
-static ptrdiff_t tap(const Window *w, int n, int p, int q, int r, int s, int c) {
-    int h = p * w->stride + r - w->pad_h, v = q * w->stride + s - w->pad_w;
+/* The index of the input that an output sees at a place in its window, row * S + column; -1: padding. */
+static ptrdiff_t tap(const Window *w, size_t output, int place) {
+    const int at = (int)(output / (size_t)w->C), q = at % w->Q, p = at / w->Q % w->P, n = at / w->Q / w->P;
+    const int h = p * w->stride + place / w->S - w->pad_h, v = q * w->stride + place % w->S - w->pad_w;
     if (h < 0 || h >= w->H || v < 0 || v >= w->W) return -1;
-    return (((ptrdiff_t)n * w->H + h) * w->W + v) * w->C + c;
+    return (((ptrdiff_t)n * w->H + h) * w->W + v) * w->C + (ptrdiff_t)(output % (size_t)w->C);
 }
 
-static size_t output_index(const Window *w, int n, int p, int q, int k) {
-    return (((size_t)n * (size_t)w->P + (size_t)p) * (size_t)w->Q + (size_t)q) * (size_t)w->K + (size_t)k;
+static size_t pool_outputs(const Window *w) {
+    return (size_t)w->N * (size_t)w->P * (size_t)w->Q * (size_t)w->C;
+}
+
+static int taps_inside(const Window *w, size_t output) {
+    int count = 0;
+    for (int k = 0; k < w->R * w->S; k++) count += tap(w, output, k) >= 0;
+    return count;
 }
 
 static void clear_input(const Window *w, float *dx) {
     memset(dx, 0, (size_t)w->N * (size_t)w->H * (size_t)w->W * (size_t)w->C * sizeof *dx);
 }
 
-/* Every (n, p, q, c) of a window's output, channels innermost. */
-#define EACH_OUTPUT(w)                                                                                                 \
-    for (int n = 0; n < (w)->N; n++)                                                                                   \
-        for (int p = 0; p < (w)->P; p++)                                                                               \
-            for (int q = 0; q < (w)->Q; q++)                                                                           \
-                for (int c = 0; c < (w)->K; c++)
-
 static void maxpool_forward(const Window *w, const void *input, void *output, uint16_t *place) {
     const float *x = input;
     float *y = output;
-    EACH_OUTPUT(w) {
-        float largest = -INFINITY;
-        int where = 0;
-        for (int r = 0; r < w->R; r++)
-            for (int s = 0; s < w->S; s++) {
-                ptrdiff_t i = tap(w, n, p, q, r, s, c);
-                /* A NaN must not vanish in the pool: it wins, so that the loss shows it. */
-                if (i >= 0 && (x[i] > largest || x[i] != x[i])) largest = x[i], where = r * w->S + s;
-            }
-        y[output_index(w, n, p, q, c)] = largest;
-        place[output_index(w, n, p, q, c)] = (uint16_t)where;
+    for (size_t o = 0; o < pool_outputs(w); o++) {
+        y[o] = -INFINITY, place[o] = 0;
+        for (int k = 0; k < w->R * w->S; k++) {
+            const ptrdiff_t i = tap(w, o, k);
+            /* A NaN must not vanish in the pool: it wins, so that the loss shows it. */
+            if (i >= 0 && (x[i] > y[o] || x[i] != x[i])) y[o] = x[i], place[o] = (uint16_t)k;
+        }
     }
 }
 
@@ -373,31 +344,22 @@ static void maxpool_backward(const Window *w, const void *gradient, const uint16
     const float *dy = gradient;
     float *dx = result;
     clear_input(w, dx);
-    EACH_OUTPUT(w) {
-        size_t o = output_index(w, n, p, q, c);
-        ptrdiff_t i = tap(w, n, p, q, place[o] / w->S, place[o] % w->S, c);
+    for (size_t o = 0; o < pool_outputs(w); o++) {
+        const ptrdiff_t i = tap(w, o, place[o]);
         if (i >= 0) dx[i] += dy[o];
     }
-}
-
-static int taps_inside(const Window *w, int p, int q) {
-    int count = 0;
-    for (int r = 0; r < w->R; r++)
-        for (int s = 0; s < w->S; s++) count += tap(w, 0, p, q, r, s, 0) >= 0;
-    return count;
 }
 
 static void avgpool_forward(const Window *w, const void *input, void *output) {
     const float *x = input;
     float *y = output;
-    EACH_OUTPUT(w) {
+    for (size_t o = 0; o < pool_outputs(w); o++) {
         float sum = 0;
-        for (int r = 0; r < w->R; r++)
-            for (int s = 0; s < w->S; s++) {
-                ptrdiff_t i = tap(w, n, p, q, r, s, c);
-                if (i >= 0) sum += x[i];
-            }
-        y[output_index(w, n, p, q, c)] = sum / (float)taps_inside(w, p, q);
+        for (int k = 0; k < w->R * w->S; k++) {
+            const ptrdiff_t i = tap(w, o, k);
+            if (i >= 0) sum += x[i];
+        }
+        y[o] = sum / (float)taps_inside(w, o);
     }
 }
 
@@ -405,13 +367,12 @@ static void avgpool_backward(const Window *w, const void *gradient, void *result
     const float *dy = gradient;
     float *dx = result;
     clear_input(w, dx);
-    EACH_OUTPUT(w) {
-        float share = dy[output_index(w, n, p, q, c)] / (float)taps_inside(w, p, q);
-        for (int r = 0; r < w->R; r++)
-            for (int s = 0; s < w->S; s++) {
-                ptrdiff_t i = tap(w, n, p, q, r, s, c);
-                if (i >= 0) dx[i] += share;
-            }
+    for (size_t o = 0; o < pool_outputs(w); o++) {
+        const float share = dy[o] / (float)taps_inside(w, o);
+        for (int k = 0; k < w->R * w->S; k++) {
+            const ptrdiff_t i = tap(w, o, k);
+            if (i >= 0) dx[i] += share;
+        }
     }
 }
 

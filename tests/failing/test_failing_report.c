@@ -13,7 +13,6 @@
 #include "tune/tune.h"
 
 #include "failing_memory.h"
-#undef run_test /* cmocka has a macro of this name */
 
 #include <dirent.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 
 #include "base/memory.h"
 #include "base/rng.h"
-#include "nn/int8/int8_vnni.h"
+#include "nn/int8/int8.h"
 
 #include "nn/int8/int8_kernels.inc"
 
@@ -279,15 +279,15 @@ static void compare_alone(const Int8Network *network, const Int8Op *op) {
     const size_t in = shape_size(network->tensors[op->x[0]].shape), out = shape_size(network->tensors[op->y].shape);
     const Levels levels = {network->tensors[op->x[0]].zero, network->tensors[op->y].zero, op->low, op->high};
     Int8Packed packed;
-    assert_ok(int8_vnni_pack(network, op, &packed));
+    assert_ok(int8_vnni()->pack(network, op, &packed));
     if (!packed.weights) return;
     int8_t *x = malloc(in), *plain = malloc(out), *fast = malloc(out + 2 * GUARD);
-    uint8_t *scratch = aligned_alloc(64, int8_vnni_scratch(op, &packed));
+    uint8_t *scratch = aligned_alloc(64, int8_vnni()->scratch(op, &packed));
     assert_true(x && plain && fast && scratch);
     for (size_t i = 0; i < in; i++) x[i] = (int8_t)(i * 2654435761u >> 11);
     memset(fast, 0x55, out + 2 * GUARD);
     conv_int8(&op->window, &levels, op->weights, op->bias, op->multiplier, op->shift, x, plain);
-    int8_vnni_run(network, op, &packed, scratch, x, fast + GUARD);
+    int8_vnni()->run(network, op, &packed, scratch, x, fast + GUARD);
     assert_memory_equal(fast + GUARD, plain, out);
     for (size_t i = 0; i < GUARD; i++) assert_true(fast[i] == 0x55 && fast[GUARD + out + i] == 0x55);
     int8_vnni_free(&packed);
@@ -311,7 +311,7 @@ static void instructions_change_no_bit(void **state) {
         "2 stride 2 groups 12 | bn | se 2 | res( conv 24 3x3 groups 2 | silu ) | dense "
         "classes",
         "conv 1 1x1 bias | relu | maxpool 4 | dense classes"};
-    if (!int8_vnni_there()) {
+    if (!int8_vnni()) {
         print_message("SKIPPED: instructions for sums of bytes (this processor has none, or CIFRA_ISA forbids them)\n");
         return;
     }
@@ -326,7 +326,7 @@ static void instructions_change_no_bit(void **state) {
             if (network->ops[k].kind == INT8_CONV) compare_alone(network, &network->ops[k]);
         assert_ok(int8_classify(network, cf_split_part(e.split, CF_TEST), 2, e.got, &fast));
         setenv("CIFRA_ISA", "avx2", 1);
-        assert_false(int8_vnni_there());
+        assert_null(int8_vnni());
         assert_ok(int8_classify(network, cf_split_part(e.split, CF_TEST), 2, e.exact, &plain));
         unsetenv("CIFRA_ISA");
         assert_memory_equal(e.exact, e.got, e.count * (size_t)e.model->classes * sizeof(float));

@@ -9,7 +9,6 @@
 #include "nn/parameters.h"
 
 #include "testing.h"
-#undef run_test /* cmocka has a macro of this name */
 
 #include <arpa/inet.h>
 #include <pthread.h>

@@ -4,7 +4,6 @@
 #include "study/run/run.h"
 
 #include "testing.h"
-#undef run_test /* cmocka has a macro of this name */
 
 #include <stdio.h>
 #include <stdlib.h>

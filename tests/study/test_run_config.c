@@ -2,7 +2,6 @@
 #include "study/run/run.h"
 
 #include "testing.h"
-#undef run_test /* cmocka has a macro of this name */
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Self-attention by the kernels of product_kernels.h and attention_kernels.h.
+/* Self-attention by the kernels of product_kernels.h.
  *
  * Head by head; k and v are packed once, queries go in blocks, of which whole rows of scores are formed, so that memory grows
  * with the positions, not with their square. Kept is what gives back the probabilities, two numbers a query and head, as in
@@ -8,6 +8,7 @@
 #include "nn/cpu/cpu.h"
 
 #include "base/memory.h"
+#include "base/numbers.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -22,8 +23,8 @@ struct Attention {
     bool training;
     size_t d, positions, rows, step; /* rows: of a block, an even number; step: of AttentionRows */
     float factor, inverse_root;      /* log2(e) / sqrt(d); 1 / sqrt(d) */
-    float *scratch;
-    size_t scratch_size; /* floats of a thread */
+    size_t scratch_size;             /* floats of a thread */
+    _Alignas(64) float scratch[];    /* [threads][scratch_size] */
 };
 
 /* A thread's scratch. Packed matrices are panel after panel (product_kernels.h), named by what their words run along. */
@@ -36,76 +37,59 @@ typedef struct Scratch {
     float *dk, *dv;                               /* [positions][d], likewise */
 } Scratch;
 
-static size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
-static float *take_scratch(float *base, size_t *used, size_t count) {
-    float *part = base ? base + *used : NULL;
-    *used += (count + 15) / 16 * 16;
-    return part;
-}
-
 /* Returns the floats that it takes; base NULL: only that. */
 static size_t divide(const Attention *a, float *base, Scratch *s) {
     const size_t d_words = product_words(a->product, a->d), words = product_words(a->product, a->positions),
                  row_words = product_words(a->product, a->rows), d_width = product_width(a->product, a->d),
                  width = product_width(a->product, a->positions), way_back = a->training;
     size_t used = 0;
-    s->k_along_d = take_scratch(base, &used, d_words * width);
-    s->of_positions = take_scratch(base, &used, words * d_width);
-    s->scores = take_scratch(base, &used, a->rows * a->step);
-    s->moments = take_scratch(base, &used, 2 * a->rows);
-    s->sums = take_scratch(base, &used, a->rows * d_width);
-    s->v_along_d = take_scratch(base, &used, way_back * d_words * width);
-    s->q_along_rows = take_scratch(base, &used, way_back * row_words * d_width);
-    s->dy_along_rows = take_scratch(base, &used, way_back * row_words * d_width);
-    s->gradients = take_scratch(base, &used, way_back * a->rows * a->step);
-    s->dk = take_scratch(base, &used, way_back * a->positions * d_width);
-    s->dv = take_scratch(base, &used, way_back * a->positions * d_width);
+    s->k_along_d = scratch_part(base, &used, d_words * width);
+    s->of_positions = scratch_part(base, &used, words * d_width);
+    s->scores = scratch_part(base, &used, a->rows * a->step);
+    s->moments = scratch_part(base, &used, 2 * a->rows);
+    s->sums = scratch_part(base, &used, a->rows * d_width);
+    s->v_along_d = scratch_part(base, &used, way_back * d_words * width);
+    s->q_along_rows = scratch_part(base, &used, way_back * row_words * d_width);
+    s->dy_along_rows = scratch_part(base, &used, way_back * row_words * d_width);
+    s->gradients = scratch_part(base, &used, way_back * a->rows * a->step);
+    s->dk = scratch_part(base, &used, way_back * a->positions * d_width);
+    s->dv = scratch_part(base, &used, way_back * a->positions * d_width);
     s->halves = s->gradients;
-    if (a->product->element < PRODUCT_WORD) s->halves = take_scratch(base, &used, way_back * a->rows * a->step);
+    if (a->product->element < PRODUCT_WORD) s->halves = scratch_part(base, &used, way_back * a->rows * a->step);
     return used;
 }
 
-static Scratch scratch_of(const Attention *a, int thread) {
+static Scratch scratch_of(Attention *a, int thread) {
     Scratch s;
     divide(a, a->scratch + (size_t)thread * a->scratch_size, &s);
     return s;
 }
 
 static void attention_free(Attention *attention) {
-    if (!attention) return;
-    free(attention->scratch);
     free(attention);
 }
 
 static cf_status new_with(const Engine *engine, const AttentionShape *shape, bool training, int threads,
                           Attention **attention) {
     const KernelSet *set = cpu_kernel_set(engine->kernels);
-    Attention *made;
+    const size_t d = (size_t)(shape->channels / shape->heads), positions = (size_t)shape->positions,
+                 rows = BLOCK_SCORES / positions / 2 * 2,
+                 most = smaller_size(rows < LEAST_ROWS ? LEAST_ROWS : rows, MOST_ROWS);
     Scratch unused;
-    FORWARD(memory_new(1, sizeof *made, &made));
-    *made = (Attention){.shape = *shape,
-                        .elements = set->elements,
-                        .product = set->product,
-                        .kernels = set->attention,
-                        .training = training};
-    made->d = (size_t)(shape->channels / shape->heads);
-    made->positions = (size_t)shape->positions;
-    const size_t rows = BLOCK_SCORES / made->positions / 2 * 2,
-                 most = smaller(rows < LEAST_ROWS ? LEAST_ROWS : rows, MOST_ROWS);
-    made->rows = smaller(most, (made->positions + 1) / 2 * 2);
-    made->step = (made->positions + 15) / 16 * 16;
-    made->inverse_root = (float)(1 / sqrt((double)made->d));
-    made->factor = (float)(M_LOG2E / sqrt((double)made->d));
-    made->scratch_size = divide(made, NULL, &unused);
-    cf_status status = memory_new((size_t)threads * made->scratch_size, sizeof *made->scratch, &made->scratch);
-    if (status) {
-        attention_free(made);
-        return status;
-    }
-    *attention = made;
+    Attention a = {.shape = *shape,
+                   .elements = set->elements,
+                   .product = set->product,
+                   .kernels = set->attention,
+                   .training = training,
+                   .d = d,
+                   .positions = positions,
+                   .rows = smaller_size(most, (positions + 1) / 2 * 2),
+                   .step = (positions + 15) / 16 * 16,
+                   .inverse_root = (float)(1 / sqrt((double)d)),
+                   .factor = (float)(M_LOG2E / sqrt((double)d))};
+    a.scratch_size = divide(&a, NULL, &unused);
+    FORWARD(memory_new(1, sizeof a + (size_t)threads * a.scratch_size * sizeof *a.scratch, attention));
+    **attention = a;
     return CF_OK;
 }
 
@@ -130,16 +114,16 @@ static void pack(const Attention *a, bool along, const char *from, size_t step, 
     const ProductKernels *kernels = a->product;
     const size_t all = along ? rows : columns, length = along ? columns : rows;
     for (size_t j = 0; j < all; j += kernels->panel) {
-        const size_t part = smaller(kernels->panel, all - j);
+        const size_t part = smaller_size(kernels->panel, all - j);
         const Packing packing = {
             .from = from + j * (along ? step : 1) * kernels->element,
+            .transposed = along,
             .step = step,
             .length = length,
             .columns = part,
-            .width = product_width(kernels, part),
             .to = to + j * product_words(kernels, length),
         };
-        (along ? kernels->pack_transposed : kernels->pack)(&packing);
+        kernels->pack(&packing);
     }
 }
 
@@ -148,16 +132,14 @@ static void pack(const Attention *a, bool along, const char *from, size_t step, 
 static Packing near_of(const Attention *a, const void *from, size_t rows) {
     return (Packing){.from = from,
                      .step = (size_t)a->shape.channels,
-                     .length = from ? smaller(rows, MOST_NEAR) : 0,
+                     .length = from ? smaller_size(rows, MOST_NEAR) : 0,
                      .columns = a->d};
 }
 
 /* A product by a packed matrix of so many columns. */
 static void multiply(const Attention *a, Product p, const float *packed, size_t columns, float *sum, size_t sum_row) {
-    p.next_element = a->product->element;
     for (size_t j = 0; j < columns; j += a->product->panel) {
-        p.columns = smaller(a->product->panel, columns - j);
-        p.width = product_width(a->product, p.columns);
+        p.columns = smaller_size(a->product->panel, columns - j);
         p.right = packed + j * p.words;
         p.sum = sum + j;
         p.sum_row = sum_row;
@@ -169,16 +151,8 @@ static void multiply(const Attention *a, Product p, const float *packed, size_t 
 /* Products of rows of elements with every position's: scores and gradients of probabilities. */
 static void multiply_along_d(const Attention *a, const char *rows, size_t count, size_t step, const float *packed,
                              float *sum, const Packing *next) {
-    const size_t element = a->product->element;
-    const Product p = {
-        .rows = count,
-        .words = product_words(a->product, a->d),
-        .left = rows,
-        .left_row = step * element,
-        .left_word = PRODUCT_WORD,
-        .left_ends_half = a->d * element % PRODUCT_WORD != 0,
-        .next = next,
-    };
+    Product p = product_of_rows(a->product, rows, count, a->d, step);
+    p.next = next;
     multiply(a, p, packed, a->positions, sum, a->step);
 }
 
@@ -210,8 +184,9 @@ static void multiply_along_rows(const Attention *a, const float *words, size_t c
     multiply(a, p, packed, a->d, sum, product_width(a->product, a->d));
 }
 
-static void write_rows(const Attention *a, size_t rows, const float *sums, const float *factor, char *to, size_t step) {
-    a->kernels->write(rows, a->d, sums, product_width(a->product, a->d), factor, 0, to, step);
+static void write_rows(const Attention *a, size_t rows, const float *sums, const float *factors, size_t factor_step,
+                       char *to, size_t step) {
+    a->kernels->write(rows, a->d, sums, product_width(a->product, a->d), factors, factor_step, to, step);
 }
 
 /* ---- Passes: of one head; pointers to its first row ---- */
@@ -224,13 +199,12 @@ static void forward_head(const Attention *a, const Scratch *s, const char *q, ch
     pack(a, true, k, 3 * C, L, a->d, s->k_along_d);
     pack(a, false, v, 3 * C, L, a->d, s->of_positions);
     for (size_t first = 0; first < L; first += a->rows) {
-        const size_t rows = smaller(a->rows, L - first);
+        const size_t rows = smaller_size(a->rows, L - first);
         float *of_rows = moments ? moments + 2 * first : s->moments;
         multiply_along_d(a, q + first * 3 * C * element, rows, 3 * C, s->k_along_d, s->scores, first ? NULL : &output);
         a->kernels->exponentials(&(AttentionRows){rows, L, a->step, a->factor, .scores = s->scores}, of_rows);
         multiply_along_positions(a, s->scores, rows, s, first ? NULL : &input);
-        a->kernels->write(rows, a->d, s->sums, product_width(a->product, a->d), of_rows + 1, 2, y + first * C * element,
-                          C);
+        write_rows(a, rows, s->sums, of_rows + 1, 2, y + first * C * element, C);
     }
 }
 
@@ -239,7 +213,7 @@ static void weigh_head(const Attention *a, const Scratch *s, const char *q, floa
     const size_t element = a->product->element, C = (size_t)a->shape.channels, L = a->positions;
     pack(a, true, q + C * element, 3 * C, L, a->d, s->k_along_d);
     for (size_t first = 0; first < L; first += a->rows) {
-        const size_t rows = smaller(a->rows, L - first);
+        const size_t rows = smaller_size(a->rows, L - first);
         multiply_along_d(a, q + first * 3 * C * element, rows, 3 * C, s->k_along_d, s->scores, NULL);
         a->kernels->exponentials(&(AttentionRows){rows, L, a->step, a->factor, .scores = s->scores}, s->moments);
         for (size_t r = 0; r < rows; r++) {
@@ -260,21 +234,21 @@ static void backward_head(const Attention *a, const Scratch *s, const char *q, c
     pack(a, true, v, 3 * C, L, a->d, s->v_along_d);
     pack(a, false, k, 3 * C, L, a->d, s->of_positions);
     for (size_t first = 0; first < L; first += a->rows) {
-        const size_t rows = smaller(a->rows, L - first);
+        const size_t rows = smaller_size(a->rows, L - first);
         const char *of_q = q + first * 3 * C * element, *of_dy = dy + first * C * element;
         multiply_along_d(a, of_q, rows, 3 * C, s->k_along_d, s->scores, first ? NULL : &output);
         multiply_along_d(a, of_dy, rows, C, s->v_along_d, s->gradients, first ? NULL : &input);
         a->kernels->gradients(&(AttentionRows){rows, L, a->step, a->factor, s->scores, s->gradients, s->halves},
                               moments + 2 * first);
         multiply_along_positions(a, s->halves, rows, s, first ? NULL : &gradient);
-        write_rows(a, rows, s->sums, &a->inverse_root, dq + first * 3 * C * element, 3 * C);
+        write_rows(a, rows, s->sums, &a->inverse_root, 0, dq + first * 3 * C * element, 3 * C);
         pack(a, false, of_q, 3 * C, rows, a->d, s->q_along_rows);
         pack(a, false, of_dy, C, rows, a->d, s->dy_along_rows);
         multiply_along_rows(a, s->gradients, rows, s->q_along_rows, first > 0, s->dk);
         multiply_along_rows(a, s->scores, rows, s->dy_along_rows, first > 0, s->dv);
     }
-    write_rows(a, L, s->dk, &a->inverse_root, dq + C * element, 3 * C);
-    write_rows(a, L, s->dv, &one, dq + 2 * C * element, 3 * C);
+    write_rows(a, L, s->dk, &a->inverse_root, 0, dq + C * element, 3 * C);
+    write_rows(a, L, s->dv, &one, 0, dq + 2 * C * element, 3 * C);
 }
 
 /* Where head `index`, counted over the images, begins in an array whose rows are `parts` x channels; NULL behind the last. */

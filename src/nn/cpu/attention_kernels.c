@@ -1,9 +1,7 @@
-/* The kernels of attention_kernels.h (KERNEL_ISA, KERNEL_BF16): keys are in lanes, and a row's sums are those of the lanes. */
-#include "nn/cpu/attention_kernels.h"
+/* Attention's kernels of product_kernels.h (KERNEL_ISA, KERNEL_BF16): keys are in lanes, and a row's sums are those of the lanes. */
+#include "nn/cpu/product_kernels.h"
 
 #include "nn/cpu/vectors.h"
-
-enum { IN_WORD = 4 / sizeof(T) };
 
 INLINE V larger(V a, V b) {
 #if defined(__AVX512F__)
@@ -163,7 +161,6 @@ static void write_rows(size_t rows, size_t columns, const float *sums, size_t su
         }
 }
 
-extern const AttentionKernels PASTE(attention_kernels_, KERNEL_ISA);
 const AttentionKernels PASTE(attention_kernels_, KERNEL_ISA) = {
     .exponentials = exponentials,
     .gradients = gradients,

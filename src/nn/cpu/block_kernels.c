@@ -1,16 +1,5 @@
 /* Batch norm, activation and max pool in one pass, compiled once per instruction set and element type. */
 #include "nn/cpu/rows.h"
-#include "nn/cpu/vector_math.h"
-
-/* A register's channels of a norm: forward, and what every input gets on the way back: b * (x - mean) + c. */
-typedef struct Norm {
-    Wide mean, scale, shift;
-    float slope;
-} Norm;
-
-typedef struct Spread {
-    Wide mean, b, c;
-} Spread;
 
 INLINE Norm norm_at(const Block *b, int c, int n) {
     return (Norm){load_wide_float(b->mean + c, n), load_wide_float(b->scale + c, n), load_wide_float(b->shift + c, n),
@@ -19,23 +8,6 @@ INLINE Norm norm_at(const Block *b, int c, int n) {
 
 INLINE Spread spread_at(const Block *b, int c, int n) {
     return (Spread){load_wide_float(b->mean + c, n), load_wide_float(b->b + c, n), load_wide_float(b->c + c, n)};
-}
-
-INLINE V normed(const Norm *norm, V x, int part) {
-    return (x - norm->mean.part[part]) * norm->scale.part[part] + norm->shift.part[part];
-}
-
-INLINE V normed_active(const Norm *norm, ActivationKind kind, V x, int part) {
-    return activate(kind, norm->slope, normed(norm, x, part));
-}
-
-/* The gradient behind the activation. */
-INLINE V behind_activation(const Norm *norm, ActivationKind kind, V x, V d, int part) {
-    return activate_backward(kind, norm->slope, normed(norm, x, part), d);
-}
-
-INLINE V spread(const Spread *s, V x, int part) {
-    return s->b.part[part] * (x - s->mean.part[part]) + s->c.part[part];
 }
 
 /* Picking: what is compared is an input with its sign turned in a falling channel, whose largest output comes from its smallest
@@ -97,11 +69,7 @@ INLINE void load_places(const uint8_t *from, int n, VI part[PARTS]) {
 #else
 typedef Mask PickMask;
 typedef VI Pick; /* the bits of floats */
-#if defined(__AVX512F__)
-typedef __m128i Places;
-#else
 typedef VI Places;
-#endif
 
 INLINE VI falling(const Norm *norm) {
     return choose_int(greater((V){0}, norm->scale.part[0]), all_lanes_int(INT32_MIN), (VI){0});
@@ -124,23 +92,11 @@ INLINE Elements picked_elements(Pick pick, VI turn) {
 }
 
 INLINE Places choose_place(PickMask mask, int place, Places places) {
-#if defined(__AVX512F__)
-    return _mm_mask_mov_epi8(places, mask, _mm_set1_epi8((char)place));
-#else
     return choose_int(mask, all_lanes_int(place), places);
-#endif
 }
 
 INLINE void store_places(uint8_t *to, Places places, int n) {
-#if defined(__AVX512F__)
-    if (n == WIDE)
-        _mm_storeu_si128((__m128i *)to, places);
-    else
-        _mm_mask_storeu_epi8(to, first_lanes(n), places);
-#else
-    Bytes bytes = __builtin_convertvector(places, Bytes);
-    memcpy(to, &bytes, (size_t)n);
-#endif
+    store_bytes(to, places, n);
 }
 
 INLINE void load_places(const uint8_t *from, int n, VI part[PARTS]) {
@@ -183,13 +139,10 @@ INLINE void pool_images(const Block *b, ActivationKind kind, int N, const T *x, 
         for (int p = 0; p < b->P; p++, y += out) {
             const T *from = x + (size_t)(p * b->R) * row;
             for (int c = 0; c < b->C; c += WIDE) {
-                int n = wide_at(b->C, c);
-#define USUAL(n) pool_row(b, kind, 2, 2, c, (n), from, picked, y, place)
                 if (b->R == 2 && b->S == 2)
-                    WHOLE_OR_PART(n, USUAL);
+                    WHOLE_OR_PART(wide_at(b->C, c), pool_row(b, kind, 2, 2, c, n, from, picked, y, place));
                 else
-                    pool_row(b, kind, b->R, b->S, c, n, from, picked, y, place);
-#undef USUAL
+                    pool_row(b, kind, b->R, b->S, c, wide_at(b->C, c), from, picked, y, place);
             }
             if (picked) picked += out, place += out;
         }
@@ -219,27 +172,11 @@ static const Block *repeat_channels(const Block *b, size_t *rows, Repeated *r) {
     return &r->b;
 }
 
-/* Without a pool: y from x, row by row of n channels. `residual` NULL: none. */
-INLINE void norm_rows(const Block *b, ActivationKind kind, size_t rows, int c, int n, const T *x, const T *residual,
-                      T *y) {
-    const Norm norm = norm_at(b, c, n);
-    for (size_t r = 0; r < rows; r++) {
-        size_t at = r * (size_t)b->C;
-        Wide v = load_wide(x + at, n), more;
-        if (residual) more = load_wide(residual + at, n);
-        EACH_PART(p) {
-            V sum = normed(&norm, v.part[p], p);
-            if (residual) sum += more.part[p];
-            v.part[p] = activate(kind, norm.slope, sum);
-        }
-        store_wide(y + at, v, n);
-    }
-}
-
 INLINE void norm_images(const Block *b, ActivationKind kind, size_t rows, const T *x, const T *residual, T *y) {
-#define ROWS(n) norm_rows(b, kind, count, c, (n), x + at + c, residual ? residual + at + c : NULL, y + at + c)
-    EACH_BLOCK(rows, b->C, ROWS)
-#undef ROWS
+    EACH_BLOCK(rows, b->C, {
+        const Norm norm = norm_at(b, c, n);
+        norm_rows(&norm, kind, count, b->C, n, x + at + c, residual ? residual + at + c : NULL, y + at + c);
+    });
 }
 
 void KERNEL(block_forward)(const Block *b, int N, const void *x, const void *residual, void *picked, void *y,
@@ -247,41 +184,29 @@ void KERNEL(block_forward)(const Block *b, int N, const void *x, const void *res
     size_t rows = (size_t)N * (size_t)b->H * (size_t)b->W;
     Repeated space;
     const Block *together = repeat_channels(b, &rows, &space);
-#define POOL(kind)     pool_images(b, kind, N, x, picked, y, place)
-#define PLAIN(kind)    norm_images(together, kind, rows, x, NULL, y)
-#define RESIDUAL(kind) norm_images(together, kind, rows, x, residual, y)
     if (b->R * b->S > 1)
-        WITH_ACTIVATION(b->act, POOL)
+        WITH_ACTIVATION(b->act, pool_images(b, kind, N, x, picked, y, place))
     else if (residual)
-        WITH_ACTIVATION(b->act, RESIDUAL)
+        WITH_ACTIVATION(b->act, norm_images(together, kind, rows, x, residual, y))
     else
-        WITH_ACTIVATION(b->act, PLAIN)
-#undef POOL
-#undef PLAIN
-#undef RESIDUAL
-}
-
-INLINE void sum_rows(const Block *b, ActivationKind kind, size_t rows, int c, int n, const T *picked, const T *dy,
-                     double *sums) {
-    const Norm norm = norm_at(b, c, n);
-    Wide plain = {{{0}}}, product = {{{0}}};
-    for (size_t r = 0; r < rows; r++) {
-        size_t at = r * (size_t)b->C + (size_t)c;
-        Wide x = load_wide(picked + at, n), d = load_wide(dy + at, n);
-        EACH_PART(p) {
-            V behind = behind_activation(&norm, kind, x.part[p], d.part[p], p);
-            plain.part[p] += behind;
-            product.part[p] += behind * (x.part[p] - norm.mean.part[p]);
-        }
-    }
-    gather(sums + c, plain, n);
-    gather(sums + b->C + c, product, n);
+        WITH_ACTIVATION(b->act, norm_images(together, kind, rows, x, NULL, y))
 }
 
 INLINE void sum_images_of(const Block *b, ActivationKind kind, size_t rows, const T *x, const T *d, double *sums) {
-#define ROWS(n) sum_rows(b, kind, count, c, (n), x + at, d + at, sums)
-    EACH_BLOCK(rows, b->C, ROWS)
-#undef ROWS
+    EACH_BLOCK(rows, b->C, {
+        const Norm norm = norm_at(b, c, n);
+        Wide plain = {{{0}}}, product = {{{0}}};
+        for (size_t r = 0, value = at + (size_t)c; r < count; r++, value += (size_t)b->C) {
+            const Wide v = load_wide(x + value, n), g = load_wide(d + value, n);
+            EACH_PART(p) {
+                V behind = behind_activation(&norm, kind, v.part[p], g.part[p], p);
+                plain.part[p] += behind;
+                product.part[p] += behind * (v.part[p] - norm.mean.part[p]);
+            }
+        }
+        gather(sums + c, plain, n);
+        gather(sums + b->C + c, product, n);
+    })
 }
 
 void KERNEL(block_sums)(const Block *b, int N, const void *picked, const void *dy, double *sums) {
@@ -290,9 +215,7 @@ void KERNEL(block_sums)(const Block *b, int N, const void *picked, const void *d
     const Block *together = repeat_channels(b, &rows, &space);
     double more[2 * WIDE] = {0}, *to = together == b ? sums : more;
     memset(sums, 0, 2 * (size_t)b->C * sizeof *sums);
-#define SUMS(kind) sum_images_of(together, kind, rows, picked, dy, to)
-    WITH_ACTIVATION(b->act, SUMS)
-#undef SUMS
+    WITH_ACTIVATION(b->act, sum_images_of(together, kind, rows, picked, dy, to))
     for (int i = 0; to == more && i < WIDE; i++) sums[i % b->C] += more[i], sums[b->C + i % b->C] += more[WIDE + i];
 }
 
@@ -319,8 +242,7 @@ INLINE void unpool_row(const Block *b, ActivationKind kind, int R, int S, int c,
         Wide x_picked = load_wide(picked + out, n), d = load_wide(dy + out, n);
         VI where[PARTS];
         load_places(place + out, n, where);
-        EACH_PART(p)
-        d.part[p] = a.part[p] * behind_activation(&norm, kind, x_picked.part[p], d.part[p], p);
+        EACH_PART(p) d.part[p] = a.part[p] * behind_activation(&norm, kind, x_picked.part[p], d.part[p], p);
         for (int r = 0; r < R; r++)
             for (int s = 0; s < S; s++) {
                 size_t at = window + (size_t)r * row + (size_t)s * C;
@@ -342,13 +264,11 @@ INLINE void unpool_images(const Block *b, ActivationKind kind, int N, const T *x
         for (int p = 0; p < b->P; p++, picked += out, dy += out, place += out) {
             const size_t first = (size_t)(p * b->R) * row;
             for (int c = 0; c < b->C; c += WIDE) {
-                int n = wide_at(b->C, c);
-#define USUAL(n) unpool_row(b, kind, 2, 2, c, (n), x + first, picked, dy, place, dx + first)
                 if (b->R == 2 && b->S == 2)
-                    WHOLE_OR_PART(n, USUAL);
+                    WHOLE_OR_PART(wide_at(b->C, c),
+                                  unpool_row(b, kind, 2, 2, c, n, x + first, picked, dy, place, dx + first));
                 else
-                    unpool_row(b, kind, b->R, b->S, c, n, x + first, picked, dy, place, dx + first);
-#undef USUAL
+                    unpool_row(b, kind, b->R, b->S, c, wide_at(b->C, c), x + first, picked, dy, place, dx + first);
             }
         }
         /* Columns and rows that no window covers. */
@@ -364,26 +284,13 @@ INLINE void unpool_images(const Block *b, ActivationKind kind, int N, const T *x
     }
 }
 
-INLINE void norm_rows_backward(const Block *b, ActivationKind kind, size_t rows, int c, int n, const T *x, const T *dy,
-                               T *dx) {
-    const Norm norm = norm_at(b, c, n);
-    const Spread rest = spread_at(b, c, n);
-    const Wide a = load_wide_float(b->a + c, n);
-    for (size_t r = 0; r < rows; r++) {
-        size_t at = r * (size_t)b->C + (size_t)c;
-        Wide v = load_wide(x + at, n), d = load_wide(dy + at, n);
-        EACH_PART(p) {
-            V behind = behind_activation(&norm, kind, v.part[p], d.part[p], p);
-            v.part[p] = a.part[p] * behind + spread(&rest, v.part[p], p);
-        }
-        store_wide(dx + at, v, n);
-    }
-}
-
 INLINE void norm_images_backward(const Block *b, ActivationKind kind, size_t rows, const T *x, const T *dy, T *dx) {
-#define ROWS(n) norm_rows_backward(b, kind, count, c, (n), x + at, dy + at, dx + at)
-    EACH_BLOCK(rows, b->C, ROWS)
-#undef ROWS
+    EACH_BLOCK(rows, b->C, {
+        const Norm norm = norm_at(b, c, n);
+        const Spread rest = spread_at(b, c, n);
+        const Wide a = load_wide_float(b->a + c, n);
+        norm_rows_backward(&norm, &rest, a, kind, count, b->C, n, x + at + c, dy + at + c, dx + at + c);
+    });
 }
 
 void KERNEL(block_backward)(const Block *b, int N, const void *x, const void *picked, const void *dy,
@@ -391,12 +298,8 @@ void KERNEL(block_backward)(const Block *b, int N, const void *x, const void *pi
     size_t rows = (size_t)N * (size_t)b->H * (size_t)b->W;
     Repeated space;
     const Block *together = repeat_channels(b, &rows, &space);
-#define POOL(kind)  unpool_images(b, kind, N, x, picked, dy, place, dx)
-#define PLAIN(kind) norm_images_backward(together, kind, rows, x, dy, dx)
     if (b->R * b->S > 1)
-        WITH_ACTIVATION(b->act, POOL)
+        WITH_ACTIVATION(b->act, unpool_images(b, kind, N, x, picked, dy, place, dx))
     else
-        WITH_ACTIVATION(b->act, PLAIN)
-#undef POOL
-#undef PLAIN
+        WITH_ACTIVATION(b->act, norm_images_backward(together, kind, rows, x, dy, dx))
 }

@@ -1,5 +1,5 @@
-/* The kernels of nn/cpu/conv_kernels.h in float32, from AVX2 on, and in bfloat16, where the instruction set multiplies it
- * (AVX512_BF16); nothing elsewhere.
+/* Weight gradients of convolutions with one group (conv_kernels.h) in float32, from AVX2 on, and in bfloat16, where the instruction
+ * set multiplies it (AVX512_BF16); nothing elsewhere.
  *
  *   dw[k][c][r][s] = sum over images n and output pixels (p, q) of
  *                    dy[n][p][q][k] * x[n][p * stride + r * dilation - pad][...][c]
@@ -18,6 +18,7 @@
  */
 #include "nn/cpu/conv_kernels.h"
 
+#include "base/numbers.h"
 #include "nn/cpu/vectors.h"
 
 #ifdef __AVX2__
@@ -37,51 +38,13 @@ enum {
 
 /* ---- What a tile multiplies ---- */
 
-#ifdef KERNEL_BF16
 enum {
-    GROUP = 2,     /* images whose values are multiplied together */
-    PACKED = true, /* x and dy, as above */
-    LEAST_CHANNELS = 1,
-    FEW_CHANNELS = 4 /* fewer are too few for a tile: it takes channels of several taps */
+    GROUP = IN_WORD, /* images whose values are multiplied together */
+    PACKED = GROUP > 1,
+    COPIES = !PACKED && MOST_VECTORS == 2,
+    FEW_CHANNELS = PACKED ? 4 : 0 /* fewer are too few for a tile: it takes channels of several taps */
 };
-typedef uint32_t Value; /* of one image and, in the upper half, of the next */
-typedef __m512bh Operand;
-
-INLINE Operand load_operand(const Value *from, int n) {
-    (void)n; /* pairs of 0 fill the last vector */
-    return (Operand)_mm512_loadu_si512(from);
-}
-
-INLINE Operand broadcast(Value value) {
-    return (Operand)_mm512_set1_epi32((int)value);
-}
-
-INLINE V add_products(Operand a, Operand b, V sum) {
-    return (V)_mm512_dpbf16_ps((__m512)sum, a, b);
-}
-#else
-enum {
-    GROUP = 1,
-    PACKED = false,
-    COPIES = MOST_VECTORS == 2,
-    LEAST_CHANNELS = MOST_VECTORS == 4 ? 4 : 5, /* with less, sums wait for each other */
-    FEW_CHANNELS = 0
-};
-typedef float Value;
-typedef V Operand;
-
-INLINE Operand load_operand(const Value *from, int n) {
-    return load_float(from, n);
-}
-
-INLINE Operand broadcast(Value value) {
-    return all_lanes(value);
-}
-
-INLINE V add_products(Operand a, Operand b, V sum) {
-    return multiply_add(a, b, sum);
-}
-#endif
+typedef float Value; /* or the bits of a pair: of one image and, in the upper half, of the next */
 
 /* Past the caches, which need not read it first; `to` is at a multiple of a vector. */
 INLINE void stream(float *to, V v) {
@@ -90,14 +53,6 @@ INLINE void stream(float *to, V v) {
 #else
     _mm256_stream_ps(to, (__m256)v);
 #endif
-}
-
-static int smaller(int a, int b) {
-    return a < b ? a : b;
-}
-
-static int larger(int a, int b) {
-    return a > b ? a : b;
 }
 
 static int round_up(int count, int to) {
@@ -115,25 +70,20 @@ static Chunk chunk_of(const Window *w, int groups, int lines) {
                    (w->Q - 1) * w->stride + (w->S - 1) * w->dilation + 1};
 }
 
-#ifdef KERNEL_BF16
 /* Of x, packed, rounded up to a vector. */
 static size_t packed_values(const Window *w, const Chunk *chunk) {
     size_t values = (size_t)chunk->groups * (size_t)chunk->height * (size_t)chunk->width * (size_t)w->C;
     return (values + LANES - 1) / LANES * LANES;
 }
 
+/* What is packed; or what the tiles of the same channels and filters read again for each tap: a block of dy, and lines of the cache
+ * of x. */
 static size_t cached_size(const Window *w, const Chunk *chunk) {
-    size_t dy = (size_t)chunk->groups * (size_t)chunk->lines * (size_t)w->Q * (size_t)round_up(w->K, LANES);
-    return (packed_values(w, chunk) + LANES + dy) * sizeof(Value);
+    const size_t dy = (size_t)chunk->lines * (size_t)w->Q * (size_t)(PACKED ? round_up(w->K, LANES) : BLOCK);
+    const size_t x = (size_t)chunk->height * (size_t)chunk->width * (size_t)smaller_int(w->C, 16);
+    const size_t groups = (size_t)chunk->groups;
+    return (PACKED ? packed_values(w, chunk) + LANES + groups * dy : groups * (x + dy)) * sizeof(Value);
 }
-#else
-/* What the tiles of the same channels and filters read again for each tap: a block of dy, and lines of the cache of x. */
-static size_t cached_size(const Window *w, const Chunk *chunk) {
-    size_t dy = (size_t)chunk->lines * (size_t)w->Q * BLOCK;
-    size_t x = (size_t)chunk->height * (size_t)chunk->width * (size_t)smaller(w->C, 16);
-    return (size_t)chunk->groups * (x + dy) * sizeof(Value);
-}
-#endif
 
 static Chunk largest_chunk(const Window *w) {
     Chunk chunk = chunk_of(w, (w->N + GROUP - 1) / GROUP, w->P);
@@ -166,7 +116,8 @@ static const uint16_t *image_at(const uint16_t *images, const Window *w, int n, 
 /* [pair][height][width][C]: what the windows of lines p, ... of images n, ... touch. Up to a vector behind it is written. */
 static void pack_x(const Window *w, const Chunk *chunk, const uint16_t *x, int n, int p, Value *to) {
     size_t line = (size_t)chunk->width * (size_t)w->C, row = (size_t)w->W * (size_t)w->C;
-    int pixels_left = smaller(w->pad_w, chunk->width), pixels_inside = smaller(w->W, chunk->width - pixels_left);
+    int pixels_left = smaller_int(w->pad_w, chunk->width),
+        pixels_inside = smaller_int(w->W, chunk->width - pixels_left);
     size_t left = (size_t)pixels_left * (size_t)w->C, inside = (size_t)pixels_inside * (size_t)w->C;
     for (int i = 0; i < chunk->groups; i++) {
         const uint16_t *a = image_at(x, w, n + 2 * i, (size_t)w->H * row);
@@ -203,10 +154,6 @@ static void pack_dy(const Window *w, const Chunk *chunk, const uint16_t *dy, int
     }
 }
 
-static size_t scratch_size(const Window *w) {
-    Chunk chunk = largest_chunk(w);
-    return cached_size(w, &chunk);
-}
 #endif
 
 /* ---- A tile: rows (channels at taps) times vectors of filters, over the pixels of a chunk ---- */
@@ -224,7 +171,6 @@ typedef struct Tile {
     size_t slot_row; /* from one row to the next */
 } Tile;
 
-#ifndef KERNEL_BF16
 /* Where a block is a part of the filters, its values lie so far apart that they drive each other out of the first cache. */
 static bool copies_dy(const Window *w) {
     return COPIES && w->K > BLOCK;
@@ -232,6 +178,7 @@ static bool copies_dy(const Window *w) {
 
 static size_t scratch_size(const Window *w) {
     const Chunk chunk = largest_chunk(w);
+    if (PACKED) return cached_size(w, &chunk);
     return copies_dy(w) ? (size_t)chunk.groups * (size_t)chunk.lines * (size_t)w->Q * BLOCK * sizeof(Value) : 0;
 }
 
@@ -249,91 +196,55 @@ static void copy_dy(const Window *w, Tile *t, void *scratch) {
     t->dy = scratch, t->last = LANES;
     t->dy_pixel = room, t->dy_line = (size_t)w->Q * room, t->dy_image = pixels * room;
 }
-#endif
-
-/* what(i, v) for every row and vector of a tile. Written out: not every compiler would unroll loops in time to see that the
- * sums stay in registers. */
-#define EACH_VECTOR(what, i) what(i, 0) what(i, 1) what(i, 2) what(i, 3)
-#define EACH_ROW(what)       what(0) what(1) what(2) what(3) what(4) what(5) what(6) what(7) what(8) what(9) what(10) what(11)
-
-/* In float32 a tile's rows are neighbours: no register need hold where they are. */
-#ifdef KERNEL_BF16
-#define ROW(i) t->row[i]
-#else
-#define ROW(i) i
-#endif
 
 INLINE void multiply(const Tile *t, int rows, int vectors) {
-    V sums[MOST_ROWS][4];
-    Operand filters[4], channel;
+    V sums[MOST_ROWS][MOST_VECTORS];
     const int last = t->last;
-#define START(i, v)                                                                                                    \
-    if (i < rows && v < vectors)                                                                                       \
-        sums[i][v] = t->goes_on ? load_float(t->slot + i * t->slot_row + v * LANES, LANES) : (V){0};
-#define LOAD(i, v)                                                                                                     \
-    if (v < vectors) filters[v] = load_operand(dy + v * LANES, v < vectors - 1 ? LANES : last);
-#define ADD(i, v)                                                                                                      \
-    if (v < vectors) sums[i][v] = add_products(filters[v], channel, sums[i][v]);
-#define END(i, v)                                                                                                      \
-    if (i < rows && v < vectors) {                                                                                     \
-        if (t->streams)                                                                                                \
-            stream(t->slot + i * t->slot_row + v * LANES, sums[i][v]);                                                 \
-        else                                                                                                           \
-            store_float(t->slot + i * t->slot_row + v * LANES, sums[i][v], LANES);                                     \
-    }
-#define START_ROW(i) EACH_VECTOR(START, i)
-#define ADD_ROW(i)                                                                                                     \
-    if (i < rows) {                                                                                                    \
-        channel = broadcast(x[ROW(i)]);                                                                                \
-        EACH_VECTOR(ADD, i)                                                                                            \
-    }
-#define END_ROW(i) EACH_VECTOR(END, i)
-    EACH_ROW(START_ROW)
+    UNROLLED(i, rows)
+        UNROLLED(v, vectors)
+            sums[i][v] = t->goes_on ? load_float(t->slot + (size_t)i * t->slot_row + v * LANES, LANES) : (V){0};
     for (int image = 0; image < t->images; image++)
         for (int line = 0; line < t->lines; line++) {
             const Value *x = t->x + (size_t)image * t->x_image + (size_t)line * t->x_line;
             const Value *dy = t->dy + (size_t)image * t->dy_image + (size_t)line * t->dy_line;
             for (int q = 0; q < t->pixels; q++, x += t->x_pixel, dy += t->dy_pixel) {
-                EACH_VECTOR(LOAD, 0)
-                EACH_ROW(ADD_ROW)
+                V filters[MOST_VECTORS];
+                UNROLLED(v, vectors) filters[v] = load_float(dy + v * LANES, PACKED || v < vectors - 1 ? LANES : last);
+                UNROLLED(i, rows) {
+                    /* In float32 a tile's rows are neighbours: no register need hold where they are. */
+                    const V channel = word_at(x + (PACKED ? t->row[i] : (size_t)i));
+                    UNROLLED(v, vectors) sums[i][v] = add_product(sums[i][v], filters[v], channel);
+                }
             }
         }
-    EACH_ROW(END_ROW)
-#undef START
-#undef LOAD
-#undef ADD
-#undef END
-#undef START_ROW
-#undef ADD_ROW
-#undef END_ROW
+    UNROLLED(i, rows)
+        UNROLLED(v, vectors) {
+            float *to = t->slot + (size_t)i * t->slot_row + v * LANES;
+            if (t->streams)
+                stream(to, sums[i][v]);
+            else
+                store_float(to, sums[i][v], LANES);
+        }
 }
-
-/* All tiles that leave registers for dy and a value of x. */
-#define SIX(what, vectors)                                                                                             \
-    what(1, vectors) what(2, vectors) what(3, vectors) what(4, vectors) what(5, vectors) what(6, vectors)
-#define EIGHT(what, vectors) SIX(what, vectors) what(7, vectors) what(8, vectors)
-#define TWELVE(what, vectors)                                                                                          \
-    EIGHT(what, vectors) what(9, vectors) what(10, vectors) what(11, vectors) what(12, vectors)
 
 #define TILE(rows, vectors)                                                                                            \
     static void multiply_##rows##_##vectors(const Tile *t) {                                                           \
         multiply(t, rows, vectors);                                                                                    \
     }
 #define NAME(rows, vectors) multiply_##rows##_##vectors,
+/* All tiles that leave registers for dy and a value of x. */
+static const int most_rows[] = {12, MOST_VECTORS == 4 ? 12 : 6, 8, 6};
 typedef void (*TileFn)(const Tile *t);
+UP_TO_12(TILE, 1)
 #ifdef __AVX512F__
-TWELVE(TILE, 1)
-TWELVE(TILE, 2)
-EIGHT(TILE, 3)
-SIX(TILE, 4)
+UP_TO_12(TILE, 2)
+UP_TO_8(TILE, 3)
+UP_TO_6(TILE, 4)
 static const TileFn multiply_tile[MOST_VECTORS][MOST_ROWS] = {
-    {TWELVE(NAME, 1)}, {TWELVE(NAME, 2)}, {EIGHT(NAME, 3)}, {SIX(NAME, 4)}};
-static const int most_rows[MOST_VECTORS] = {12, 12, 8, 6};
+    {UP_TO_12(NAME, 1)}, {UP_TO_12(NAME, 2)}, {UP_TO_8(NAME, 3)}, {UP_TO_6(NAME, 4)}};
 #else
-TWELVE(TILE, 1)
-SIX(TILE, 2)
-static const TileFn multiply_tile[MOST_VECTORS][MOST_ROWS] = {{TWELVE(NAME, 1)}, {SIX(NAME, 2)}};
-static const int most_rows[MOST_VECTORS] = {12, 6};
+UP_TO_6(TILE, 2)
+static const TileFn multiply_tile[MOST_VECTORS][MOST_ROWS] = {{UP_TO_12(NAME, 1)}, {UP_TO_6(NAME, 2)}};
 #endif
 
 /* ---- The tiles of a chunk ---- */
@@ -344,8 +255,8 @@ typedef struct Range {
 } Range;
 
 static Range range_inside(int tap, int stride, int pad, int length, int count) {
-    int at = smaller(larger(0, pad - tap + stride - 1) / stride, count), last = length - 1 + pad - tap;
-    return (Range){at, last < 0 ? at : larger(at, smaller(count, last / stride + 1))};
+    int at = smaller_int(larger_int(0, pad - tap + stride - 1) / stride, count), last = length - 1 + pad - tap;
+    return (Range){at, last < 0 ? at : larger_int(at, smaller_int(count, last / stride + 1))};
 }
 
 /* Channels at..end-1 at each tap. What they meet of x and dy stays in the caches from tap to tap. */
@@ -358,7 +269,7 @@ static void multiply_channels(const Window *w, Tile *t, Range channels, int p, i
     for (int k = 0; k < rows; k++) t->row[k] = (size_t)k;
     for (int r = 0; r < w->R; r++) {
         Range down = range_inside(r * w->dilation, w->stride, w->pad_h, w->H, w->P);
-        down = (Range){smaller(larger(down.at - p, 0), lines), smaller(down.end - p, lines)};
+        down = (Range){smaller_int(larger_int(down.at - p, 0), lines), smaller_int(down.end - p, lines)};
         for (int s = 0; s < w->S; s++, t->slot += room) {
             Range across = range_inside(s * w->dilation, w->stride, w->pad_w, w->W, w->Q);
             t->lines = down.end - down.at, t->pixels = across.end - across.at;
@@ -421,16 +332,12 @@ static Tile lay_chunk(const Window *w, const Chunk *chunk, const void *x, const 
 
 /* The same of filters k, ... */
 static Tile lay_block(const Window *w, const Chunk *chunk, Tile t, int k, void *scratch) {
-    const int filters = smaller(w->K - k, BLOCK);
+    const int filters = smaller_int(w->K - k, BLOCK);
     t.vectors = (filters + LANES - 1) / LANES, t.last = filters - (t.vectors - 1) * LANES;
     t.dy_pixel = (size_t)(PACKED ? t.vectors * LANES : w->K), t.dy_line = (size_t)w->Q * t.dy_pixel;
     t.dy_image = (size_t)(PACKED ? chunk->lines : w->P) * t.dy_line;
     t.dy += (size_t)k * (PACKED ? (size_t)chunk->groups * (size_t)chunk->lines * (size_t)w->Q : 1);
-#ifdef KERNEL_BF16
-    (void)scratch;
-#else
     if (copies_dy(w)) copy_dy(w, &t, scratch);
-#endif
     return t;
 }
 
@@ -441,8 +348,8 @@ static void backward_weights(const Window *w, const void *x, const void *dy, voi
     const bool streams = once && slot_size(w) * sizeof *slot >= STREAMED && (uintptr_t)slot % sizeof(V) == 0;
     for (int n = 0; n < w->N; n += GROUP * most.groups)
         for (int p = 0; p < w->P; p += most.lines) {
-            Chunk chunk =
-                chunk_of(w, smaller(most.groups, (w->N - n + GROUP - 1) / GROUP), smaller(most.lines, w->P - p));
+            Chunk chunk = chunk_of(w, smaller_int(most.groups, (w->N - n + GROUP - 1) / GROUP),
+                                   smaller_int(most.lines, w->P - p));
             Tile all = lay_chunk(w, &chunk, x, dy, n, p, scratch);
             all.goes_on = add || n || p, all.streams = streams;
             for (int k = 0; k < w->K; k += BLOCK) {
@@ -465,9 +372,15 @@ static void unpack(const Window *w, const float *slot, float *dw) {
     }
 }
 
-extern const ConvKernels PASTE(conv_kernels_, KERNEL_ISA);
+static bool fits(const Window *w) {
+    const int least = PACKED              ? 1
+                      : MOST_VECTORS == 4 ? 4
+                                          : 5; /* with less, sums wait for each other, and oneDNN is faster */
+    return w->groups == 1 && w->C >= least;
+}
+
 const ConvKernels PASTE(conv_kernels_, KERNEL_ISA) = {
-    .least_channels = LEAST_CHANNELS,
+    .fits = fits,
     .scratch_size = scratch_size,
     .slot_size = slot_size,
     .backward_weights = backward_weights,

@@ -1,10 +1,7 @@
 /* What this processor can do. */
 #pragma once
 
-#include "nn/cpu/attention_kernels.h"
 #include "nn/cpu/conv_kernels.h"
-#include "nn/cpu/depthwise_kernels.h"
-#include "nn/cpu/conv_algorithm.h"
 #include "nn/cpu/product_kernels.h"
 #include "nn/cpu/stem_kernels.h"
 
@@ -18,13 +15,18 @@ typedef struct KernelSet {
     const StemKernels *stem;
     const ProductKernels *product;
     const AttentionKernels *attention;
-    const DepthwiseKernels *depthwise;
-    const ConvKernels *conv;            /* NULL: none */
-    const ConvAlgorithm *algorithms[2]; /* the first that fits; NULL: none */
+    const ConvKernels *conv[5]; /* the first that fits; ends with NULL */
 } KernelSet;
 
 /* The one that `kernels`, got from the functions above, belong to. */
 const KernelSet *cpu_kernel_set(const Kernels *kernels);
+
+/* The next `count` floats of a thread's scratch, at a multiple of 64 bytes; base NULL: they are counted alone. */
+static inline float *scratch_part(float *base, size_t *used, size_t count) {
+    float *part = base ? base + *used : NULL;
+    *used += (count + 15) / 16 * 16;
+    return part;
+}
 
 /* Gives an engine whose kernels are chosen its dense layers (dense.c). */
 void cpu_use_dense(Engine *engine);

@@ -1,4 +1,5 @@
-/* The kernels of nn/cpu/depthwise_kernels.h (KERNEL_ISA, KERNEL_BF16).
+/* Depthwise convolutions (conv_kernels.h; groups == C), with one filter or a few for each channel: oneDNN is slow at some strides
+ * and filters of these, and hundreds of times slower where a channel has several.
  *
  * Filters are lanes: a block is a vector of them, of whole channels. An image's block is first laid out as vectors of floats, one
  * behind the other, with a rim of zeros for the padding, where it stays in the nearest caches: then no tap is special, bfloat16
@@ -11,13 +12,12 @@
  *
  * Weights and slots: [block][R][S][LANES].
  */
-#include "nn/cpu/depthwise_kernels.h"
+#include "nn/cpu/conv_kernels.h"
 
+#include "base/numbers.h"
 #include "nn/cpu/vectors.h"
 
 enum { AT_ONCE = 8, MOST_TAPS = 10, MOST_RUN = 5 }; /* outputs, taps of the weights, of a run of taps: in registers */
-
-#define UNROLL _Pragma("GCC unroll 16")
 
 /* ---- Blocks ---- */
 
@@ -89,14 +89,6 @@ typedef struct Area {
     int top, left, height, width;
 } Area;
 
-static int least(int a, int b) {
-    return a < b ? a : b;
-}
-
-static int most(int a, int b) {
-    return a > b ? a : b;
-}
-
 static int quotient_down(int a, int b) {
     return a >= 0 ? a / b : -((b - 1 - a) / b);
 }
@@ -109,10 +101,10 @@ static Area area_of_x(const Window *w) {
 
 /* The outputs that any input has a tap to, were there as many. */
 static Area area_of_dy(const Window *w) {
-    int top = least(0, quotient_down(w->pad_h - (w->R - 1) * w->dilation, w->stride));
-    int left = least(0, quotient_down(w->pad_w - (w->S - 1) * w->dilation, w->stride));
-    return (Area){top, left, most(w->P, (w->H - 1 + w->pad_h) / w->stride + 1) - top,
-                  most(w->Q, (w->W - 1 + w->pad_w) / w->stride + 1) - left};
+    int top = smaller_int(0, quotient_down(w->pad_h - (w->R - 1) * w->dilation, w->stride));
+    int left = smaller_int(0, quotient_down(w->pad_w - (w->S - 1) * w->dilation, w->stride));
+    return (Area){top, left, larger_int(w->P, (w->H - 1 + w->pad_h) / w->stride + 1) - top,
+                  larger_int(w->Q, (w->W - 1 + w->pad_w) / w->stride + 1) - left};
 }
 
 static size_t pixels_of(Area a) {
@@ -121,7 +113,8 @@ static size_t pixels_of(Area a) {
 
 /* n of `C` values of each pixel of an image; `spread` moves a channel to its filters. */
 INLINE void lay_pixels(const Area *a, int H, int W, size_t C, const T *image, int n, const Lanes *spread, V *to) {
-    const int left = least(most(0, -a->left), a->width), end = most(left, least(a->width, W - a->left));
+    const int left = smaller_int(larger_int(0, -a->left), a->width),
+              end = larger_int(left, smaller_int(a->width, W - a->left));
     for (int h = a->top; h < a->top + a->height; h++, to += a->width) {
         const bool inside = h >= 0 && h < H && left < end;
         const T *from = inside ? image + ((size_t)h * (size_t)W + (size_t)(a->left + left)) * C : image;
@@ -164,19 +157,19 @@ typedef struct Row {
 INLINE void sum_taps(const Row *row, int run, int first, int count, size_t step, int n) {
     const V *from = row->from + (size_t)first * step;
     V sums[AT_ONCE];
-    UNROLL for (int i = 0; i < count; i++) sums[i] = (V){0};
+    UNROLLED(i, count) sums[i] = (V){0};
     for (const Tap *t = row->taps, *end = t + row->count_taps; t < end; t += run) {
         const V *at = from + t->at;
         V weights[MOST_RUN];
-        UNROLL for (int s = 0; s < run; s++) weights[s] = in_register(t[s].weight);
-        UNROLL for (int i = 0; i < count + run - 1; i++) {
+        UNROLLED(s, run) weights[s] = in_register(t[s].weight);
+        UNROLLED(i, count + run - 1) {
             const V v = run > 1 ? in_register(at[(size_t)i * step]) : at[(size_t)i * step];
-            UNROLL for (int s = 0; s < run; s++) if (i >= s && i - s < count) sums[i - s] =
-                multiply_add(v, weights[s], sums[i - s]);
+            UNROLLED(s, run)
+                if (i >= s && i - s < count) sums[i - s] = multiply_add(v, weights[s], sums[i - s]);
         }
     }
     T *out = row->out + (size_t)first * row->out_step;
-    UNROLL for (int i = 0; i < count; i++)
+    UNROLLED(i, count)
         store(out + (size_t)i * row->out_step, row->joined ? sum_filters(row->joined, sums[i]) : sums[i], n);
 }
 
@@ -218,18 +211,17 @@ static void forward(const Window *w, const float *packed, const void *x, void *s
     const size_t image = (size_t)w->H * (size_t)w->W * (size_t)w->C;
     for (int c = 0; c < w->C; c += block_channels(w), packed += taps_of(w) * LANES) {
         const Lanes lanes = lanes_from(w, c);
-        for (int r = 0; r < w->R; r++)
-            for (int s = 0; s < w->S; s++) {
-                const int t = r * w->S + s;
-                taps[t].at = ((ptrdiff_t)r * area.width + s) * w->dilation;
-                memcpy(&taps[t].weight, packed + t * LANES, sizeof(V));
-            }
-        T *out = (T *)y + c * lanes.each;
+        Row row = {
+            .taps = taps, .step = stride, .out_step = K, .count_taps = w->R * w->S, .run = run_of(w), .count = w->Q};
+        row.n = lanes.filters, row.out = (T *)y + c * lanes.each;
+        for (int t = 0; t < w->R * w->S; t++) {
+            taps[t].at = ((ptrdiff_t)(t / w->S) * area.width + t % w->S) * w->dilation;
+            taps[t].weight = words_at(packed + t * LANES);
+        }
         for (int n = 0; n < w->N; n++) {
             lay_x(w, &lanes, (const T *)x + (size_t)n * image, laid);
-            for (int p = 0; p < w->P; p++, out += (size_t)w->Q * K)
-                sum_any_row(&(Row){laid + (size_t)p * stride * width, taps, stride, K, (int)taps_of(w), run_of(w), w->Q,
-                                   lanes.filters, NULL, out});
+            row.from = laid;
+            for (int p = 0; p < w->P; p++, row.from += stride * width, row.out += (size_t)w->Q * K) sum_any_row(&row);
         }
     }
 }
@@ -245,7 +237,7 @@ static int taps_to(const Window *w, const Area *area, const float *packed, int h
             if (right % w->stride) continue;
             Tap *t = &taps[count++];
             t->at = (ptrdiff_t)(down / w->stride - area->top) * area->width + right / w->stride - area->left;
-            memcpy(&t->weight, packed + (r * w->S + s) * LANES, sizeof(V));
+            t->weight = words_at(packed + (r * w->S + s) * LANES);
         }
     }
     return count;
@@ -259,21 +251,15 @@ static void backward_data(const Window *w, const float *packed, const void *dy, 
     const size_t image = (size_t)w->P * (size_t)w->Q * (size_t)w->K;
     for (int c = 0; c < w->C; c += block_channels(w), packed += taps_of(w) * LANES) {
         const Lanes lanes = lanes_from(w, c);
+        Row row = {.taps = taps, .step = 1, .out_step = stride * C, .run = run_of(w), .n = lanes.channels};
+        row.joined = lanes.each > 1 ? &lanes : NULL;
         for (int n = 0; n < w->N; n++) {
             T *out = (T *)dx + (size_t)n * (size_t)w->H * line + c;
             lay(&area, w->P, w->Q, w->K, (const T *)dy + (size_t)n * image + c * lanes.each, lanes.filters, NULL, laid);
-            for (int column = 0; column < least(w->stride, w->W); column++)
-                for (int phase = 0; phase < least(w->stride, w->H); phase++) {
-                    Row row = {laid,
-                               taps,
-                               1,
-                               stride * C,
-                               0,
-                               run_of(w),
-                               (w->W - column + w->stride - 1) / w->stride,
-                               lanes.channels,
-                               lanes.each > 1 ? &lanes : NULL,
-                               NULL};
+            for (int column = 0; column < smaller_int(w->stride, w->W); column++)
+                for (int phase = 0; phase < smaller_int(w->stride, w->H); phase++) {
+                    row.from = laid;
+                    row.count = (w->W - column + w->stride - 1) / w->stride;
                     row.count_taps = taps_to(w, &area, packed, phase, column, taps);
                     for (int h = phase; h < w->H; h += w->stride, row.from += area.width) {
                         row.out = out + (size_t)h * line + (size_t)column * C;
@@ -282,6 +268,10 @@ static void backward_data(const Window *w, const float *packed, const void *dy, 
                 }
         }
     }
+}
+
+static void convolve(const Window *w, ConvPass pass, const float *packed, const void *from, void *scratch, void *to) {
+    (pass == CONV_FORWARD ? forward : backward_data)(w, packed, from, scratch, to);
 }
 
 /* ---- Backward to the weights ---- */
@@ -296,41 +286,42 @@ typedef struct Field {
 /* `outputs` neighbours of a line. */
 INLINE void add_products(V *sums, const V *const *x, const V *dy, size_t at, int outputs, int runs, int run) {
     V d[AT_ONCE];
-    UNROLL for (int i = 0; i < outputs; i++) d[i] = in_register(dy[i]);
-    UNROLL for (int t = 0; t < runs; t++) UNROLL for (int i = 0; i < outputs + run - 1; i++) {
-        const V v = run > 1 ? in_register(x[t][at + (size_t)i]) : x[t][at + (size_t)i];
-        UNROLL for (int s = 0; s < run; s++) if (i >= s && i - s < outputs) sums[t * run + s] =
-            multiply_add(v, d[i - s], sums[t * run + s]);
-    }
+    UNROLLED(i, outputs) d[i] = in_register(dy[i]);
+    UNROLLED(t, runs)
+        UNROLLED(i, outputs + run - 1) {
+            const V v = run > 1 ? in_register(x[t][at + (size_t)i]) : x[t][at + (size_t)i];
+            UNROLLED(s, run)
+                if (i >= s && i - s < outputs) sums[t * run + s] = multiply_add(v, d[i - s], sums[t * run + s]);
+        }
 }
 
 INLINE void sum_pixels(const Field *f, int runs, int run, size_t step, bool goes_on, float *slot) {
     V sums[MOST_TAPS];
-    UNROLL for (int t = 0; t < runs * run; t++) sums[t] = goes_on ? load_float(slot + t * LANES, LANES) : (V){0};
+    UNROLLED(t, runs * run) sums[t] = goes_on ? load_float(slot + t * LANES, LANES) : (V){0};
     const V *dy = f->dy;
     for (int p = 0; p < f->P; p++, dy += f->Q) {
         const V *x[MOST_TAPS];
         size_t q = 0;
-        UNROLL for (int t = 0; t < runs; t++) x[t] = f->x + f->at[t] + (size_t)p * f->line;
+        UNROLLED(t, runs) x[t] = f->x + f->at[t] + (size_t)p * f->line;
         for (; run > 1 && q + 4 <= (size_t)f->Q; q += 4) add_products(sums, x, dy + q, q, 4, runs, run);
         for (; q < (size_t)f->Q; q++) add_products(sums, x, dy + q, q * step, 1, runs, run);
     }
-    UNROLL for (int t = 0; t < runs * run; t++) store_float(slot + t * LANES, sums[t], LANES);
+    UNROLLED(t, runs * run) store_float(slot + t * LANES, sums[t], LANES);
 }
 
 #define RUNS(n, run)                                                                                                   \
     static void sum_##n##_of_##run(const Field *f, bool goes_on, float *slot) {                                        \
         sum_pixels(f, n, run, run > 1 ? 1 : f->step, goes_on, slot);                                                   \
     }
-/* clang-format off */
-RUNS(1, 1) RUNS(2, 1) RUNS(3, 1) RUNS(4, 1) RUNS(5, 1) RUNS(6, 1) RUNS(7, 1) RUNS(8, 1) RUNS(9, 1) RUNS(10, 1)
-RUNS(1, 3) RUNS(2, 3) RUNS(3, 3) RUNS(1, 5) RUNS(2, 5)
-    /* clang-format on */
-    static void (*const by_runs[MOST_RUN + 1][MOST_TAPS])(const Field *f, bool goes_on, float *slot) = {
-        [1] = {sum_1_of_1, sum_2_of_1, sum_3_of_1, sum_4_of_1, sum_5_of_1, sum_6_of_1, sum_7_of_1, sum_8_of_1,
-               sum_9_of_1, sum_10_of_1},
-        [3] = {sum_1_of_3, sum_2_of_3, sum_3_of_3},
-        [MOST_RUN] = {sum_1_of_5, sum_2_of_5}};
+#define NAME(n, run) sum_##n##_of_##run,
+UP_TO_10(RUNS, 1)
+RUNS(1, 3)
+RUNS(2, 3)
+RUNS(3, 3)
+RUNS(1, 5)
+RUNS(2, 5)
+static void (*const by_runs[MOST_RUN + 1][MOST_TAPS])(const Field *f, bool goes_on, float *slot) = {
+    [1] = {UP_TO_10(NAME, 1)}, [3] = {sum_1_of_3, sum_2_of_3, sum_3_of_3}, [MOST_RUN] = {sum_1_of_5, sum_2_of_5}};
 
 static void backward_weights(const Window *w, const void *x, const void *dy, void *scratch, float *slot, bool add) {
     const Area area = area_of_x(w), outputs = {0, 0, w->P, w->Q};
@@ -363,7 +354,13 @@ static size_t scratch_size(const Window *w) {
     return (x + dy) * sizeof(V) + taps_of(w) * sizeof(Tap);
 }
 
-static void pack(const Window *w, const float *weights, float *packed) {
+/* Both passes take the same. */
+static size_t packed_size(const Window *w, ConvPass pass) {
+    return pass == CONV_FORWARD ? slot_size(w) : 0;
+}
+
+static void pack(const Window *w, ConvPass pass, const float *weights, float *packed) {
+    (void)pass;
     const size_t taps = taps_of(w), block = (size_t)(block_channels(w) * filters_of(w));
     memset(packed, 0, slot_size(w) * sizeof *packed);
     for (size_t k = 0; k < (size_t)w->K; k++)
@@ -381,14 +378,13 @@ static void unpack(const Window *w, const float *slot, float *dw) {
         for (size_t t = 0; t < taps; t++) dw[k * taps + t] = slot[(k / block * taps + t) * LANES + k % block];
 }
 
-extern const DepthwiseKernels PASTE(depthwise_kernels_, KERNEL_ISA);
-const DepthwiseKernels PASTE(depthwise_kernels_, KERNEL_ISA) = {
+const ConvKernels PASTE(depthwise_kernels_, KERNEL_ISA) = {
     .fits = fits,
     .scratch_size = scratch_size,
-    .slot_size = slot_size,
+    .packed_size = packed_size,
     .pack = pack,
-    .unpack = unpack,
-    .forward = forward,
-    .backward_data = backward_data,
+    .run = convolve,
+    .slot_size = slot_size,
     .backward_weights = backward_weights,
+    .unpack = unpack,
 };

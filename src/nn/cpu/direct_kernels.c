@@ -12,8 +12,9 @@
  * and taps run from the last one to the first. A sum is one chain over the blocks of channels, R, S and c: it does not depend
  * on its tile.
  */
-#include "nn/cpu/conv_algorithm.h"
+#include "nn/cpu/conv_kernels.h"
 
+#include "base/numbers.h"
 #include "nn/cpu/vectors.h"
 
 #if defined(__AVX2__) && !defined(__AVX512F__)
@@ -25,10 +26,6 @@ enum {
     MOST_WEIGHTS = 160 << 10, /* bytes of a block: a third of a core's second cache */
     MOST_CACHED = 256 << 10,  /* bytes of images at once: half of a core's second cache */
 };
-
-static int smaller(int a, int b) {
-    return a < b ? a : b;
-}
 
 /* ---- Lines, and as well columns, of the same taps ---- */
 
@@ -83,7 +80,7 @@ static bool next_class(const Side *s, Class *class) {
     int at = class->at + class->count * s->spread;
     if (at >= s->to) {
         at = class->at % s->spread + 1;
-        if (at >= smaller(s->spread, s->to)) return false;
+        if (at >= smaller_int(s->spread, s->to)) return false;
     }
     *class = class_at(s, at);
     return true;
@@ -121,8 +118,8 @@ static size_t packed_size(const Window *w, ConvPass pass) {
 }
 
 /* Channel by channel, so that each filter's weights are read as they lie. */
-static void pack_block(const Window *w, ConvPass pass, const Pass *p, int k, int c, int channels,
-                       const float *weights, float *packed) {
+static void pack_block(const Window *w, ConvPass pass, const Pass *p, int k, int c, int channels, const float *weights,
+                       float *packed) {
     const bool forward = pass == CONV_FORWARD;
     const size_t taps = (size_t)w->R * (size_t)w->S, width = width_at(p, k);
     for (int i = c; i < c + channels; i++)
@@ -140,7 +137,7 @@ static void pack(const Window *w, ConvPass pass, const float *weights, float *pa
     const Pass p = pass_of(w, pass);
     for (int k = 0; k < p.outputs; k += BLOCK)
         for (int c = 0; c < p.inputs; c += p.channels) {
-            const int channels = smaller(p.channels, p.inputs - c);
+            const int channels = smaller_int(p.channels, p.inputs - c);
             pack_block(w, pass, &p, k, c, channels, weights, packed);
             packed += (size_t)w->R * (size_t)w->S * (size_t)channels * width_at(&p, k);
         }
@@ -164,11 +161,9 @@ INLINE void convolve(const Tile *t, int pixels, int vectors) {
     V sums[MOST_PIXELS][VECTORS];
     const float *from[MOST_PIXELS];
     const int last = t->last;
-#pragma GCC unroll 10
-    for (int i = 0; i < pixels; i++) {
+    UNROLLED(i, pixels) {
         from[i] = t->from[i];
-#pragma GCC unroll 2
-        for (int v = 0; v < vectors; v++)
+        UNROLLED(v, vectors)
             sums[i][v] = t->goes_on ? load_float(t->to[i] + v * LANES, v < vectors - 1 ? LANES : last) : (V){0};
     }
     for (int line = 0; line < t->lines; line++)
@@ -177,20 +172,15 @@ INLINE void convolve(const Tile *t, int pixels, int vectors) {
             const size_t begin = (size_t)line * t->from_line + (size_t)run * t->from_run, end = begin + t->run;
             for (size_t c = begin; c < end; c++, weights += vectors * LANES) {
                 V filters[VECTORS];
-#pragma GCC unroll 2
-                for (int v = 0; v < vectors; v++) filters[v] = load_float(weights + v * LANES, LANES);
-#pragma GCC unroll 10
-                for (int i = 0; i < pixels; i++) {
+                UNROLLED(v, vectors) filters[v] = load_float(weights + v * LANES, LANES);
+                UNROLLED(i, pixels) {
                     const V value = all_lanes(from[i][c]);
-#pragma GCC unroll 2
-                    for (int v = 0; v < vectors; v++) sums[i][v] = multiply_add(filters[v], value, sums[i][v]);
+                    UNROLLED(v, vectors) sums[i][v] = multiply_add(filters[v], value, sums[i][v]);
                 }
             }
         }
-#pragma GCC unroll 10
-    for (int i = 0; i < pixels; i++)
-#pragma GCC unroll 2
-        for (int v = 0; v < vectors; v++) store_float(t->to[i] + v * LANES, sums[i][v], v < vectors - 1 ? LANES : last);
+    UNROLLED(i, pixels)
+        UNROLLED(v, vectors) store_float(t->to[i] + v * LANES, sums[i][v], v < vectors - 1 ? LANES : last);
 }
 
 #define TILE(pixels, vectors)                                                                                          \
@@ -198,12 +188,9 @@ INLINE void convolve(const Tile *t, int pixels, int vectors) {
         convolve(t, pixels, vectors);                                                                                  \
     }
 #define NAME(pixels, vectors) convolve_##pixels##_##vectors,
-#define SIX(what, vectors)                                                                                             \
-    what(1, vectors) what(2, vectors) what(3, vectors) what(4, vectors) what(5, vectors) what(6, vectors)
-#define TEN(what, vectors) SIX(what, vectors) what(7, vectors) what(8, vectors) what(9, vectors) what(10, vectors)
-TEN(TILE, 1)
-SIX(TILE, 2)
-static void (*const convolve_tile[VECTORS][MOST_PIXELS])(const Tile *t) = {{TEN(NAME, 1)}, {SIX(NAME, 2)}};
+UP_TO_10(TILE, 1)
+UP_TO_6(TILE, 2)
+static void (*const convolve_tile[VECTORS][MOST_PIXELS])(const Tile *t) = {{UP_TO_10(NAME, 1)}, {UP_TO_6(NAME, 2)}};
 static const int most_pixels[VECTORS] = {10, 6};
 
 /* ---- The tiles of a pass ---- */
@@ -259,8 +246,10 @@ static size_t scratch_size(const Window *w) {
     return 0;
 }
 
-static void convolve_images(const Window *w, ConvPass pass, const float *packed, const float *from, void *scratch,
-                            float *to) {
+static void convolve_images(const Window *w, ConvPass pass, const float *packed, const void *images, void *scratch,
+                            void *result) {
+    const float *from = images;
+    float *to = result;
     (void)scratch;
     const Pass p = pass_of(w, pass);
     const size_t taps = (size_t)w->R * (size_t)w->S, bytes = (p.from_image + p.to_image) * sizeof(float);
@@ -268,12 +257,12 @@ static void convolve_images(const Window *w, ConvPass pass, const float *packed,
     for (int n = 0; n < p.N; n += most, from += (size_t)most * p.from_image, to += (size_t)most * p.to_image) {
         const float *weights = packed;
         for (int k = 0; k < p.outputs; k += BLOCK) {
-            const int filters = smaller(BLOCK, p.outputs - k), vectors = filters > LANES ? 2 : 1;
+            const int filters = smaller_int(BLOCK, p.outputs - k), vectors = filters > LANES ? 2 : 1;
             Tile t = {.last = filters - (vectors - 1) * LANES};
             for (int c = 0; c < p.inputs; c += p.channels) {
-                const int channels = smaller(p.channels, p.inputs - c);
+                const int channels = smaller_int(p.channels, p.inputs - c);
                 t.goes_on = c > 0;
-                convolve_block(&p, smaller(most, p.N - n), &t, vectors, channels, weights, from + c, to + k);
+                convolve_block(&p, smaller_int(most, p.N - n), &t, vectors, channels, weights, from + c, to + k);
                 weights += taps * (size_t)channels * (size_t)(vectors * LANES);
             }
         }
@@ -285,8 +274,7 @@ static bool fits(const Window *w) {
     return w->groups == 1 && w->R * w->S > 1 && w->C >= LANES && w->K >= LANES;
 }
 
-extern const ConvAlgorithm PASTE(direct_kernels_, KERNEL_ISA);
-const ConvAlgorithm PASTE(direct_kernels_, KERNEL_ISA) = {
+const ConvKernels PASTE(direct_kernels_, KERNEL_ISA) = {
     .fits = fits,
     .packed_size = packed_size,
     .pack = pack,

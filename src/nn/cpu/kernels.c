@@ -1,40 +1,28 @@
 /* The kernels of nn/engine.h, compiled once per instruction set and element type (KERNEL_ISA, KERNEL_BF16): those over channels and
  * over single elements, and the table of all. */
 #include "nn/cpu/rows.h"
-#include "nn/cpu/vector_math.h"
 
 /* ---- Over channels ---- */
 
-INLINE void add_bias_rows(T *y, size_t rows, int C, int n, const float *bias) {
-    const Wide term = load_wide_float(bias, n);
-    for (size_t r = 0; r < rows; r++, y += C) {
-        Wide v = load_wide(y, n);
-        EACH_PART(p) v.part[p] += term.part[p];
-        store_wide(y, v, n);
-    }
-}
-
 void KERNEL(add_bias)(void *y, size_t rows, int C, const float *bias) {
     T *to = y;
-#define ROWS(n) add_bias_rows(to + at + c, count, C, (n), bias + c)
-    EACH_BLOCK(rows, C, ROWS)
-#undef ROWS
+    EACH_BLOCK(rows, C, {
+        const Wide term = load_wide_float(bias + c, n);
+        T *row = to + at + c;
+        for (size_t r = 0; r < count; r++, row += C) store_wide(row, add_wide(load_wide(row, n), term), n);
+    })
 }
 
 void KERNEL(channel_sums)(const void *dy, size_t rows, int C, double *sums) {
     const T *from = dy;
     memset(sums, 0, (size_t)C * sizeof *sums);
-#define ROWS(n) gather(sums + c, sum_of_rows(from + at + c, count, C, (n)), (n))
-    EACH_BLOCK(rows, C, ROWS)
-#undef ROWS
+    EACH_BLOCK(rows, C, gather(sums + c, sum_of_rows(from + at + c, count, C, n), n));
 }
 
 static void moments_of_rows(const T *from, size_t rows, int C, double *mean, double *squares) {
     memset(mean, 0, (size_t)C * sizeof *mean);
     memset(squares, 0, (size_t)C * sizeof *squares);
-#define ROWS(n) join_moments(from + at + c, count, at / (size_t)C, C, (n), mean + c, squares + c)
-    EACH_BLOCK(rows, C, ROWS)
-#undef ROWS
+    EACH_BLOCK(rows, C, join_moments(from + at + c, count, at / (size_t)C, C, n, mean + c, squares + c));
     for (int c = 0; c < C; c++)
         if (squares[c] < 0) squares[c] = 0;
 }
@@ -56,71 +44,59 @@ void KERNEL(bn_moments)(const void *x, size_t rows, int C, double *mean, double 
 
 /* ---- Over single elements ---- */
 
-/* call(i, n, ...) for all values, n from i at a time: a whole register of them, or what is left. */
-#define EACH_WIDE(count, call, ...)                                                                                    \
+/* The statement for all values, n of them from i on at a time: a whole register, or what is left. */
+#define EACH_WIDE(all, ...)                                                                                            \
     do {                                                                                                               \
-        size_t i_ = 0;                                                                                                 \
-        for (; i_ + WIDE <= (count); i_ += WIDE) call(i_, WIDE, __VA_ARGS__);                                          \
-        if (i_ < (count)) call(i_, (int)((count)-i_), __VA_ARGS__);                                                    \
+        size_t i = 0;                                                                                                  \
+        for (; i + WIDE <= (all); i += WIDE) {                                                                         \
+            const int n = WIDE;                                                                                        \
+            __VA_ARGS__;                                                                                               \
+        }                                                                                                              \
+        if (i < (all)) {                                                                                               \
+            const int n = (int)((all)-i);                                                                              \
+            __VA_ARGS__;                                                                                               \
+        }                                                                                                              \
     } while (0)
-
-INLINE void activate_wide(ActivationKind kind, float slope, const T *x, int n, T *y) {
-    Wide v = load_wide(x, n);
-    EACH_PART(p) v.part[p] = activate(kind, slope, v.part[p]);
-    store_wide(y, v, n);
-}
 
 void KERNEL(act_forward)(Activation act, const void *x, size_t count, void *y) {
     const T *from = x;
     T *to = y;
-#define AT(i, n, kind) activate_wide(kind, act.slope, from + (i), (n), to + (i))
-#define ALL(kind)      EACH_WIDE(count, AT, kind)
-    WITH_ACTIVATION(act, ALL)
-#undef AT
-}
-
-INLINE void activate_wide_backward(ActivationKind kind, float slope, const T *from, const T *dy, int n, T *dx) {
-    const Wide v = load_wide(from, n);
-    Wide d = load_wide(dy, n);
-    EACH_PART(p) d.part[p] = activate_backward_from(kind, slope, v.part[p], d.part[p]);
-    store_wide(dx, d, n);
+    WITH_ACTIVATION(act, EACH_WIDE(count, {
+                        Wide v = load_wide(from + i, n);
+                        EACH_PART(p) v.part[p] = activate(kind, act.slope, v.part[p]);
+                        store_wide(to + i, v, n);
+                    }));
 }
 
 void KERNEL(act_backward)(Activation act, const void *from, const void *dy, size_t count, void *dx) {
-    const T *v = from, *d = dy;
+    const T *known = from, *gradient = dy;
     T *to = dx;
-#define AT(i, n, kind) activate_wide_backward(kind, act.slope, v + (i), d + (i), (n), to + (i))
-    WITH_ACTIVATION(act, ALL)
-#undef AT
-}
-
-INLINE void add_wide_active(ActivationKind kind, float slope, const T *a, const T *b, int n, T *y) {
-    Wide sum = add_wide(load_wide(a, n), load_wide(b, n));
-    EACH_PART(p) sum.part[p] = activate(kind, slope, sum.part[p]);
-    store_wide(y, sum, n);
+    WITH_ACTIVATION(act, EACH_WIDE(count, {
+                        const Wide v = load_wide(known + i, n);
+                        Wide d = load_wide(gradient + i, n);
+                        EACH_PART(p) d.part[p] = activate_backward_from(kind, act.slope, v.part[p], d.part[p]);
+                        store_wide(to + i, d, n);
+                    }));
 }
 
 void KERNEL(add)(const void *a, const void *b, size_t count, Activation act, void *y) {
     const T *one = a, *other = b;
     T *to = y;
-#define AT(i, n, kind) add_wide_active(kind, act.slope, one + (i), other + (i), (n), to + (i))
-    WITH_ACTIVATION(act, ALL)
-#undef AT
-#undef ALL
-}
-
-INLINE void multiply_wide(const T *x, float factor, int n, T *y) {
-    Wide v = load_wide(x, n);
-    EACH_PART(p) v.part[p] *= factor;
-    store_wide(y, v, n);
+    WITH_ACTIVATION(act, EACH_WIDE(count, {
+                        Wide sum = add_wide(load_wide(one + i, n), load_wide(other + i, n));
+                        EACH_PART(p) sum.part[p] = activate(kind, act.slope, sum.part[p]);
+                        store_wide(to + i, sum, n);
+                    }));
 }
 
 void KERNEL(multiply)(const void *x, size_t count, float factor, void *y) {
     const T *from = x;
     T *to = y;
-#define AT(i, n, by) multiply_wide(from + (i), by, (n), to + (i))
-    EACH_WIDE(count, AT, factor);
-#undef AT
+    EACH_WIDE(count, {
+        Wide v = load_wide(from + i, n);
+        EACH_PART(p) v.part[p] *= factor;
+        store_wide(to + i, v, n);
+    });
 }
 
 /* ---- Over images: terms of positions ---- */
@@ -128,24 +104,17 @@ void KERNEL(multiply)(const void *x, size_t count, float factor, void *y) {
 void KERNEL(add_to_images)(int N, size_t size, const void *x, const float *p, void *y) {
     const T *from = x;
     T *to = y;
-    for (; N > 0; N--, from += size, to += size) {
-#define AT(i, n, terms) store_wide(to + (i), add_wide(load_wide(from + (i), n), load_wide_float(terms + (i), n)), n)
-        EACH_WIDE(size, AT, p);
-#undef AT
-    }
-}
-
-INLINE void sum_image_columns(int N, size_t size, const T *dy, int n, float *sums) {
-    Wide sum = {{{0}}};
-    for (; N > 0; N--, dy += size) sum = add_wide(sum, load_wide(dy, n));
-    store_wide_float(sums, sum, n);
+    for (; N > 0; N--, from += size, to += size)
+        EACH_WIDE(size, store_wide(to + i, add_wide(load_wide(from + i, n), load_wide_float(p + i, n)), n));
 }
 
 void KERNEL(sum_images)(int N, size_t size, const void *dy, float *sums) {
-    const T *from = dy;
-#define AT(i, n, to) sum_image_columns(N, size, from + (i), (n), to + (i))
-    EACH_WIDE(size, AT, sums);
-#undef AT
+    EACH_WIDE(size, {
+        const T *from = (const T *)dy + i;
+        Wide sum = {{{0}}};
+        for (int image = 0; image < N; image++, from += size) sum = add_wide(sum, load_wide(from, n));
+        store_wide_float(sums + i, sum, n);
+    });
 }
 
 /* ---- Conversion ---- */
@@ -237,7 +206,6 @@ bool KERNEL(adam)(float *restrict w, const float *restrict dw, float *restrict m
     return largest < INFINITY_BITS;
 }
 
-extern const Kernels PASTE(kernels_, KERNEL_ISA);
 const Kernels PASTE(kernels_, KERNEL_ISA) = {.name = TEXT(KERNEL_ISA),
                                              .element = sizeof(T),
 #define KERNEL_ROW(kernel) .kernel = KERNEL(kernel),

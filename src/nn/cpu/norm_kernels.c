@@ -26,11 +26,11 @@ static Band band_at(const NormShape *s, int group) {
     return (Band){group * per, last * per, per, (size_t)s->C, (size_t)s->pixels};
 }
 
-/* call(n) for every block of `count` rows from `row` on, of the n channels from c. */
-#define EACH_BLOCK_OF(b, c, call)                                                                                      \
-    for (size_t row = 0, count; row < (b)->pixels; row += BLOCK) {                                                     \
+/* The statement for every block of `count` rows from `row` on, of the n channels from c, the first of which has the index `at`. */
+#define EACH_BLOCK_OF(b, c, ...)                                                                                       \
+    for (size_t row = 0, count, at = (size_t)(c); row < (b)->pixels; row += BLOCK, at += BLOCK * (b)->C) {             \
         count = (b)->pixels - row < BLOCK ? (b)->pixels - row : BLOCK;                                                 \
-        WHOLE_OR_PART(wide_at((b)->end, c), call);                                                                     \
+        WHOLE_OR_PART(wide_at((b)->end, c), __VA_ARGS__);                                                              \
     }
 
 static void band_moments(const Band *b, const T *x, float *moments) {
@@ -38,9 +38,7 @@ static void band_moments(const Band *b, const T *x, float *moments) {
     const double pixels = (double)b->pixels;
     for (int c = b->first; c < b->end; c += WIDE) {
         double channel_mean[WIDE] = {0}, channel_squares[WIDE] = {0};
-#define ROWS(n) join_moments(x + row * b->C + (size_t)c, count, row, (int)b->C, (n), channel_mean, channel_squares)
-        EACH_BLOCK_OF(b, c, ROWS)
-#undef ROWS
+        EACH_BLOCK_OF(b, c, join_moments(x + at, count, row, (int)b->C, n, channel_mean, channel_squares));
         for (int i = 0; i < wide_at(b->end, c); i++) {
             const int group = (c + i - b->first) / b->per, before = (c + i - b->first) % b->per;
             join_equal(pixels, (double)before, channel_mean[i], channel_squares[i], &mean[group], &squares[group]);
@@ -62,23 +60,14 @@ INLINE void load_moments(const Band *b, const float *moments, int c, int n, Wide
     *mean = load_wide_float(means, n), *factor = load_wide_float(factors, n);
 }
 
-INLINE void norm_rows(const T *x, size_t rows, size_t C, int n, Wide mean, Wide scale, Wide shift, T *y) {
-    for (size_t r = 0; r < rows; r++, x += C, y += C) {
-        Wide v = load_wide(x, n);
-        EACH_PART(p) v.part[p] = (v.part[p] - mean.part[p]) * scale.part[p] + shift.part[p];
-        store_wide(y, v, n);
-    }
-}
-
 static void norm_band(const Band *b, const T *x, const float *weight, const float *bias, const float *moments, T *y) {
     for (int c = b->first; c < b->end; c += WIDE) {
-        const int n = wide_at(b->end, c);
-        Wide mean, scale, shift = load_or(bias, 0, c, n), w = load_or(weight, 1, c, n);
-        load_moments(b, moments, c, n, &mean, &scale);
-        EACH_PART(p) scale.part[p] *= w.part[p];
-#define ROWS(n) norm_rows(x + c, b->pixels, b->C, (n), mean, scale, shift, y + c)
-        WHOLE_OR_PART(n, ROWS);
-#undef ROWS
+        const int there = wide_at(b->end, c);
+        const Wide w = load_or(weight, 1, c, there);
+        Norm norm = {.shift = load_or(bias, 0, c, there)};
+        load_moments(b, moments, c, there, &norm.mean, &norm.scale);
+        EACH_PART(p) norm.scale.part[p] *= w.part[p];
+        WHOLE_OR_PART(there, norm_rows(&norm, ACT_NONE, b->pixels, (int)b->C, n, x + c, NULL, y + c));
     }
 }
 
@@ -104,10 +93,7 @@ static void band_sums(const Band *b, const T *x, const float *weight, const floa
         double d[WIDE] = {0}, d_xhat[WIDE] = {0};
         Wide mean, factor;
         load_moments(b, moments, c, wide_at(b->end, c), &mean, &factor);
-#define ROWS(n)                                                                                                        \
-    add_products_of_rows(x + row * b->C + (size_t)c, dy + row * b->C + (size_t)c, count, b->C, (n), mean, d, d_xhat)
-        EACH_BLOCK_OF(b, c, ROWS)
-#undef ROWS
+        EACH_BLOCK_OF(b, c, add_products_of_rows(x + at, dy + at, count, b->C, n, mean, d, d_xhat));
         for (int i = 0; i < wide_at(b->end, c); i++) {
             const int group = (c + i - b->first) / b->per;
             const double w = weight ? (double)weight[c + i] : 1;
@@ -121,32 +107,23 @@ static void band_sums(const Band *b, const T *x, const float *weight, const floa
         means[2 * g] = (float)(plain[g] / count), means[2 * g + 1] = (float)(product[g] / count);
 }
 
-INLINE void norm_rows_backward(const T *x, const T *dy, size_t rows, size_t C, int n, Wide mean, Wide a, Wide b, Wide c,
-                               T *dx) {
-    for (size_t r = 0; r < rows; r++, x += C, dy += C, dx += C) {
-        Wide v = load_wide(x, n), d = load_wide(dy, n);
-        EACH_PART(p)
-        v.part[p] = a.part[p] * d.part[p] + (b.part[p] * (v.part[p] - mean.part[p]) + c.part[p]);
-        store_wide(dx, v, n);
-    }
-}
-
 /* dx = factor * w * dy - factor * factor * mean(g * xhat) * (x - mean) - factor * mean(g) */
 static void norm_band_backward(const Band *b, const T *x, const float *weight, const float *moments, const float *means,
                                const T *dy, T *dx) {
     for (int c = b->first; c < b->end; c += WIDE) {
-        const int n = wide_at(b->end, c);
-        Wide mean, factor, plain, product, a = load_or(weight, 1, c, n);
-        load_moments(b, moments, c, n, &mean, &factor);
-        load_moments(b, means, c, n, &plain, &product);
+        const int there = wide_at(b->end, c);
+        const Norm none = {.slope = 1};
+        Spread rest;
+        Wide factor, a = load_or(weight, 1, c, there);
+        load_moments(b, moments, c, there, &rest.mean, &factor);
+        load_moments(b, means, c, there, &rest.c, &rest.b);
         EACH_PART(p) {
             a.part[p] *= factor.part[p];
-            plain.part[p] *= -factor.part[p];
-            product.part[p] *= -factor.part[p] * factor.part[p];
+            rest.c.part[p] *= -factor.part[p];
+            rest.b.part[p] *= -factor.part[p] * factor.part[p];
         }
-#define ROWS(n) norm_rows_backward(x + c, dy + c, b->pixels, b->C, (n), mean, a, product, plain, dx + c)
-        WHOLE_OR_PART(n, ROWS);
-#undef ROWS
+        WHOLE_OR_PART(there,
+                      norm_rows_backward(&none, &rest, a, ACT_NONE, b->pixels, (int)b->C, n, x + c, dy + c, dx + c));
     }
 }
 
@@ -175,12 +152,12 @@ INLINE Wide first_ones(int n) {
 
 enum { PIXELS = 4 }; /* at once */
 
-/* call(first, number) for all rows, PIXELS of them at a time or one. */
-#define EACH_PIXELS(rows, call)                                                                                        \
+/* The statement for all rows, n of them from r on at a time: PIXELS or one. */
+#define EACH_PIXELS(rows, ...)                                                                                         \
     do {                                                                                                               \
-        size_t r_ = 0;                                                                                                 \
-        for (; r_ + PIXELS <= (rows); r_ += PIXELS) call(r_, PIXELS);                                                  \
-        for (; r_ < (rows); r_++) call(r_, 1);                                                                         \
+        size_t r = 0;                                                                                                  \
+        for (const int n = PIXELS; r + PIXELS <= (rows); r += PIXELS) __VA_ARGS__;                                     \
+        for (const int n = 1; r < (rows); r++) __VA_ARGS__;                                                            \
     } while (0)
 
 INLINE void norm_pixels(const T *x, int C, int rows, const float *weight, const float *bias, T *y, float *moments) {
@@ -281,17 +258,14 @@ static void norm_positions_backward(size_t rows, int C, const T *x, const float 
                                     const T *dy, T *dx, double *sums) {
     for (size_t first = 0; first < rows; first += BLOCK, moments += 2 * BLOCK) {
         const size_t at = first * (size_t)C, count = rows - first < BLOCK ? rows - first : BLOCK;
-        for (int c = 0; sums && c < C; c += WIDE) {
-#define ROWS(n) add_pixels(x + at + c, dy + at + c, count, C, (n), moments, sums + c, sums + C + c)
-            WHOLE_OR_PART(wide_at(C, c), ROWS);
-#undef ROWS
-        }
+        for (int c = 0; sums && c < C; c += WIDE)
+            WHOLE_OR_PART(wide_at(C, c),
+                          add_pixels(x + at + c, dy + at + c, count, C, n, moments, sums + c, sums + C + c));
         if (!dx) continue;
-#define ROWS(r, n)                                                                                                     \
-    norm_pixels_backward(x + at + (r) * (size_t)C, C, (n), weight, moments + 2 * (r), dy + at + (r) * (size_t)C,       \
-                         dx + at + (r) * (size_t)C)
-        EACH_PIXELS(count, ROWS);
-#undef ROWS
+        EACH_PIXELS(count, {
+            const size_t first_value = at + r * (size_t)C;
+            norm_pixels_backward(x + first_value, C, n, weight, moments + 2 * r, dy + first_value, dx + first_value);
+        });
     }
 }
 
@@ -303,9 +277,10 @@ void KERNEL(norm_forward)(const NormShape *s, int N, const void *x, const float 
     T *to = y;
     const size_t C = (size_t)s->C, image = (size_t)s->pixels * C, rows = (size_t)N * (size_t)s->pixels;
     if (s->by_position) {
-#define ROWS(r, n) norm_pixels(from + (r)*C, s->C, (n), weight, bias, to + (r)*C, moments ? moments + 2 * (r) : NULL)
-        EACH_PIXELS(rows, ROWS);
-#undef ROWS
+        EACH_PIXELS(rows, {
+            float *kept = moments ? moments + 2 * r : NULL;
+            norm_pixels(from + r * C, s->C, n, weight, bias, to + r * C, kept);
+        });
         return;
     }
     for (int i = 0; i < N; i++, from += image, to += image)
@@ -339,38 +314,20 @@ void KERNEL(norm_backward)(const NormShape *s, int N, const void *x, const float
 
 /* ---- Factors of channels ---- */
 
-INLINE void scale_rows(const T *x, size_t rows, size_t C, int n, Wide s, T *y) {
-    for (size_t r = 0; r < rows; r++, x += C, y += C) {
-        Wide v = load_wide(x, n);
-        EACH_PART(p) v.part[p] *= s.part[p];
-        store_wide(y, v, n);
-    }
-}
-
 void KERNEL(scale_forward)(int N, size_t pixels, int C, const void *x, const void *s, void *y) {
     const T *from = x, *factors = s;
     T *to = y;
     const size_t width = (size_t)C;
     for (int i = 0; i < N; i++, from += pixels * width, to += pixels * width, factors += width)
-        for (int c = 0; c < C; c += WIDE) {
-#define ROWS(n) scale_rows(from + c, pixels, width, (n), load_wide(factors + c, (n)), to + c)
-            WHOLE_OR_PART(wide_at(C, c), ROWS);
-#undef ROWS
-        }
-}
-
-INLINE void scale_rows_backward(const T *x, const T *dy, size_t rows, size_t C, int n, Wide s, T *dx, double *sums) {
-    Wide sum = {{{0}}};
-    for (size_t r = 0; r < rows; r++, x += C, dy += C, dx += C) {
-        const Wide v = load_wide(x, n);
-        Wide d = load_wide(dy, n);
-        EACH_PART(p) {
-            sum.part[p] = multiply_add(d.part[p], v.part[p], sum.part[p]);
-            d.part[p] *= s.part[p];
-        }
-        store_wide(dx, d, n);
-    }
-    gather(sums, sum, n);
+        for (int c = 0; c < C; c += WIDE)
+            WHOLE_OR_PART(wide_at(C, c), {
+                const Wide factor = load_wide(factors + c, n);
+                for (size_t at = (size_t)c, end = at + pixels * width; at < end; at += width) {
+                    Wide v = load_wide(from + at, n);
+                    EACH_PART(p) v.part[p] *= factor.part[p];
+                    store_wide(to + at, v, n);
+                }
+            });
 }
 
 void KERNEL(scale_backward)(int N, size_t pixels, int C, const void *x, const void *s, const void *dy, void *dx,
@@ -378,16 +335,25 @@ void KERNEL(scale_backward)(int N, size_t pixels, int C, const void *x, const vo
     const T *from = x, *factors = s, *d = dy;
     T *to = dx, *of_factors = ds;
     const Band b = {0, C, 1, (size_t)C, pixels};
-    for (size_t i = 0; i < (size_t)N; i++, factors += C, of_factors += C)
+    const size_t image = pixels * b.C;
+    for (int i = 0; i < N; i++, factors += C, of_factors += C, from += image, d += image, to += image)
         for (int c = 0; c < C; c += WIDE) {
-            const size_t at = i * pixels * b.C + (size_t)c;
             double sums[WIDE] = {0};
             float rounded[WIDE];
-#define ROWS(n)                                                                                                        \
-    scale_rows_backward(from + at + row * b.C, d + at + row * b.C, count, b.C, (n), load_wide(factors + c, (n)),       \
-                        to + at + row * b.C, sums)
-            EACH_BLOCK_OF(&b, c, ROWS)
-#undef ROWS
+            EACH_BLOCK_OF(&b, c, {
+                const Wide factor = load_wide(factors + c, n);
+                Wide sum = {{{0}}};
+                for (size_t value = at, end = at + count * b.C; value < end; value += b.C) {
+                    const Wide v = load_wide(from + value, n);
+                    Wide g = load_wide(d + value, n);
+                    EACH_PART(p) {
+                        sum.part[p] = multiply_add(g.part[p], v.part[p], sum.part[p]);
+                        g.part[p] *= factor.part[p];
+                    }
+                    store_wide(to + value, g, n);
+                }
+                gather(sums, sum, n);
+            })
             for (int k = 0; k < WIDE; k++) rounded[k] = (float)sums[k];
             store_wide(of_factors + c, load_wide_float(rounded, WIDE), wide_at(C, c));
         }

@@ -20,23 +20,34 @@ INLINE size_t tap(const Window *w, const Inside *in, int r, int s) {
     return in->first + ((size_t)r * (size_t)w->W + (size_t)s) * (size_t)w->C;
 }
 
-/* call(in, n) for every output pixel, `in` its window, and for the n channels from c, the first of which has the index `at` among
+INLINE size_t output_at(const Window *w, int n, int p, int q) {
+    return (((size_t)n * (size_t)w->P + (size_t)p) * (size_t)w->Q + (size_t)q) * (size_t)w->C;
+}
+
+/* The statement for every output pixel, `in` its window, and for the n channels from c, the first of which has the index `at` among
  * the outputs. A window of 2x2 has constant sizes. */
-#define EACH_WINDOW(w, call)                                                                                           \
-    for (int i = 0; i < (w)->N; i++)                                                                                   \
-        for (int p = 0; p < (w)->P; p++)                                                                               \
-            for (int q = 0; q < (w)->Q; q++) {                                                                         \
-                const Inside in_ = inside((w), i, p, q);                                                               \
-                const Inside square_ = {in_.r0, in_.r0 + 2, in_.s0, in_.s0 + 2, in_.first};                            \
-                const bool is_square_ = in_.r1 == square_.r1 && in_.s1 == square_.s1;                                  \
-                size_t at = (((size_t)i * (size_t)(w)->P + (size_t)p) * (size_t)(w)->Q + (size_t)q) * (size_t)(w)->C;  \
+#define EACH_WINDOW(w, ...)                                                                                            \
+    for (int n_ = 0; n_ < (w)->N; n_++)                                                                                \
+        for (int p_ = 0; p_ < (w)->P; p_++)                                                                            \
+            for (int q_ = 0; q_ < (w)->Q; q_++) {                                                                      \
+                const Inside any_ = inside((w), n_, p_, q_);                                                           \
+                const Inside square_ = {any_.r0, any_.r0 + 2, any_.s0, any_.s0 + 2, any_.first};                       \
+                const bool is_square_ = any_.r1 == square_.r1 && any_.s1 == square_.s1;                                \
+                size_t at = output_at((w), n_, p_, q_);                                                                \
                 for (int c = 0; c < (w)->C; c += WIDE, at += WIDE)                                                     \
-                    if ((w)->C - c < WIDE)                                                                             \
-                        call(in_, (w)->C - c);                                                                         \
-                    else if (is_square_)                                                                               \
-                        call(square_, WIDE);                                                                           \
-                    else                                                                                               \
-                        call(in_, WIDE);                                                                               \
+                    if ((w)->C - c < WIDE) {                                                                           \
+                        const Inside in = any_;                                                                        \
+                        const int n = (w)->C - c;                                                                      \
+                        __VA_ARGS__;                                                                                   \
+                    } else if (is_square_) {                                                                           \
+                        const Inside in = square_;                                                                     \
+                        const int n = WIDE;                                                                            \
+                        __VA_ARGS__;                                                                                   \
+                    } else {                                                                                           \
+                        const Inside in = any_;                                                                        \
+                        const int n = WIDE;                                                                            \
+                        __VA_ARGS__;                                                                                   \
+                    }                                                                                                  \
             }
 #define EACH_TAP(in)                                                                                                   \
     for (int r = (in).r0; r < (in).r1; r++)                                                                            \
@@ -74,78 +85,59 @@ INLINE void load_words(const uint16_t *from, int n, VI part[PARTS]) {
 #endif
 }
 
-INLINE void max_taps(const Window *w, const Inside in, int n, const T *x, T *y, uint16_t *place) {
-    Wide best = load_wide(x + tap(w, &in, in.r0, in.s0), n);
-    VI where[PARTS];
-    EACH_PART(p) where[p] = all_lanes_int(in.r0 * w->S + in.s0);
-    EACH_TAP(in) {
-        Wide v = load_wide(x + tap(w, &in, r, s), n);
-        EACH_PART(p) {
-            Mask wins = either(greater(v.part[p], best.part[p]), is_nan(v.part[p])); /* a NaN wins */
-            best.part[p] = choose(wins, v.part[p], best.part[p]);
-            where[p] = choose_int(wins, all_lanes_int(r * w->S + s), where[p]);
-        }
-    }
-    store_wide(y, best, n);
-    store_words(place, where, n);
-}
-
 void KERNEL(maxpool_forward)(const Window *w, const void *x, void *y, uint16_t *place) {
     const T *from = x;
     T *to = y;
-#define TAPS(in, n) max_taps(w, in, (n), from + c, to + at, place + at)
-    EACH_WINDOW(w, TAPS)
-#undef TAPS
-}
-
-INLINE void max_taps_backward(const Window *w, const Inside in, int n, const T *dy, const uint16_t *place, T *dx) {
-    const Wide d = load_wide(dy, n);
-    VI where[PARTS];
-    load_words(place, n, where);
-    EACH_TAP(in) {
-        T *at = dx + tap(w, &in, r, s);
-        Wide v = load_wide(at, n);
-        EACH_PART(p)
-        v.part[p] = choose(equal_int(where[p], all_lanes_int(r * w->S + s)), v.part[p] + d.part[p], v.part[p]);
-        store_wide(at, v, n);
-    }
+    EACH_WINDOW(w, {
+        Wide best = load_wide(from + c + tap(w, &in, in.r0, in.s0), n);
+        VI where[PARTS];
+        EACH_PART(p) where[p] = all_lanes_int(in.r0 * w->S + in.s0);
+        EACH_TAP(in) {
+            Wide v = load_wide(from + c + tap(w, &in, r, s), n);
+            EACH_PART(p) {
+                Mask wins = either(greater(v.part[p], best.part[p]), is_nan(v.part[p])); /* a NaN wins */
+                best.part[p] = choose(wins, v.part[p], best.part[p]);
+                where[p] = choose_int(wins, all_lanes_int(r * w->S + s), where[p]);
+            }
+        }
+        store_wide(to + at, best, n);
+        store_words(place + at, where, n);
+    })
 }
 
 void KERNEL(maxpool_backward)(const Window *w, const void *dy, const uint16_t *place, void *dx) {
     const T *from = dy;
     T *to = dx;
     memset(to, 0, (size_t)w->N * (size_t)w->H * (size_t)w->W * (size_t)w->C * sizeof *to);
-#define TAPS(in, n) max_taps_backward(w, in, (n), from + at, place + at, to + c)
-    EACH_WINDOW(w, TAPS)
-#undef TAPS
+    EACH_WINDOW(w, {
+        const Wide d = load_wide(from + at, n);
+        VI where[PARTS];
+        load_words(place + at, n, where);
+        EACH_TAP(in) {
+            T *sum = to + c + tap(w, &in, r, s);
+            Wide v = load_wide(sum, n);
+            EACH_PART(p) {
+                const Mask picked = equal_int(where[p], all_lanes_int(r * w->S + s));
+                v.part[p] = choose(picked, v.part[p] + d.part[p], v.part[p]);
+            }
+            store_wide(sum, v, n);
+        }
+    })
 }
 
 INLINE float taps_of(const Inside *in) {
     return (float)((in->r1 - in->r0) * (in->s1 - in->s0));
 }
 
-INLINE void average_taps(const Window *w, const Inside in, int n, const T *x, T *y) {
-    Wide sum = {{{0}}};
-    EACH_TAP(in) sum = add_wide(sum, load_wide(x + tap(w, &in, r, s), n));
-    EACH_PART(p) sum.part[p] /= taps_of(&in);
-    store_wide(y, sum, n);
-}
-
 void KERNEL(avgpool_forward)(const Window *w, const void *x, void *y) {
     const T *from = x;
     T *to = y;
-#define TAPS(in, n) average_taps(w, in, (n), from + c, to + at)
-    EACH_WINDOW(w, TAPS)
-#undef TAPS
-}
-
-INLINE void average_taps_backward(const Window *w, const Inside in, int n, bool whole, const T *dy, T *dx) {
-    Wide share = load_wide(dy, n);
-    EACH_PART(p) share.part[p] /= taps_of(&in);
-    EACH_TAP(in) {
-        T *at = dx + tap(w, &in, r, s);
-        store_wide(at, whole ? share : add_wide(load_wide(at, n), share), n);
-    }
+    EACH_WINDOW(w, {
+        Wide sum = {{{0}}};
+        EACH_TAP(in) sum = add_wide(sum, load_wide(from + c + tap(w, &in, r, s), n));
+        EACH_PART(p) sum.part[p] /= taps_of(&in);
+        store_wide(to + at, sum, n);
+    })
 }
 
 void KERNEL(avgpool_backward)(const Window *w, const void *dy, void *dx) {
@@ -154,7 +146,12 @@ void KERNEL(avgpool_backward)(const Window *w, const void *dy, void *dx) {
     /* A single window has every pixel: nothing is to be added to. */
     const bool whole = w->R == w->H && w->S == w->W && w->pad_h == 0 && w->pad_w == 0;
     if (!whole) memset(to, 0, (size_t)w->N * (size_t)w->H * (size_t)w->W * (size_t)w->C * sizeof *to);
-#define TAPS(in, n) average_taps_backward(w, in, (n), whole, from + at, to + c)
-    EACH_WINDOW(w, TAPS)
-#undef TAPS
+    EACH_WINDOW(w, {
+        Wide share = load_wide(from + at, n);
+        EACH_PART(p) share.part[p] /= taps_of(&in);
+        EACH_TAP(in) {
+            T *sum = to + c + tap(w, &in, r, s);
+            store_wide(sum, whole ? share : add_wide(load_wide(sum, n), share), n);
+        }
+    })
 }

@@ -24,130 +24,100 @@ enum { VECTORS = 2 };
 #define UPPER_HALVES(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
 #endif
 
-enum { ROWS = 6, LEVELS = 5, /* the groups of a block, in a tree */ IN_WORD = PRODUCT_WORD / sizeof(T), LINE = 64 };
-
-#define UNROLL _Pragma("GCC unroll 16")
+enum { ROWS = 6, LEVELS = 5, /* the groups of a block, in a tree */ LINE = 64 };
 
 /* n or LANES of them, whichever is less; the others read as 0 and are not written. */
 INLINE int lanes_of(size_t n) {
     return n < LANES ? (int)n : LANES;
 }
 
-/* ---- Multiplying ---- */
+/* The vectors of so many columns, which are mostly a constant. */
+#define EACH_VECTOR(c, columns) _Pragma("GCC unroll 16") for (size_t c = 0; c < (columns); c += LANES)
 
-/* sum + left * right, in float32. */
-INLINE V add_product(V sum, V left, V right) {
-#if defined(KERNEL_BF16)
-    return (V)_mm512_dpbf16_ps((__m512)sum, (__m512bh)left, (__m512bh)right);
-#else
-    return multiply_add(left, right, sum);
-#endif
+INLINE size_t whole_vectors(size_t columns) {
+    return (columns + LANES - 1) / LANES * LANES;
 }
+
+/* ---- Multiplying ---- */
 
 /* One word of every row of a tile; `bytes` of it are there. */
 INLINE void add_word(V sum[ROWS][VECTORS], const char *left, size_t left_row, size_t bytes, const float *right,
                      size_t rows, size_t vectors) {
     V of_right[VECTORS];
-    UNROLL for (size_t v = 0; v < vectors; v++) memcpy(&of_right[v], right + v * LANES, sizeof(V));
-    UNROLL for (size_t r = 0; r < rows; r++) {
+    UNROLLED(v, vectors) of_right[v] = words_at(right + v * LANES);
+    UNROLLED(r, rows) {
         float word = 0;
         memcpy(&word, left + r * left_row, bytes);
         V of_left = all_lanes(word);
-        UNROLL for (size_t v = 0; v < vectors; v++) sum[r][v] = add_product(sum[r][v], of_left, of_right[v]);
+        UNROLLED(v, vectors) sum[r][v] = add_product(sum[r][v], of_left, of_right[v]);
     }
 }
 
 INLINE void join(V sum[ROWS][VECTORS], V before[ROWS][VECTORS], size_t rows, size_t vectors) {
-    UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < vectors; v++) sum[r][v] += before[r][v];
+    UNROLLED(r, rows)
+        UNROLLED(v, vectors) sum[r][v] += before[r][v];
 }
 
 /* A part of a product that is one tile of rows and one block of words. The sums of groups wait on a stack. */
 INLINE void multiply_tile(const Product *p, size_t rows, size_t vectors) {
     const char *left = p->left;
     const float *right = p->right;
-    const size_t left_row = p->left_row, left_word = p->left_word, width = p->width, sum_row = p->sum_row,
+    const size_t left_row = p->left_row, left_word = p->left_word, width = vectors * LANES, sum_row = p->sum_row,
                  last = p->columns - (vectors - 1) * LANES;
     const size_t group = p->group ? p->group : p->words;
     size_t words = p->words - (IN_WORD > 1 && p->left_ends_half), height = 0;
     V sum[ROWS][VECTORS] = {0}, stack[LEVELS][ROWS][VECTORS];
     if (!p->out)
-        UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < vectors; v++)
-            __builtin_prefetch(p->sum + r * sum_row + v * LANES, 1);
+        UNROLLED(r, rows)
+            UNROLLED(v, vectors) __builtin_prefetch(p->sum + r * sum_row + v * LANES, 1);
     if (p->add)
-        UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < vectors; v++) sum[r][v] =
-            load_float(p->sum + r * sum_row + v * LANES, lanes_of(v + 1 < vectors ? LANES : last));
+        UNROLLED(r, rows)
+            UNROLLED(v, vectors)
+                sum[r][v] = load_float(p->sum + r * sum_row + v * LANES, lanes_of(v + 1 < vectors ? LANES : last));
     for (size_t g = 0;; g++) {
         for (size_t k = words < group ? words : group; k > 0; k--, left += left_word, right += width)
             add_word(sum, left, left_row, PRODUCT_WORD, right, rows, vectors);
         for (int joins = tree_joins(g); joins > 0; joins--) join(sum, stack[--height], rows, vectors);
         if (words <= group) break;
         words -= group;
-        UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < vectors; v++) {
-            stack[height][r][v] = sum[r][v];
-            sum[r][v] = (V){0};
-        }
+        UNROLLED(r, rows)
+            UNROLLED(v, vectors) {
+                stack[height][r][v] = sum[r][v];
+                sum[r][v] = (V){0};
+            }
         height++;
     }
     while (height > 0) join(sum, stack[--height], rows, vectors);
     if (IN_WORD > 1 && p->left_ends_half) add_word(sum, left, left_row, sizeof(T), right, rows, vectors);
-    UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < vectors; v++)
-        store_float(p->sum + r * sum_row + v * LANES, sum[r][v], lanes_of(v + 1 < vectors ? LANES : last));
+    UNROLLED(r, rows)
+        UNROLLED(v, vectors)
+            store_float(p->sum + r * sum_row + v * LANES, sum[r][v], lanes_of(v + 1 < vectors ? LANES : last));
 }
 
-/* So that rows and vectors are constants. */
-INLINE void multiply_rows(const Product *p, size_t vectors) {
-    switch (p->rows) {
-    case 1:
-        multiply_tile(p, 1, vectors);
-        break;
-    case 2:
-        multiply_tile(p, 2, vectors);
-        break;
-    case 3:
-        multiply_tile(p, 3, vectors);
-        break;
-    case 4:
-        multiply_tile(p, 4, vectors);
-        break;
-    case 5:
-        multiply_tile(p, 5, vectors);
-        break;
-    default:
-        multiply_tile(p, ROWS, vectors);
-        break;
+#define TILE(rows, vectors)                                                                                            \
+    static void multiply_##rows##_##vectors(const Product *p) {                                                        \
+        multiply_tile(p, rows, vectors);                                                                               \
     }
-}
-
-static void multiply_one(const Product *p) {
-    multiply_rows(p, 1);
-}
-
-static void multiply_two(const Product *p) {
-    multiply_rows(p, 2);
-}
-
+#define NAME(rows, vectors) multiply_##rows##_##vectors,
+UP_TO_6(TILE, 1)
+UP_TO_6(TILE, 2)
 #if defined(__AVX512F__)
-static void multiply_three(const Product *p) {
-    multiply_rows(p, 3);
-}
-
-static void multiply_four(const Product *p) {
-    multiply_rows(p, 4);
-}
+UP_TO_6(TILE, 3)
+UP_TO_6(TILE, 4)
 #endif
-
-static void (*const by_vectors[VECTORS])(const Product *p) = {
-    multiply_one,
-    multiply_two,
+static void (*const by_size[VECTORS][ROWS])(const Product *p) = {
+    {UP_TO_6(NAME, 1)},
+    {UP_TO_6(NAME, 2)},
 #if defined(__AVX512F__)
-    multiply_three,
-    multiply_four,
+    {UP_TO_6(NAME, 3)},
+    {UP_TO_6(NAME, 4)},
 #endif
 };
 
 /* Rows first .. end of what is packed next: a processor foresees lines that follow each other, but not a few at a time from
  * rows that lie far apart. */
-static void draw_near(const Packing *p, size_t first, size_t end, size_t element) {
+static void draw_near(const Packing *p, size_t first, size_t end) {
+    const size_t element = p->floats ? sizeof(float) : sizeof(T);
     for (size_t k = first; k < end; k++)
         for (size_t at = 0; at < p->columns * element; at += LINE)
             __builtin_prefetch((const char *)p->from + k * p->step * element + at, 0, 2);
@@ -169,7 +139,8 @@ INLINE void write_rows(const Product *p, size_t columns, bool plain, bool float_
     const float *sum = p->sum, *bias = p->bias;
     const float slope = p->slope;
     char *out = p->out;
-    for (size_t r = 0; r < rows; r++) UNROLL for (size_t c = 0; c < columns; c += LANES) {
+    for (size_t r = 0; r < rows; r++)
+        EACH_VECTOR(c, columns) {
             const size_t at = r * out_row + c;
             const int n = lanes_at((int)columns, (int)c);
             V v = load_float(sum + r * sum_row + c, n);
@@ -200,7 +171,7 @@ static void multiply(const Product *p) {
         const bool last = p->words - word <= PRODUCT_BLOCK;
         part.words = last ? p->words - word : PRODUCT_BLOCK;
         part.left_ends_half = last && p->left_ends_half;
-        part.right = (const float *)p->right + word * p->width;
+        part.right = (const float *)p->right + word * whole_vectors(p->columns);
         part.add = p->add || word > 0;
         for (size_t t = 0; t < tiles; t++) {
             const size_t first = p->rows * t / tiles, end = p->rows * (t + 1) / tiles;
@@ -208,10 +179,9 @@ static void multiply(const Product *p) {
             part.left = (const char *)p->left + first * p->left_row + word * p->left_word;
             part.sum = p->sum + first * p->sum_row;
             part.out = last && p->out ? (char *)p->out + first * p->out_row * out_element(p) : NULL;
-            if (p->next && last)
-                draw_near(p->next, p->next->length * t / tiles, p->next->length * (t + 1) / tiles, p->next_element);
+            if (p->next && last) draw_near(p->next, p->next->length * t / tiles, p->next->length * (t + 1) / tiles);
             if (part.out) draw_out_near(&part);
-            by_vectors[(p->columns + LANES - 1) / LANES - 1](&part);
+            by_size[(p->columns + LANES - 1) / LANES - 1][part.rows - 1](&part);
             if (part.out) write_out(&part);
         }
     }
@@ -261,10 +231,11 @@ INLINE V words_of_row(const void *from, size_t at, size_t n, bool floats) {
 #endif
 
 INLINE void pack_rows(const Packing *p, size_t columns, bool floats) {
-    const size_t step = p->step, length = p->length, width = p->width;
+    const size_t step = p->step, length = p->length, width = whole_vectors(columns);
     const void *from = p->from;
     float *to = p->to;
-    for (size_t k = 0; k < length; k += IN_WORD, to += width) UNROLL for (size_t c = 0; c < columns; c += LANES) {
+    for (size_t k = 0; k < length; k += IN_WORD, to += width)
+        EACH_VECTOR(c, columns) {
             V words = words_of_rows(from, k * step + c, step, k + 1 < length, columns - c, floats);
             memcpy(to + c, &words, sizeof words);
         }
@@ -273,9 +244,9 @@ INLINE void pack_rows(const Packing *p, size_t columns, bool floats) {
 /* Each round moves the top bit of a value's row number to the end of its lane number and that one's top bit to the end of
  * the row number: after log2(LANES) rounds the two have changed places. */
 INLINE void transpose(V v[LANES]) {
-    UNROLL for (int round = 1; round < LANES; round *= 2) {
+    _Pragma("GCC unroll 4") for (int round = 1; round < LANES; round *= 2) {
         V next[LANES];
-        UNROLL for (int i = 0; i < LANES / 2; i++) {
+        UNROLLED(i, LANES / 2) {
             next[2 * i] = LOWER_HALVES(v[i], v[i + LANES / 2]);
             next[2 * i + 1] = UPPER_HALVES(v[i], v[i + LANES / 2]);
         }
@@ -286,18 +257,20 @@ INLINE void transpose(V v[LANES]) {
 /* LANES columns from c on, of as many words from k on; `whole`: all of them are there. */
 INLINE void pack_square(const Packing *p, size_t c, size_t k, bool whole, bool floats) {
     const size_t columns = whole ? LANES : p->columns - c, length = whole ? LANES * IN_WORD : p->length - k * IN_WORD;
-    float *to = (float *)p->to + k * p->width + c;
+    const size_t width = whole_vectors(p->columns);
+    float *to = (float *)p->to + k * width + c;
     V v[LANES];
-    UNROLL for (size_t r = 0; r < LANES; r++) {
+    UNROLLED(r, (size_t)LANES) {
         v[r] = (V){0};
         if (r < columns) v[r] = words_of_row(p->from, (c + r) * p->step + k * IN_WORD, length, floats);
     }
     transpose(v);
-    UNROLL for (size_t r = 0; r < LANES; r++) if (r * IN_WORD < length) memcpy(to + r * p->width, &v[r], sizeof(V));
+    UNROLLED(r, (size_t)LANES)
+        if (r * IN_WORD < length) memcpy(to + r * width, &v[r], sizeof(V));
 }
 
 INLINE void pack_columns(const Packing *p, bool floats) {
-    for (size_t c = 0; c < p->width; c += LANES)
+    for (size_t c = 0; c < p->columns; c += LANES)
         for (size_t k = 0; k * IN_WORD < p->length; k += LANES)
             if (p->columns - c >= LANES && p->length - k * IN_WORD >= LANES * IN_WORD)
                 pack_square(p, c, k, true, floats);
@@ -305,36 +278,42 @@ INLINE void pack_columns(const Packing *p, bool floats) {
                 pack_square(p, c, k, false, floats);
 }
 
+INLINE void pack_with(const Packing *p, bool floats) {
+    if (p->transposed)
+        pack_columns(p, floats);
+    else if (p->columns == VECTORS * LANES)
+        pack_rows(p, VECTORS * LANES, floats);
+    else
+        pack_rows(p, p->columns, floats);
+}
+
 static void pack(const Packing *p) {
-    if (p->columns == VECTORS * LANES)
-        pack_rows(p, VECTORS * LANES, false);
+    if (p->floats)
+        pack_with(p, true);
     else
-        pack_rows(p, p->columns, false);
+        pack_with(p, false);
 }
 
-static void pack_floats(const Packing *p) {
-    if (p->columns == VECTORS * LANES)
-        pack_rows(p, VECTORS * LANES, true);
-    else
-        pack_rows(p, p->columns, true);
+/* ---- Peak ---- */
+
+static double peak(void) {
+    enum { CHAINS = 12, TURNS = 200000 };
+    const V half = all_lanes(0.5f); /* in bfloat16, and 0 */
+    V chain[CHAINS];
+    UNROLLED(c, CHAINS) chain[c] = all_lanes((float)c);
+    for (int t = 0; t < TURNS; t++)
+        UNROLLED(c, CHAINS) chain[c] = add_product(chain[c], half, half);
+    for (int c = 1; c < CHAINS; c++) chain[0] += chain[c];
+    volatile float used = chain[0][0]; /* so that no compiler leaves the work out */
+    (void)used;
+    return 2.0 * IN_WORD * LANES * CHAINS * TURNS;
 }
 
-static void pack_transposed(const Packing *p) {
-    pack_columns(p, false);
-}
-
-static void pack_floats_transposed(const Packing *p) {
-    pack_columns(p, true);
-}
-
-extern const ProductKernels PASTE(product_kernels_, KERNEL_ISA);
 const ProductKernels PASTE(product_kernels_, KERNEL_ISA) = {
     .panel = LANES * VECTORS,
     .vector = LANES,
     .element = sizeof(T),
     .multiply = multiply,
     .pack = pack,
-    .pack_floats = pack_floats,
-    .pack_transposed = pack_transposed,
-    .pack_floats_transposed = pack_floats_transposed,
+    .peak = peak,
 };

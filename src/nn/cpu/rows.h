@@ -5,9 +5,7 @@
  * neither lose digits on large images nor depend on anything but the slice. */
 #pragma once
 
-#include "nn/cpu/vectors.h"
-
-#include "nn/engine.h"
+#include "nn/cpu/vector_math.h"
 
 /* The name of a kernel for one instruction set; kernels.c makes a table of all of them. */
 #define KERNEL(name)         PASTE(PASTE(name, _), KERNEL_ISA)
@@ -18,20 +16,23 @@ enum { BLOCK = 64 }; /* rows of a sum in float */
 
 #define EACH_PART(p) for (int p = 0; p < PARTS; p++)
 
-/* call(n), with n a constant for a whole register of elements. */
-#define WHOLE_OR_PART(n, call)                                                                                         \
+/* The statement, with n for the number: a constant where that is a whole register of elements. */
+#define WHOLE_OR_PART(number, ...)                                                                                     \
     do {                                                                                                               \
-        if ((n) == WIDE)                                                                                               \
-            call(WIDE);                                                                                                \
-        else                                                                                                           \
-            call(n);                                                                                                   \
+        if ((number) == WIDE) {                                                                                        \
+            const int n = WIDE;                                                                                        \
+            __VA_ARGS__;                                                                                               \
+        } else {                                                                                                       \
+            const int n = (number);                                                                                    \
+            __VA_ARGS__;                                                                                               \
+        }                                                                                                              \
     } while (0)
 
-/* call(n) for every block of `count` rows, the first of whose values has the index `at`, and in it for the n channels from c. */
-#define EACH_BLOCK(rows, C, call)                                                                                      \
+/* The statement for every block of `count` rows, the first of whose values has the index `at`, and in it for n channels from c. */
+#define EACH_BLOCK(rows, C, ...)                                                                                       \
     for (size_t first_ = 0; first_ < (rows); first_ += BLOCK) {                                                        \
         const size_t at = first_ * (size_t)(C), count = (rows)-first_ < BLOCK ? (rows)-first_ : BLOCK;                 \
-        for (int c = 0; c < (C); c += WIDE) WHOLE_OR_PART(wide_at(C, c), call);                                        \
+        for (int c = 0; c < (C); c += WIDE) WHOLE_OR_PART(wide_at(C, c), __VA_ARGS__);                                 \
     }
 
 /* A sum of rows is CHAINS sums in turn: one would wait for each addition's end. */
@@ -110,5 +111,61 @@ INLINE void join_moments(const T *x, size_t rows, size_t before, int C, int n, d
         double step = block_mean - mean[i];
         mean[i] += step * share;
         squares[i] += (double)block_square[i] - count * off * off + step * step * weight;
+    }
+}
+
+/* ---- Norms whose channels have constants ---- */
+
+/* A register's channels of a norm: forward, and what every input gets on the way back: b * (x - mean) + c. */
+typedef struct Norm {
+    Wide mean, scale, shift;
+    float slope;
+} Norm;
+
+typedef struct Spread {
+    Wide mean, b, c;
+} Spread;
+
+INLINE V normed(const Norm *norm, V x, int part) {
+    return (x - norm->mean.part[part]) * norm->scale.part[part] + norm->shift.part[part];
+}
+
+INLINE V normed_active(const Norm *norm, ActivationKind kind, V x, int part) {
+    return activate(kind, norm->slope, normed(norm, x, part));
+}
+
+/* The gradient behind the activation. */
+INLINE V behind_activation(const Norm *norm, ActivationKind kind, V x, V d, int part) {
+    return activate_backward(kind, norm->slope, normed(norm, x, part), d);
+}
+
+INLINE V spread(const Spread *s, V x, int part) {
+    return s->b.part[part] * (x - s->mean.part[part]) + s->c.part[part];
+}
+
+/* y from x, row by row of n channels, C apart. `residual` NULL: none. */
+INLINE void norm_rows(const Norm *norm, ActivationKind kind, size_t rows, int C, int n, const T *x, const T *residual,
+                      T *y) {
+    for (size_t r = 0; r < rows; r++, x += C, y += C) {
+        Wide v = load_wide(x, n), more;
+        if (residual) more = load_wide(residual + r * (size_t)C, n);
+        EACH_PART(p) {
+            V sum = normed(norm, v.part[p], p);
+            if (residual) sum += more.part[p];
+            v.part[p] = activate(kind, norm->slope, sum);
+        }
+        store_wide(y, v, n);
+    }
+}
+
+INLINE void norm_rows_backward(const Norm *norm, const Spread *rest, Wide a, ActivationKind kind, size_t rows, int C,
+                               int n, const T *x, const T *dy, T *dx) {
+    for (size_t r = 0; r < rows; r++, x += C, dy += C, dx += C) {
+        Wide v = load_wide(x, n), d = load_wide(dy, n);
+        EACH_PART(p) {
+            V behind = behind_activation(norm, kind, v.part[p], d.part[p], p);
+            v.part[p] = a.part[p] * behind + spread(rest, v.part[p], p);
+        }
+        store_wide(dx, v, n);
     }
 }

@@ -11,7 +11,6 @@ struct Stem {
     StemShape shape;
     const Kernels *kernels;
     const StemKernels *stem_kernels;
-    int threads;
     char *planes;        /* [threads] of elements */
     float *float_planes; /* the same of floats; of what planes are where those are floats */
     float *columns;      /* [threads][stem_columns] */
@@ -33,8 +32,7 @@ static bool stem_fits(const Window *w, const Block *b) {
     return w->stride == 1 && w->groups == 1 && w->dilation == 1 && w->P == w->H + 2 * w->pad_h - w->R + 1 &&
            w->Q == w->W + 2 * w->pad_w - w->S + 1 && w->C * w->R * w->S <= STEM_TAPS && w->R <= STEM_SIDE &&
            w->S <= STEM_SIDE && edge_h >= 0 && edge_w >= 0 && w->H > 2 * edge_h && w->W > 2 * edge_w && b->R == b->S &&
-           (b->R == 1 || b->R == 2) &&
-           (b->act.kind == ACT_NONE || b->act.kind == ACT_RELU);
+           (b->R == 1 || b->R == 2) && (b->act.kind == ACT_NONE || b->act.kind == ACT_RELU);
 }
 
 static void describe(Stem *stem, const Window *w, const Block *b) {
@@ -65,10 +63,11 @@ static void stem_free(Stem *stem) {
     free(stem);
 }
 
-static cf_status make_memory(Stem *stem) {
+AUTO_HANDLE(Stem, stem_free)
+
+static cf_status make_memory(Stem *stem, size_t threads) {
     const StemShape *s = &stem->shape;
-    size_t threads = (size_t)stem->threads, taps = (size_t)s->taps, lanes = (size_t)s->lanes,
-           element = stem->kernels->element;
+    size_t taps = (size_t)s->taps, lanes = (size_t)s->lanes, element = stem->kernels->element;
     FORWARD(memory_new(threads * planes_size(stem), element, &stem->planes));
     if (element == sizeof(float))
         stem->float_planes = (float *)(void *)stem->planes;
@@ -85,18 +84,13 @@ static cf_status make_memory(Stem *stem) {
 }
 
 static cf_status stem_new(const Kernels *kernels, const Window *w, const Block *b, int threads, Stem **stem) {
-    Stem *made;
+    AUTO(stem_free_at) Stem *made = NULL;
     FORWARD(memory_new(1, sizeof *made, &made));
     made->kernels = kernels;
     made->stem_kernels = cpu_kernel_set(kernels)->stem;
-    made->threads = threads;
     describe(made, w, b);
-    cf_status status = make_memory(made);
-    if (status) {
-        stem_free(made);
-        return status;
-    }
-    *stem = made;
+    FORWARD(make_memory(made, (size_t)threads));
+    *stem = memory_take(&made);
     return CF_OK;
 }
 

@@ -205,43 +205,6 @@ static void patches(const StemShape *s, int N, const float *planes, float *colum
     }
 }
 
-/* ---- Products ---- */
-
-#ifdef KERNEL_BF16
-enum { PER_TERM = 2 };
-typedef __m512bh Filters; /* 16 filters' weights for two neighbouring taps */
-typedef __m512i Pixels;   /* their two pixels, for every filter */
-
-INLINE Filters load_filters(const T *from) {
-    return (Filters)_mm512_loadu_si512(from);
-}
-
-INLINE Pixels load_pixels(const T *from) {
-    int32_t pair;
-    memcpy(&pair, from, sizeof pair);
-    return _mm512_set1_epi32(pair);
-}
-
-INLINE V add_products(V sum, Filters filters, Pixels pixels) {
-    return (V)_mm512_dpbf16_ps((__m512)sum, filters, (__m512bh)pixels);
-}
-#else
-enum { PER_TERM = 1 };
-typedef V Filters, Pixels;
-
-INLINE Filters load_filters(const T *from) {
-    return load_float(from, LANES);
-}
-
-INLINE Pixels load_pixels(const T *from) {
-    return all_lanes(*from);
-}
-
-INLINE V add_products(V sum, Filters filters, Pixels pixels) {
-    return multiply_add(filters, pixels, sum);
-}
-#endif
-
 /* ---- Forward ---- */
 
 enum { PIXELS = 4 }; /* of the convolution's output at once: a pool's window, or neighbours in a row */
@@ -249,22 +212,17 @@ enum { PIXELS = 4 }; /* of the convolution's output at once: a pool's window, or
 /* The convolution at PIXELS pixels, for `vectors` vectors of filters. */
 INLINE void convolve(const StemShape *s, const T *x, const T *weights, int terms, int pool, int vectors,
                      V sums[2][PIXELS]) {
-#pragma GCC unroll 2
-    for (int v = 0; v < vectors; v++)
-#pragma GCC unroll 4
-        for (int j = 0; j < PIXELS; j++) sums[v][j] = (V){0};
+    UNROLLED(v, vectors)
+        UNROLLED(j, PIXELS) sums[v][j] = (V){0};
     for (int l = 0; l < s->lines; l++) {
         const T *from = x + s->line[l], *below = from + s->row;
 #pragma GCC unroll 3
-        for (int t = 0; t < terms; t++, weights += s->lanes * PER_TERM) {
-            Filters filters[2];
-#pragma GCC unroll 2
-            for (int v = 0; v < vectors; v++) filters[v] = load_filters(weights + v * LANES * PER_TERM);
-#pragma GCC unroll 4
-            for (int j = 0; j < PIXELS; j++) {
-                Pixels pixels = load_pixels((pool == 2 && j > 1 ? below + (j - 2) : from + j) + t * PER_TERM);
-#pragma GCC unroll 2
-                for (int v = 0; v < vectors; v++) sums[v][j] = add_products(sums[v][j], filters[v], pixels);
+        for (int t = 0; t < terms; t++, weights += s->lanes * IN_WORD) {
+            V filters[2];
+            UNROLLED(v, vectors) filters[v] = words_at(weights + v * LANES * IN_WORD);
+            UNROLLED(j, PIXELS) {
+                const V pixels = word_at((pool == 2 && j > 1 ? below + (j - 2) : from + j) + t * IN_WORD);
+                UNROLLED(v, vectors) sums[v][j] = add_product(sums[v][j], filters[v], pixels);
             }
         }
     }
@@ -291,14 +249,6 @@ INLINE V norm_and_activate(const Channels *ch, V x, float slope) {
     return where_positive(v, v, slope);
 }
 
-INLINE void store_places(uint8_t *to, VI where, int n) {
-    Bytes bytes = __builtin_convertvector(where, Bytes);
-    if (n == LANES)
-        memcpy(to, &bytes, sizeof bytes);
-    else
-        for (int i = 0; i < n; i++) to[i] = bytes[i];
-}
-
 /* The window's first largest value, or smallest where the channel falls. */
 INLINE V pick(const V sums[PIXELS], VI sign, VI *where) {
     V best = (V)((VI)sums[0] ^ sign);
@@ -320,11 +270,10 @@ INLINE void finish(const Channels *ch, const V sums[PIXELS], float slope, int po
         VI where;
         V best = pick(sums, ch->sign, &where);
         store(y, norm_and_activate(ch, best, slope), n);
-        if (place) store_places(place, where, n);
+        if (place) store_bytes(place, where, n);
         return;
     }
-#pragma GCC unroll 4
-    for (int j = 0; j < PIXELS; j++)
+    UNROLLED(j, PIXELS)
         if (j < left) store(y + (size_t)j * K, norm_and_activate(ch, sums[j], slope), n);
 }
 
@@ -333,9 +282,8 @@ INLINE void forward_filters(const StemShape *s, const Block *b, int N, const T *
     size_t K = (size_t)s->w.K;
     int P = b->P, Q = b->Q, step = pool == 2 ? 1 : PIXELS, n = whole ? LANES : lanes_at(s->w.K, k);
     Channels channels[2];
-    weights += k * PER_TERM;
-#pragma GCC unroll 2
-    for (int v = 0; v < vectors; v++) channels[v] = load_channels(b, k + v * LANES, n);
+    weights += k * IN_WORD;
+    UNROLLED(v, vectors) channels[v] = load_channels(b, k + v * LANES, n);
     for (int i = 0; i < N; i++)
         for (int p = 0; p < P; p++) {
             const T *x = planes + (size_t)i * s->image + (size_t)(p * pool) * s->row;
@@ -343,8 +291,7 @@ INLINE void forward_filters(const StemShape *s, const Block *b, int N, const T *
             for (int q = 0; q < Q; q += step, out += (size_t)step * K, x += step * pool) {
                 V sums[2][PIXELS];
                 convolve(s, x, weights, terms, pool, vectors, sums);
-#pragma GCC unroll 2
-                for (int v = 0; v < vectors; v++) {
+                UNROLLED(v, vectors) {
                     size_t to = out + (size_t)(v * LANES);
                     finish(&channels[v], sums[v], slope_of(b), pool, Q - q, K, n, y + to, place ? place + to : NULL);
                 }
@@ -375,24 +322,23 @@ INLINE void forward_filters(const StemShape *s, const Block *b, int N, const T *
 static void forward(const StemShape *s, const Block *b, int N, const void *planes, const void *weights, void *y,
                     uint8_t *place) {
 #define FORWARD_FILTERS(side, pool, vectors, whole, k)                                                                 \
-    forward_filters(s, b, N, planes, weights, y, place, (side + PER_TERM - 1) / PER_TERM, pool, vectors, whole, k)
+    forward_filters(s, b, N, planes, weights, y, place, (side + IN_WORD - 1) / IN_WORD, pool, vectors, whole, k)
     EACH_FILTERS(s, FORWARD_FILTERS)
 #undef FORWARD_FILTERS
 }
 
 /* ---- Backward ---- */
 
-#ifdef KERNEL_BF16
-enum { GRADIENTS = 2, APART = 2 }; /* two neighbouring pixels' gradients go together */
-typedef __m512bh Gradient;
+enum { GRADIENTS = PIXELS / IN_WORD }; /* words: in bfloat16, two neighbouring pixels' gradients go together */
 
-INLINE Gradient pair_gradients(VU left, VU right) {
-    return (Gradient)(__m512i)((left >> 16) | right);
-}
+/* That of pixels j, ... of PIXELS. */
+INLINE V gradient_word(const V d[PIXELS], int j) {
+#ifdef KERNEL_BF16
+    return (V)(((VU)d[2 * j] >> 16) | (VU)d[2 * j + 1]);
 #else
-enum { GRADIENTS = 4, APART = 1 };
-typedef V Gradient;
+    return d[j];
 #endif
+}
 
 /* The gradient behind the activation, as it stands in memory. */
 INLINE V gradient_at(const T *y, const T *dy, float slope, int n) {
@@ -403,56 +349,24 @@ INLINE V gradient_at(const T *y, const T *dy, float slope, int n) {
     return d;
 }
 
-/* Of a pool's window: the picked pixel has the gradient, the others 0. */
-INLINE void window_gradients(V d, const uint8_t *place, int n, Gradient g[GRADIENTS]) {
-    const VI where = load_bytes(place, n);
-#pragma GCC unroll 4
-    for (int j = 0; j < GRADIENTS; j++) {
-#ifdef KERNEL_BF16
-        g[j] = pair_gradients((VU)choose(equal_int(where, all_lanes_int(2 * j)), d, (V){0}),
-                              (VU)choose(equal_int(where, all_lanes_int(2 * j + 1)), d, (V){0}));
-#else
-        g[j] = choose(equal_int(where, all_lanes_int(j)), d, (V){0});
-#endif
-    }
-}
-
-/* Of PIXELS neighbours in a row, the last ones possibly beyond its end. */
-INLINE V row_gradients(const V d[PIXELS], Gradient g[GRADIENTS]) {
-#pragma GCC unroll 4
-    for (int j = 0; j < GRADIENTS; j++) {
-#ifdef KERNEL_BF16
-        g[j] = pair_gradients((VU)d[2 * j], (VU)d[2 * j + 1]);
-#else
-        g[j] = d[j];
-#endif
-    }
-    return (d[0] + d[1]) + (d[2] + d[3]);
-}
-
-INLINE V add_gradient(V sum, Gradient g, const T *x) {
-#ifdef KERNEL_BF16
-    return add_products(sum, g, load_pixels(x));
-#else
-    return add_products(sum, load_pixels(x), g);
-#endif
-}
-
-/* The gradients of one window, or of `left` of PIXELS neighbours, of one vector of filters; returns their sum. */
+/* The gradients of one window, of which the picked pixel has it and the others 0, or of `left` of PIXELS neighbours, of one vector
+ * of filters; returns their sum. */
 INLINE V gradients_at(const Block *b, const T *y, const T *dy, const uint8_t *place, int left, int pool, size_t K,
-                      int n, Gradient g[GRADIENTS]) {
+                      int n, V g[GRADIENTS]) {
+    V d[PIXELS], sum;
     if (pool == 2) {
-        V d = gradient_at(y, dy, slope_of(b), n);
-        window_gradients(d, place, n, g);
-        return d;
+        const VI where = load_bytes(place, n);
+        sum = gradient_at(y, dy, slope_of(b), n);
+        UNROLLED(j, PIXELS) d[j] = choose(equal_int(where, all_lanes_int(j)), sum, (V){0});
+    } else {
+        UNROLLED(j, PIXELS) {
+            size_t at = (size_t)j * K;
+            d[j] = j < left ? gradient_at(y + at, dy + at, slope_of(b), n) : (V){0};
+        }
+        sum = (d[0] + d[1]) + (d[2] + d[3]);
     }
-    V d[PIXELS];
-#pragma GCC unroll 4
-    for (int j = 0; j < PIXELS; j++) {
-        size_t at = (size_t)j * K;
-        d[j] = j < left ? gradient_at(y + at, dy + at, slope_of(b), n) : (V){0};
-    }
-    return row_gradients(d, g);
+    UNROLLED(j, GRADIENTS) g[j] = gradient_word(d, j);
+    return sum;
 }
 
 INLINE void add_lanes(double *to, V v) {
@@ -475,40 +389,32 @@ INLINE void backward_rows(const StemShape *s, const Block *b, const T *x, const 
     size_t K = (size_t)s->w.K, row = s->row;
     int Q = b->Q, step = pool == 2 ? 1 : PIXELS;
     V tap[MOST_TAPS][2], plain[2];
-#pragma GCC unroll 2
-    for (int v = 0; v < vectors; v++) {
+    UNROLLED(v, vectors) {
         plain[v] = (V){0};
-#pragma GCC unroll 27
-        for (int t = 0; t < taps_at_once(lines); t++) tap[t][v] = (V){0};
+        UNROLLED(t, taps_at_once(lines)) tap[t][v] = (V){0};
     }
     for (int p = 0; p < rows; p++, x += (size_t)pool * row) {
         const T *at = x;
         size_t first = (size_t)p * (size_t)Q * K;
         for (int q = 0; q < Q; q += step, at += step * pool, first += (size_t)step * K) {
-            Gradient g[2][GRADIENTS];
-#pragma GCC unroll 2
-            for (int v = 0; v < vectors; v++) {
+            V g[2][GRADIENTS];
+            UNROLLED(v, vectors) {
                 size_t of = first + (size_t)(v * LANES);
                 plain[v] += gradients_at(b, y + of, dy + of, place ? place + of : NULL, Q - q, pool, K, n, g[v]);
             }
-#pragma GCC unroll 27
-            for (int t = 0; t < taps_at_once(lines); t++) {
+            UNROLLED(t, taps_at_once(lines)) {
                 const T *from = lines > 1 ? at + line[t / 3] + t % 3 : at + line[0] + t, *below = from + row;
-#pragma GCC unroll 4
-                for (int j = 0; j < GRADIENTS; j++) {
-                    int pixel = j * APART;
+                UNROLLED(j, GRADIENTS) {
+                    int pixel = j * IN_WORD;
                     const T *pixels = pool == 2 && pixel > 1 ? below + (pixel - 2) : from + pixel;
-#pragma GCC unroll 2
-                    for (int v = 0; v < vectors; v++) tap[t][v] = add_gradient(tap[t][v], g[v][j], pixels);
+                    UNROLLED(v, vectors) tap[t][v] = add_product(tap[t][v], word_at(pixels), g[v][j]);
                 }
             }
         }
     }
-#pragma GCC unroll 2
-    for (int v = 0; v < vectors; v++) {
+    UNROLLED(v, vectors) {
         out[MOST_TAPS][v] = plain[v];
-#pragma GCC unroll 27
-        for (int t = 0; t < taps_at_once(lines); t++) out[t][v] = tap[t][v];
+        UNROLLED(t, taps_at_once(lines)) out[t][v] = tap[t][v];
     }
 }
 
@@ -552,9 +458,8 @@ static void backward(const StemShape *s, const Block *b, int N, const void *plan
 #undef BACKWARD_FILTERS
 }
 
-extern const StemKernels PASTE(stem_kernels_, KERNEL_ISA);
 const StemKernels PASTE(stem_kernels_, KERNEL_ISA) = {
-    .per_term = PER_TERM,
+    .per_term = IN_WORD,
     .planes = spread_planes,
     .float_planes = spread_float_planes,
     .patches = patches,

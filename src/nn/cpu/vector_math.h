@@ -109,27 +109,20 @@ INLINE V activate_backward_from(ActivationKind kind, float slope, V y, V d) {
     return kind == ACT_SIGMOID ? d * (y * (1 - y)) : activate_backward(kind, slope, y, d);
 }
 
-/* call(kind) with the kind as a constant. */
-#define WITH_ACTIVATION(act, call)                                                                                     \
+/* The statement, with `kind` the activation's as a constant. */
+#define WITH_ACTIVATION(act, ...)                                                                                      \
     switch ((act).kind) {                                                                                              \
-    case ACT_NONE:                                                                                                     \
-        call(ACT_NONE);                                                                                                \
+        OF_KIND_(ACT_NONE, __VA_ARGS__)                                                                                \
+        OF_KIND_(ACT_RELU, __VA_ARGS__)                                                                                \
+        OF_KIND_(ACT_RELU6, __VA_ARGS__)                                                                               \
+        OF_KIND_(ACT_SILU, __VA_ARGS__)                                                                                \
+        OF_KIND_(ACT_GELU, __VA_ARGS__)                                                                                \
+        OF_KIND_(ACT_HARDSWISH, __VA_ARGS__)                                                                           \
+        OF_KIND_(ACT_SIGMOID, __VA_ARGS__)                                                                             \
+    }
+#define OF_KIND_(constant, ...)                                                                                        \
+    case constant: {                                                                                                   \
+        const ActivationKind kind = constant;                                                                          \
+        __VA_ARGS__;                                                                                                   \
         break;                                                                                                         \
-    case ACT_RELU:                                                                                                     \
-        call(ACT_RELU);                                                                                                \
-        break;                                                                                                         \
-    case ACT_RELU6:                                                                                                    \
-        call(ACT_RELU6);                                                                                               \
-        break;                                                                                                         \
-    case ACT_SILU:                                                                                                     \
-        call(ACT_SILU);                                                                                                \
-        break;                                                                                                         \
-    case ACT_GELU:                                                                                                     \
-        call(ACT_GELU);                                                                                                \
-        break;                                                                                                         \
-    case ACT_HARDSWISH:                                                                                                \
-        call(ACT_HARDSWISH);                                                                                           \
-        break;                                                                                                         \
-    default:                                                                                                           \
-        call(ACT_SIGMOID);                                                                                             \
     }

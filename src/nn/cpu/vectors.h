@@ -24,6 +24,14 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* A loop of a constant number of turns, at most 32, written out, so that what it indexes stays in registers (clang unrolls in time for
+ * that by its own word alone). */
+#if defined(__clang__)
+#define UNROLLED(i, count) _Pragma("clang loop unroll(full)") for (__typeof__(+(count)) i = 0; i < (count); i++)
+#else
+#define UNROLLED(i, count) _Pragma("GCC unroll 32") for (__typeof__(+(count)) i = 0; i < (count); i++)
+#endif
+
 #if defined(__AVX512F__)
 enum { LANES = 16 };
 #elif defined(__AVX2__)
@@ -31,6 +39,13 @@ enum { LANES = 8 };
 #else
 enum { LANES = 4 };
 #endif
+
+/* what(1, v) .. what(14, v): functions whose unrolled loops have so many turns, and tables of them. */
+#define UP_TO_6(what, v)  what(1, v) what(2, v) what(3, v) what(4, v) what(5, v) what(6, v)
+#define UP_TO_8(what, v)  UP_TO_6(what, v) what(7, v) what(8, v)
+#define UP_TO_10(what, v) UP_TO_8(what, v) what(9, v) what(10, v)
+#define UP_TO_12(what, v) UP_TO_10(what, v) what(11, v) what(12, v)
+#define UP_TO_14(what, v) UP_TO_12(what, v) what(13, v) what(14, v)
 
 typedef float V __attribute__((vector_size(4 * LANES)));
 typedef int32_t VI __attribute__((vector_size(4 * LANES)));
@@ -201,6 +216,18 @@ INLINE VI load_bytes(const uint8_t *from, int n) {
 #endif
 }
 
+INLINE void store_bytes(uint8_t *to, VI v, int n) {
+    Bytes bytes = __builtin_convertvector(v, Bytes);
+    if (n == LANES)
+        memcpy(to, &bytes, sizeof bytes);
+    else
+#if defined(__AVX512BW__)
+        _mm_mask_storeu_epi8(to, first_lanes(n), (__m128i)bytes);
+#else
+        for (int i = 0; i < n; i++) to[i] = bytes[i];
+#endif
+}
+
 /* ---- Elements in memory: float32, or bfloat16 rounded to nearest even ---- */
 
 #ifdef KERNEL_BF16
@@ -260,6 +287,32 @@ INLINE void store(T *to, V v, int n) {
     store_float(to, v, n);
 }
 #endif
+
+/* ---- Words of 4 bytes, which are multiplied at once: a float32, or two neighbouring bfloat16, whose products are both added ---- */
+
+enum { IN_WORD = 4 / sizeof(T) };
+
+INLINE V words_at(const void *from) {
+    V words;
+    memcpy(&words, from, sizeof words);
+    return words;
+}
+
+/* One of them in all lanes. */
+INLINE V word_at(const void *from) {
+    float word;
+    memcpy(&word, from, sizeof word);
+    return all_lanes(word);
+}
+
+/* sum + left * right, in float32. */
+INLINE V add_product(V sum, V left, V right) {
+#ifdef KERNEL_BF16
+    return (V)_mm512_dpbf16_ps((__m512)sum, (__m512bh)left, (__m512bh)right);
+#else
+    return multiply_add(left, right, sum);
+#endif
+}
 
 INLINE int lanes_at(int C, int c) {
     return C - c < LANES ? C - c : LANES;

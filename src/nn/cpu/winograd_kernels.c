@@ -12,8 +12,9 @@
  * of the image; transformed patches [place][block of channels][patch][CHANNELS]; sums [place][patch][BLOCK]. A sum is one chain
  * over the channels, whatever its patch's neighbours.
  */
-#include "nn/cpu/conv_algorithm.h"
+#include "nn/cpu/conv_kernels.h"
 
+#include "base/numbers.h"
 #include "nn/cpu/vectors.h"
 
 #if defined(__AVX2__) && !defined(KERNEL_BF16)
@@ -108,18 +109,14 @@ INLINE void transform_line(V d0, V d1, V d2, V d3, V out[4]) {
 /* Bt d B of n channels of a patch, its pixels at `cells`; the next place is `step` further. */
 INLINE void transform_channels(const float *const cells[PLACES], int c, int n, float *place, size_t step) {
     V lines[4][4], d[4];
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) {
+    UNROLLED(j, 4) {
         transform_line(load_float(cells[j] + c, n), load_float(cells[4 + j] + c, n), load_float(cells[8 + j] + c, n),
                        load_float(cells[12 + j] + c, n), d);
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; i++) lines[i][j] = d[i];
+        UNROLLED(i, 4) lines[i][j] = d[i];
     }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
+    UNROLLED(i, 4) {
         transform_line(lines[i][0], lines[i][1], lines[i][2], lines[i][3], d);
-#pragma GCC unroll 4
-        for (int j = 0; j < 4; j++, place += step) store_float(place, d[j], LANES);
+        UNROLLED(j, 4) store_float(place + (size_t)(4 * i + j) * step, d[j], LANES);
     }
 }
 
@@ -146,28 +143,21 @@ static void transform_patch(const Pass *p, const float *from, const float *zeros
 /* sums [patch][BLOCK] of patches [block of channels][patch][CHANNELS] and weights [channel][filters]. */
 INLINE void multiply(const float *patches, const float *weights, int inputs, int count, int vectors, float *sums) {
     V sum[GROUP][VECTORS];
-#pragma GCC unroll 14
-    for (int i = 0; i < count; i++)
-#pragma GCC unroll 2
-        for (int v = 0; v < vectors; v++) sum[i][v] = (V){0};
+    UNROLLED(i, count)
+        UNROLLED(v, vectors) sum[i][v] = (V){0};
     for (int block = 0; block < inputs; block += CHANNELS, patches += GROUP * CHANNELS) {
-        const int channels = inputs - block < CHANNELS ? inputs - block : CHANNELS;
+        const int channels = smaller_int(inputs - block, CHANNELS);
         for (int c = 0; c < channels; c++, weights += vectors * LANES) {
             V filters[VECTORS];
-#pragma GCC unroll 2
-            for (int v = 0; v < vectors; v++) filters[v] = load_float(weights + v * LANES, LANES);
-#pragma GCC unroll 14
-            for (int i = 0; i < count; i++) {
+            UNROLLED(v, vectors) filters[v] = load_float(weights + v * LANES, LANES);
+            UNROLLED(i, count) {
                 const V value = all_lanes(patches[i * CHANNELS + c]);
-#pragma GCC unroll 2
-                for (int v = 0; v < vectors; v++) sum[i][v] = multiply_add(filters[v], value, sum[i][v]);
+                UNROLLED(v, vectors) sum[i][v] = multiply_add(filters[v], value, sum[i][v]);
             }
         }
     }
-#pragma GCC unroll 14
-    for (int i = 0; i < count; i++)
-#pragma GCC unroll 2
-        for (int v = 0; v < vectors; v++) store_float(sums + i * BLOCK + v * LANES, sum[i][v], LANES);
+    UNROLLED(i, count)
+        UNROLLED(v, vectors) store_float(sums + i * BLOCK + v * LANES, sum[i][v], LANES);
 }
 
 typedef void Multiply(const float *patches, const float *weights, int inputs, float *sums);
@@ -177,15 +167,10 @@ typedef void Multiply(const float *patches, const float *weights, int inputs, fl
         multiply(patches, weights, inputs, count, vectors, sums);                                                      \
     }
 #define NAME(count, vectors) multiply_##count##_##vectors,
-#define SIX(what, vectors)                                                                                             \
-    what(1, vectors) what(2, vectors) what(3, vectors) what(4, vectors) what(5, vectors) what(6, vectors)
 #if defined(__AVX512F__)
-#define EACH(what, vectors)                                                                                            \
-    SIX(what, vectors)                                                                                                 \
-    what(7, vectors) what(8, vectors) what(9, vectors) what(10, vectors) what(11, vectors) what(12, vectors)           \
-        what(13, vectors) what(14, vectors)
+#define EACH(what, vectors) UP_TO_14(what, vectors)
 #else
-#define EACH(what, vectors) SIX(what, vectors)
+#define EACH(what, vectors) UP_TO_6(what, vectors)
 #endif
 EACH(DEFINE, 1)
 EACH(DEFINE, 2)
@@ -194,8 +179,7 @@ static Multiply *const multiply_group[VECTORS][GROUP] = {{EACH(NAME, 1)}, {EACH(
 /* At m A of n filters of a patch's sums; what of it lies in the image goes to `to`, and `next` and `below` it. */
 INLINE void transform_filters(const float *sums, int n, float *to, size_t next, float *below) {
     V line[2][4];
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) {
+    UNROLLED(j, 4) {
         const float *m = sums + j * GROUP * BLOCK;
         const V m0 = load_float(m, LANES), m1 = load_float(m + 4 * GROUP * BLOCK, LANES),
                 m2 = load_float(m + 8 * GROUP * BLOCK, LANES), m3 = load_float(m + 12 * GROUP * BLOCK, LANES);
@@ -253,15 +237,15 @@ static void convolve_group(const Pass *p, const float *packed, const float *patc
     }
 }
 
-static void convolve_images(const Window *w, ConvPass pass, const float *packed, const float *from, void *scratch,
-                            float *to) {
+static void convolve_images(const Window *w, ConvPass pass, const float *packed, const void *from, void *scratch,
+                            void *to) {
     const Pass p = pass_of(w, pass);
     const int all = p.N * ((p.to_lines + 1) / 2) * ((p.to_columns + 1) / 2);
     float *patches = scratch, *sums = patches + patches_size(&p), *zeros = sums + PLACES * GROUP * BLOCK;
     memset(zeros, 0, round_up(p.inputs, LANES) * sizeof(float));
     Patch at = {0};
     for (int done = 0; done < all; done += GROUP) {
-        const int count = all - done < GROUP ? all - done : GROUP;
+        const int count = smaller_int(all - done, GROUP);
         Patch patch = at;
         for (int i = 0; i < count; i++, next_patch(&p, &patch))
             transform_patch(&p, from, zeros, patch, patches + i * CHANNELS);
@@ -279,8 +263,7 @@ static bool fits(const Window *w) {
            w->C * w->K <= MOST_WEIGHTS;
 }
 
-extern const ConvAlgorithm PASTE(winograd_kernels_, KERNEL_ISA);
-const ConvAlgorithm PASTE(winograd_kernels_, KERNEL_ISA) = {
+const ConvKernels PASTE(winograd_kernels_, KERNEL_ISA) = {
     .fits = fits,
     .packed_size = packed_size,
     .pack = pack,

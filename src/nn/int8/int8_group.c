@@ -1,8 +1,6 @@
 /* Which layers of a network are one operation in integers. */
 #include "nn/int8/int8.h"
 
-#include "base/memory.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +11,12 @@ typedef struct Grouping {
     bool *needed, *taken;           /* [layers] */
     int *readers, *reader, *tensor; /* [layers]: how many read it, one of them, where its values are */
 } Grouping;
+
+static void grouping_free(Grouping *g) {
+    free(g->needed);
+    free(g->taken);
+    free(g->readers);
+}
 
 static const char *word_of(const Grouping *g, int layer) {
     return g->layers->layers[layer].type->word;
@@ -41,14 +45,14 @@ static int input_of(const Grouping *g, int layer, int which) {
 static Int8Op *add_op(Grouping *g, Int8Kind kind, int layer) {
     Int8Network *n = g->network;
     Int8Op *op = &n->ops[n->op_count++];
-    *op =
-        (Int8Op){.kind = kind, .layer = layer, .last = layer, .part = "", .norm = -1, .x = {input_of(g, layer, 0), -1}};
+    *op = (Int8Op){.kind = kind, .layer = layer, .last = layer, .part = "", .norm = -1};
+    op->x[0] = input_of(g, layer, 0), op->x[1] = -1;
     op->window = layer_window(&g->layers->layers[layer], 1);
     return op;
 }
 
 /* The operation takes the next layer in. */
-static void extend(Grouping *g, Int8Op *op, int layer) {
+static void take_layer(Grouping *g, Int8Op *op, int layer) {
     op->last = layer;
     g->taken[layer] = true;
 }
@@ -62,18 +66,18 @@ static void take_rectifier(Grouping *g, Int8Op *op) {
     const int next = follower(g, op->last);
     const Layer *layer = &g->layers->layers[next < 0 ? 0 : next];
     if (next < 0 || !layer_is_activation(layer) || !int8_is_limit(layer->activation)) return;
-    extend(g, op, next);
+    take_layer(g, op, next);
     activate(op, layer->type, layer->activation);
 }
 
-static void give(Grouping *g, Int8Op *op, Shape shape) {
+static void add_result(Grouping *g, Int8Op *op, Shape shape) {
     Int8Network *n = g->network;
     op->y = n->tensor_count++;
     n->tensors[op->y] = (Int8Tensor){.shape = shape};
 }
 
 static void close_op(Grouping *g, Int8Op *op) {
-    give(g, op, g->layers->layers[op->last].out);
+    add_result(g, op, g->layers->layers[op->last].out);
     g->tensor[op->last] = op->y;
 }
 
@@ -83,7 +87,7 @@ static void group_product(Grouping *g, int layer) {
     Int8Op *op = add_op(g, INT8_CONV, layer);
     const int next = follower(g, layer);
     if (l->type == &dense_type) op->window = window_whole(l->in, l->out.C);
-    if (next >= 0 && g->layers->layers[next].type == &bn_type) extend(g, op, next), op->norm = next;
+    if (next >= 0 && g->layers->layers[next].type == &bn_type) take_layer(g, op, next), op->norm = next;
     take_rectifier(g, op);
     close_op(g, op);
 }
@@ -92,18 +96,8 @@ static void group_product(Grouping *g, int layer) {
 static void group_norm(Grouping *g, int layer) {
     const Shape in = g->layers->layers[layer].in;
     Int8Op *op = add_op(g, INT8_CONV, layer);
-    op->window = (Window){.N = 1,
-                          .C = in.C,
-                          .H = in.H,
-                          .W = in.W,
-                          .K = in.C,
-                          .R = 1,
-                          .S = 1,
-                          .stride = 1,
-                          .groups = in.C,
-                          .dilation = 1,
-                          .P = in.H,
-                          .Q = in.W};
+    op->window = window_whole((Shape){in.C, 1, 1}, in.C);
+    op->window.H = op->window.P = in.H, op->window.W = op->window.Q = in.W, op->window.groups = in.C;
     op->norm = layer;
     take_rectifier(g, op);
     close_op(g, op);
@@ -127,7 +121,7 @@ static Int8Op *add_inner(Grouping *g, Int8Kind kind, int layer, int x, Shape out
     Int8Op *op = add_op(g, kind, layer);
     op->inner = true;
     op->x[0] = x;
-    give(g, op, out);
+    add_result(g, op, out);
     return op;
 }
 
@@ -182,30 +176,22 @@ static cf_status group_layer(Grouping *g, int layer) {
     return CF_OK;
 }
 
-static cf_status group_all(Grouping *g) {
-    const size_t count = (size_t)g->layers->count;
-    Int8Network *n = g->network;
+cf_status int8_group(Int8Network *n) {
     enum { MOST = 5 }; /* operations of a layer */
+    const LayerList *layers = &n->model->layers;
+    AUTO(grouping_free) Grouping g = {.network = n, .layers = layers};
+    const size_t count = (size_t)layers->count;
     FORWARD(memory_new(MOST * count + 1, sizeof *n->tensors, &n->tensors));
     FORWARD(memory_new(MOST * count, sizeof *n->ops, &n->ops));
-    FORWARD(layer_list_needed(g->layers, g->layers->heads[0], &g->needed));
-    FORWARD(memory_new(count, sizeof *g->taken, &g->taken));
-    FORWARD(memory_new(3 * count, sizeof *g->readers, &g->readers));
-    g->reader = g->readers + count, g->tensor = g->reader + count;
-    count_readers(g);
-    n->tensors[0] = (Int8Tensor){g->layers->input, 1.0f / 255, -128};
+    FORWARD(layer_list_needed(layers, layers->heads[0], &g.needed));
+    FORWARD(memory_new(count, sizeof *g.taken, &g.taken));
+    FORWARD(memory_new(3 * count, sizeof *g.readers, &g.readers));
+    g.reader = g.readers + count, g.tensor = g.reader + count;
+    count_readers(&g);
+    n->tensors[0] = (Int8Tensor){layers->input, 1.0f / 255, -128};
     n->tensor_count = 1;
-    for (int i = 0; i < g->layers->count; i++)
-        if (g->needed[i] && !g->taken[i]) FORWARD(group_layer(g, i));
-    n->result = g->tensor[g->layers->heads[0]];
+    for (int i = 0; i < layers->count; i++)
+        if (g.needed[i] && !g.taken[i]) FORWARD(group_layer(&g, i));
+    n->result = g.tensor[layers->heads[0]];
     return CF_OK;
-}
-
-cf_status int8_group(Int8Network *network) {
-    Grouping g = {.network = network, .layers = &network->model->layers};
-    const cf_status status = group_all(&g);
-    free(g.needed);
-    free(g.taken);
-    free(g.readers);
-    return status;
 }

@@ -1,7 +1,6 @@
 /* The integers of a network whose operations and scales are known. */
 #include "nn/int8/int8.h"
 
-#include "base/memory.h"
 #include "nn/layers/batch_norm.h"
 
 #include <math.h>
@@ -11,12 +10,9 @@
 void int8_network_free(Int8Network *network) {
     if (!network) return;
     for (int i = 0; i < network->op_count; i++) {
-        free(network->ops[i].weights);
-        free(network->ops[i].scale);
-        free(network->ops[i].bias);
-        free(network->ops[i].multiplier);
-        free(network->ops[i].shift);
-        free(network->ops[i].table);
+        const Int8Op *op = &network->ops[i];
+        void *const arrays[] = {op->weights, op->scale, op->bias, op->multiplier, op->shift, op->table};
+        for (size_t k = 0; k < COUNT_OF(arrays); k++) free(arrays[k]);
     }
     free(network->ops);
     free(network->tensors);
@@ -44,6 +40,12 @@ static void choose_limits(const Int8Network *network, Int8Op *op) {
     op->high = op->act.kind == ACT_RELU6 ? level(y, 6) : 127;
 }
 
+const float *int8_parameter(const Int8Network *network, const Int8Op *op, const char *name) {
+    char whole[16];
+    snprintf(whole, sizeof whole, "%s%s", op->part, name);
+    return parameters_find(&network->model->parameters, op->layer, whole);
+}
+
 /* A filter k of an operation in real numbers: its weights in the order of a window's taps, its bias, both behind the norm. */
 static void real_filter(const Int8Network *network, const Int8Op *op, int k, double *weights, double *bias) {
     const cf_model *model = network->model;
@@ -52,11 +54,8 @@ static void real_filter(const Int8Network *network, const Int8Op *op, int k, dou
     const Parameters *p = &model->parameters;
     const size_t channels = (size_t)(w->C / w->groups), taps = (size_t)w->R * (size_t)w->S, size = channels * taps;
     const bool alone = op->norm == op->layer, is_dense = layer->type == &dense_type;
-    char names[2][16];
-    snprintf(names[0], sizeof names[0], "%sweight", op->part);
-    snprintf(names[1], sizeof names[1], "%sbias", op->part);
-    const float *from = alone ? NULL : parameters_find(p, op->layer, names[0]),
-                *biases = alone ? NULL : parameters_find(p, op->layer, names[1]);
+    const float *from = alone ? NULL : int8_parameter(network, op, "weight"),
+                *biases = alone ? NULL : int8_parameter(network, op, "bias");
     double factor = 1, mean = 0, shift = 0;
     if (op->norm >= 0 && parameters_find(p, op->norm, "running_mean")) {
         factor = (double)batch_norm_scale(parameters_find(p, op->norm, "weight")[k],
@@ -100,7 +99,7 @@ static cf_status quantize_product(const Int8Network *network, Int8Op *op) {
     enum { MOST_TERMS = 1 << 15 }; /* of 127 x 255 each, and a bias up to 2^29 or 2^30: a sum that 32 bits hold */
     const Window *w = &op->window;
     const size_t size = (size_t)(w->C / w->groups) * (size_t)w->R * (size_t)w->S, K = (size_t)w->K;
-    double *real;
+    AUTO_FREE double *real = NULL;
     FAIL_IF(size > MOST_TERMS, CF_BAD_USE, "%s: sums of %zu products are too long for 8-bit integers, %d at most",
             network->model->layers.layers[op->layer].name, size, MOST_TERMS);
     FORWARD(memory_new(K * size, 1, &op->weights));
@@ -110,7 +109,6 @@ static cf_status quantize_product(const Int8Network *network, Int8Op *op) {
     FORWARD(memory_new(K, 1, &op->shift));
     FORWARD(memory_new(size, sizeof *real, &real));
     for (int k = 0; k < w->K; k++) quantize_filter(network, op, k, real);
-    free(real);
     return CF_OK;
 }
 
@@ -167,16 +165,12 @@ int int8_settings(const Int8Network *network, const Int8Op *op, int32_t settings
 }
 
 cf_status int8_network_new(const cf_model *model, const cf_subset *images, int threads, Int8Network **network) {
-    Int8Network *made;
-    cf_status status;
+    AUTO(int8_network_free_at) Int8Network *made = NULL;
     FORWARD(memory_new(1, sizeof *made, &made));
     made->model = model;
-    FORWARD_TO(failed, int8_group(made));
-    FORWARD_TO(failed, int8_calibrate(made, images, &reference_engine, threads));
-    FORWARD_TO(failed, quantize(made));
-    *network = made;
+    FORWARD(int8_group(made));
+    FORWARD(int8_calibrate(made, images, &reference_engine, threads));
+    FORWARD(quantize(made));
+    *network = memory_take(&made);
     return CF_OK;
-failed:
-    int8_network_free(made);
-    return status;
 }

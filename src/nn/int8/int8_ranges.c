@@ -1,7 +1,6 @@
 /* The ranges of what the operations of a network in integers give, and their scales. */
 #include "nn/int8/int8.h"
 
-#include "base/memory.h"
 #include "base/slices.h"
 
 #include <math.h>
@@ -28,13 +27,9 @@ static cf_status widen(const Layer *layer, const float *values, size_t count, fl
     return CF_OK;
 }
 
-static void run_inner(const Parameters *p, const Int8Op *op, const float *x, float *y) {
+static void run_inner(const Int8Network *network, const Int8Op *op, const float *x, float *y) {
     const size_t inputs = (size_t)op->window.C;
-    char name[16];
-    snprintf(name, sizeof name, "%sweight", op->part);
-    const float *weights = parameters_find(p, op->layer, name);
-    snprintf(name, sizeof name, "%sbias", op->part);
-    const float *biases = parameters_find(p, op->layer, name);
+    const float *weights = int8_parameter(network, op, "weight"), *biases = int8_parameter(network, op, "bias");
     for (size_t k = 0; k < (size_t)op->window.K; k++) {
         double sum = (double)biases[k];
         for (size_t c = 0; c < inputs; c++) sum += (double)weights[k * inputs + c] * (double)x[c];
@@ -47,7 +42,6 @@ static void run_inner(const Parameters *p, const Int8Op *op, const float *x, flo
 static cf_status squeeze_ranges(const Int8Network *network, const Int8Op *op, int images, const float *x, float *room,
                                 float (*ranges)[2]) {
     const Layer *layer = &network->model->layers.layers[op->layer];
-    const Parameters *p = &network->model->parameters;
     const size_t C = (size_t)layer->in.C, area = (size_t)layer->in.H * (size_t)layer->in.W,
                  few = (size_t)op[1].window.K;
     float *means = room, *squeezed = means + C, *opened = squeezed + few, *scales = opened + C;
@@ -57,8 +51,8 @@ static cf_status squeeze_ranges(const Int8Network *network, const Int8Op *op, in
             for (size_t k = 0; k < area; k++) sum += (double)x[k * C + c];
             means[c] = (float)(sum / (double)area);
         }
-        run_inner(p, op + 1, means, squeezed);
-        run_inner(p, op + 2, squeezed, opened);
+        run_inner(network, op + 1, means, squeezed);
+        run_inner(network, op + 2, squeezed, opened);
         reference_engine.kernels->act_forward(op[3].act, opened, C, scales);
         FORWARD(widen(layer, means, C, ranges[0]));
         FORWARD(widen(layer, squeezed, few, ranges[1]));
@@ -124,6 +118,16 @@ typedef struct Calibration {
     uint32_t *images;
 } Calibration;
 
+static void calibration_free(Calibration *c) {
+    feed_free(&c->feed);
+    plan_free(c->plan);
+    free(c->taps);
+    free(c->values);
+    free(c->room);
+    free(c->ranges);
+    free(c->images);
+}
+
 enum { BATCH = 32 };
 
 /* The layer whose values tell the operation's range: its own, or what se reads for all that is within it. */
@@ -150,8 +154,8 @@ static cf_status read_ranges(const Int8Network *network, const Calibration *c, i
     return CF_OK;
 }
 
-static cf_status prepare(Int8Network *network, Parameters *parameters, const cf_subset *images, const Engine *engine,
-                         int threads, size_t count, Calibration *c) {
+static cf_status calibration_new(const Int8Network *network, Parameters *parameters, const cf_subset *images,
+                                 const Engine *engine, int threads, size_t count, Calibration *c) {
     const cf_model *model = network->model;
     size_t largest = 1, widest = 1;
     int tap_count = 0;
@@ -183,35 +187,25 @@ static cf_status prepare(Int8Network *network, Parameters *parameters, const cf_
 cf_status int8_calibrate(Int8Network *network, const cf_subset *images, const Engine *engine, int threads) {
     const size_t count = images->count < INT8_IMAGES ? images->count : INT8_IMAGES;
     Parameters borrowed = network->model->parameters; /* a forward plan does not write to them */
-    Calibration c = {0};
-    cf_status status;
+    AUTO(calibration_free) Calibration c = {0};
     FAIL_IF(!count, CF_BAD_USE, "ranges for 8-bit integers come from training images, and there are none");
-    FORWARD_TO(done, prepare(network, &borrowed, images, engine, slices_threads(threads), count, &c));
+    FORWARD(calibration_new(network, &borrowed, images, engine, slices_threads(threads), count, &c));
     for (size_t first = 0; first < count; first += BATCH) {
         const int n = (int)(count - first < BATCH ? count - first : BATCH);
-        FORWARD_TO(done, plan_infer(c.plan, &c.feed, c.images + first, n, NULL));
-        FORWARD_TO(done, read_ranges(network, &c, n));
+        FORWARD(plan_infer(c.plan, &c.feed, c.images + first, n, NULL));
+        FORWARD(read_ranges(network, &c, n));
     }
     use_ranges(network, c.ranges);
-done:
-    feed_free(&c.feed);
-    plan_free(c.plan);
-    free(c.taps);
-    free(c.values);
-    free(c.room);
-    free(c.ranges);
-    free(c.images);
-    return status;
+    return CF_OK;
 }
 
 cf_status int8_ranges(const cf_model *model, const cf_subset *images, const Engine *engine, int threads,
                       FakeRange *ranges, bool *weights) {
-    Int8Network *made;
-    cf_status status;
+    AUTO(int8_network_free_at) Int8Network *made = NULL;
     FORWARD(memory_new(1, sizeof *made, &made));
     made->model = model;
-    FORWARD_TO(done, int8_group(made));
-    FORWARD_TO(done, int8_calibrate(made, images, engine, threads));
+    FORWARD(int8_group(made));
+    FORWARD(int8_calibrate(made, images, engine, threads));
     for (int i = 0; i < made->op_count; i++) {
         const Int8Op *op = &made->ops[i];
         const Int8Tensor *y = &made->tensors[op->y];
@@ -220,7 +214,5 @@ cf_status int8_ranges(const cf_model *model, const cf_subset *images, const Engi
             ranges[op->last] = (FakeRange){y->scale, (float)y->zero};
         if (op->kind == INT8_CONV && op->norm != op->layer) weights[op->layer] = true;
     }
-done:
-    int8_network_free(made);
-    return status;
+    return CF_OK;
 }

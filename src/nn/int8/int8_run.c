@@ -1,7 +1,6 @@
 /* The plain way of running a network in integers, and the specification: what an exported one carries is the same text. */
-#include "nn/int8/int8_vnni.h"
+#include "nn/int8/int8.h"
 
-#include "base/memory.h"
 #include "base/numbers.h"
 #include "base/slices.h"
 #include "nn/int8/int8_kernels.inc"
@@ -20,8 +19,9 @@ typedef union Settings {
 typedef struct Classifying {
     const Int8Network *network;
     const cf_subset *subset;
-    const Preparation *preparation;   /* NULL: images are of the network's size */
-    Int8Packed *packed;               /* [operations]: for the faster instructions; NULL: the processor has none */
+    Preparation *preparation;         /* NULL: images are of the network's size */
+    const Int8Vnni *vnni;             /* NULL: plain kernels alone */
+    Int8Packed *packed;               /* [operations], for these */
     size_t *at, memory_size, patches; /* patches: where these work in `memory` */
     int8_t *memory;                   /* [threads][memory_size] */
     float *scratch;                   /* [threads][scratch_size] */
@@ -29,6 +29,17 @@ typedef struct Classifying {
     float *logits, *probabilities;
     double *log_sums; /* [images] */
 } Classifying;
+
+static void classifying_free(Classifying *c) {
+    preparation_free(c->preparation);
+    for (int i = 0; c->packed && i < c->network->op_count; i++) int8_vnni_free(&c->packed[i]);
+    free(c->packed);
+    free(c->at);
+    free(c->memory);
+    free(c->scratch);
+    free(c->logits);
+    free(c->log_sums);
+}
 
 static void run_op(const Classifying *c, int number, int8_t *memory) {
     const Int8Network *n = c->network;
@@ -39,20 +50,20 @@ static void run_op(const Classifying *c, int number, int8_t *memory) {
     const int count = (int)shape_size(n->tensors[op->y].shape);
     Settings settings;
     int8_settings(n, op, settings.all);
-    if (c->packed && second && op->kind != INT8_CONCAT && op->shifts[0] <= 0 && op->shifts[1] <= 0 &&
+    if (c->vnni && second && op->kind != INT8_CONCAT && op->shifts[0] <= 0 && op->shifts[1] <= 0 &&
         op->shifts[2] <= 0) {
-        int8_vnni_pair(n, op, x, second, y);
+        c->vnni->pair(n, op, x, second, y);
         return;
     }
     switch (op->kind) {
     case INT8_CONV:
         if (c->packed && c->packed[number].weights)
-            int8_vnni_run(n, op, &c->packed[number], (uint8_t *)memory + c->patches, x, y);
+            c->vnni->run(n, op, &c->packed[number], (uint8_t *)memory + c->patches, x, y);
         else
             conv_int8(&op->window, &settings.levels, op->weights, op->bias, op->multiplier, op->shift, x, y);
         break;
     case INT8_MAXPOOL:
-        (c->packed ? int8_vnni_maxpool : maxpool_int8)(&op->window, x, y);
+        (c->vnni ? c->vnni->maxpool : maxpool_int8)(&op->window, x, y);
         break;
     case INT8_AVGPOOL:
         avgpool_int8(&op->window, x, y);
@@ -107,7 +118,7 @@ static cf_status score(const Classifying *c, StepResult *result) {
     const cf_model *model = c->network->model;
     const int classes = model->classes;
     StepResult sum = {0};
-    int *class_of;
+    AUTO_FREE int *class_of = NULL;
     FORWARD(classes_match(c->subset->set, (const char *const *)model->class_names, classes, &class_of));
     for (size_t i = 0; i < c->subset->count; i++) {
         const int label = class_of[c->subset->set->labels[c->subset->images[i]]];
@@ -116,7 +127,6 @@ static cf_status score(const Classifying *c, StepResult *result) {
         sum.weight++;
         sum.correct += first_largest(c->probabilities + i * (size_t)classes, classes) == label;
     }
-    free(class_of);
     *result = sum;
     return CF_OK;
 }
@@ -124,11 +134,12 @@ static cf_status score(const Classifying *c, StepResult *result) {
 static cf_status pack(Classifying *c) {
     const Int8Network *n = c->network;
     size_t most = 0;
-    if (!int8_vnni_there()) return CF_OK;
+    c->vnni = int8_vnni();
+    if (!c->vnni) return CF_OK;
     FORWARD(memory_new((size_t)n->op_count, sizeof *c->packed, &c->packed));
     for (int i = 0; i < n->op_count; i++) {
-        FORWARD(int8_vnni_pack(n, &n->ops[i], &c->packed[i]));
-        const size_t bytes = int8_vnni_scratch(&n->ops[i], &c->packed[i]);
+        FORWARD(c->vnni->pack(n, &n->ops[i], &c->packed[i]));
+        const size_t bytes = c->vnni->scratch(&n->ops[i], &c->packed[i]);
         if (bytes > most) most = bytes;
     }
     c->patches = c->memory_size;
@@ -136,7 +147,7 @@ static cf_status pack(Classifying *c) {
     return CF_OK;
 }
 
-static cf_status prepare(Classifying *c, int threads, Preparation **preparation) {
+static cf_status prepare(Classifying *c, int threads) {
     const Int8Network *n = c->network;
     const cf_set *set = c->subset->set;
     const Shape in = n->tensors[0].shape;
@@ -148,9 +159,8 @@ static cf_status prepare(Classifying *c, int threads, Preparation **preparation)
         c->memory_size += (shape_size(n->tensors[t].shape) + 63) / 64 * 64;
     }
     if (memcmp(from, to, sizeof from) != 0) {
-        FORWARD(preparation_new_bytes(from, to, preparation));
-        c->preparation = *preparation;
-        c->scratch_size = preparation_scratch(*preparation) + shape_size(in) + 16;
+        FORWARD(preparation_new_bytes(from, to, &c->preparation));
+        c->scratch_size = preparation_scratch(c->preparation) + shape_size(in) + 16;
     }
     FORWARD(pack(c));
     FORWARD(memory_new((size_t)threads * c->memory_size, 1, &c->memory));
@@ -161,21 +171,9 @@ static cf_status prepare(Classifying *c, int threads, Preparation **preparation)
 
 cf_status int8_classify(const Int8Network *network, const cf_subset *subset, int threads, float *probabilities,
                         StepResult *result) {
-    Classifying c = {.network = network, .subset = subset, .probabilities = probabilities};
-    Preparation *preparation = NULL;
-    cf_status status;
+    AUTO(classifying_free) Classifying c = {.network = network, .subset = subset, .probabilities = probabilities};
     threads = slices_threads(threads);
-    FORWARD_TO(done, prepare(&c, threads, &preparation));
-    FORWARD_TO(done, slices_run(threads, (int64_t)subset->count, classify_image, &c));
-    FORWARD_TO(done, score(&c, result));
-done:
-    preparation_free(preparation);
-    for (int i = 0; c.packed && i < network->op_count; i++) int8_vnni_free(&c.packed[i]);
-    free(c.packed);
-    free(c.at);
-    free(c.memory);
-    free(c.scratch);
-    free(c.logits);
-    free(c.log_sums);
-    return status;
+    FORWARD(prepare(&c, threads));
+    FORWARD(slices_run(threads, (int64_t)subset->count, classify_image, &c));
+    return score(&c, result);
 }

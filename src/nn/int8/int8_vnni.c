@@ -2,9 +2,8 @@
  * one run of bytes (of a pixel, with a dilation or groups), four of them to a word, and each word meets 16 filters at once. Behind a
  * run's last value a word holds whatever follows, whose weights are 0. Where each channel has a filter of its own, 64 neighbouring values
  * are taken at once, four taps of each interleaved to its word. Sums are exact, so their order is free. */
-#include "nn/int8/int8_vnni.h"
+#include "nn/int8/int8.h"
 
-#include "base/memory.h"
 #include "nn/cpu/cpu.h"
 
 #include <stdlib.h>
@@ -20,18 +19,13 @@ void int8_vnni_free(Int8Packed *packed) {
     *packed = (Int8Packed){0};
 }
 
-size_t int8_vnni_scratch(const Int8Op *op, const Int8Packed *packed) {
-    return ((size_t)packed->high * (size_t)packed->wide * (size_t)op->window.C + WORD + 63) / 64 * 64;
-}
-
 #if defined(__x86_64__)
 #include <immintrin.h>
 
 #define VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
 
-bool int8_vnni_there(void) {
-    const char *name = cpu_kernels()->name;
-    return strcmp(name, "avx512") == 0 && __builtin_cpu_supports("avx512vnni");
+static size_t scratch_size(const Int8Op *op, const Int8Packed *packed) {
+    return ((size_t)packed->high * (size_t)packed->wide * (size_t)op->window.C + WORD + 63) / 64 * 64;
 }
 
 static size_t terms_of(const Window *w) {
@@ -83,10 +77,9 @@ static void pack_all(const Int8Op *op, int x_zero, Int8Packed *p) {
     for (size_t i = 0; i < values; i++) pack_filter(op, i % K, p->pixels ? slot_of_value(i) : slot_of(p, i), x_zero, p);
 }
 
-cf_status int8_vnni_pack(const Int8Network *network, const Int8Op *op, Int8Packed *packed) {
+static cf_status pack(const Int8Network *network, const Int8Op *op, Int8Packed *packed) {
     const Window *w = &op->window;
-    Int8Packed made = {0};
-    cf_status status;
+    AUTO(int8_vnni_free) Int8Packed made = {0};
     *packed = made;
     if (op->kind != INT8_CONV) return CF_OK;
     for (int k = 0; k < w->K; k++)
@@ -104,15 +97,13 @@ cf_status int8_vnni_pack(const Int8Network *network, const Int8Op *op, Int8Packe
         made.runs = terms_of(w) / made.run;
         made.words = (made.run + WORD - 1) / WORD;
     }
-    FORWARD_TO(failed, memory_new(filters * made.runs * made.words, WORD, &made.weights));
-    FORWARD_TO(failed, memory_new(3 * filters, sizeof *made.bias, &made.bias));
+    FORWARD(memory_new(filters * made.runs * made.words, WORD, &made.weights));
+    FORWARD(memory_new(3 * filters, sizeof *made.bias, &made.bias));
     made.multiplier = made.bias + filters, made.right = made.multiplier + filters;
     pack_all(op, network->tensors[op->x[0]].zero, &made);
     *packed = made;
+    made = (Int8Packed){0};
     return CF_OK;
-failed:
-    int8_vnni_free(&made);
-    return status;
 }
 
 static void lay_out(const Window *w, const Int8Packed *packed, uint8_t rim, const int8_t *x, uint8_t *to) {
@@ -259,8 +250,8 @@ static void run_depthwise(const Int8Network *n, const Int8Op *op, const Int8Pack
         }
 }
 
-void int8_vnni_run(const Int8Network *network, const Int8Op *op, const Int8Packed *packed, uint8_t *scratch,
-                   const int8_t *x, int8_t *y) {
+static void run(const Int8Network *network, const Int8Op *op, const Int8Packed *packed, uint8_t *scratch,
+                const int8_t *x, int8_t *y) {
     const Window *w = &op->window;
     const int pixels = w->P * w->Q;
     lay_out(w, packed, (uint8_t)(network->tensors[op->x[0]].zero + 128), x, scratch);
@@ -286,7 +277,7 @@ void int8_vnni_run(const Int8Network *network, const Int8Op *op, const Int8Packe
     }
 }
 
-VNNI void int8_vnni_maxpool(const Window *w, const int8_t *x, int8_t *y) {
+VNNI static void maxpool(const Window *w, const int8_t *x, int8_t *y) {
     for (int p = 0; p < w->P; p++)
         for (int q = 0; q < w->Q; q++, y += w->C) {
             const int top = p * w->stride - w->pad_h, left = q * w->stride - w->pad_w;
@@ -316,7 +307,7 @@ VNNI static inline __m512i rescale_by(const Int8Op *op, int factor, __m512i valu
     return rescale(values, _mm512_set1_epi32(op->factors[factor]), _mm512_set1_epi32(-op->shifts[factor]));
 }
 
-VNNI void int8_vnni_pair(const Int8Network *n, const Int8Op *op, const int8_t *a, const int8_t *b, int8_t *y) {
+VNNI static void combine(const Int8Network *n, const Int8Op *op, const int8_t *a, const int8_t *b, int8_t *y) {
     const bool adds = op->kind == INT8_ADD;
     const size_t count = shape_size(n->tensors[op->y].shape), row = adds ? count : (size_t)n->tensors[op->y].shape.C;
     const __m512i multiplier = _mm512_set1_epi32(op->factors[adds ? 2 : 0]),
@@ -333,27 +324,14 @@ VNNI void int8_vnni_pair(const Int8Network *n, const Int8Op *op, const int8_t *a
             _mm_mask_storeu_epi8(y + first + i, lanes, _mm512_cvtepi32_epi8(result_of(n, op, left, multiplier, right)));
         }
 }
+
+const Int8Vnni *int8_vnni(void) {
+    static const Int8Vnni vnni = {pack, scratch_size, run, maxpool, combine};
+    const bool there = strcmp(cpu_kernels()->name, "avx512") == 0 && __builtin_cpu_supports("avx512vnni");
+    return there ? &vnni : NULL;
+}
 #else
-bool int8_vnni_there(void) {
-    return false;
-}
-
-cf_status int8_vnni_pack(const Int8Network *network, const Int8Op *op, Int8Packed *packed) {
-    (void)network, (void)op;
-    *packed = (Int8Packed){0};
-    return CF_OK;
-}
-
-void int8_vnni_run(const Int8Network *network, const Int8Op *op, const Int8Packed *packed, uint8_t *scratch,
-                   const int8_t *x, int8_t *y) {
-    (void)network, (void)op, (void)packed, (void)scratch, (void)x, (void)y;
-}
-
-void int8_vnni_maxpool(const Window *w, const int8_t *x, int8_t *y) {
-    (void)w, (void)x, (void)y;
-}
-
-void int8_vnni_pair(const Int8Network *n, const Int8Op *op, const int8_t *a, const int8_t *b, int8_t *y) {
-    (void)n, (void)op, (void)a, (void)b, (void)y;
+const Int8Vnni *int8_vnni(void) {
+    return NULL;
 }
 #endif
