@@ -3,7 +3,7 @@
  * the machine: together with a file's own size, which every reader holds its claims against, they bound what reading takes.
  *
  * Where a limit belongs to one format only it still stands here, so that one page tells them all. Depth: JSON may be nested
- * 2048 deep (jansson's own limit), YAML as deep as the schema at hand; aliases in YAML are refused.
+ * 2048 deep (jansson's own limit), YAML as deep as the table of keys at hand; aliases in YAML are refused.
  */
 #pragma once
 

@@ -51,6 +51,17 @@ cf_status memory_new(size_t count, size_t size, void *out) {
     return CF_OK;
 }
 
+cf_status memory_grow(void *array, size_t count, size_t size) {
+    void *held;
+    size_t bytes;
+    if (count & (count - 1)) return CF_OK;
+    memcpy(&held, array, sizeof held);
+    FAIL_IF(!size_multiply(count ? 2 * count : 1, size, &bytes) || !(held = realloc(held, bytes)), CF_NO_MEMORY,
+            "out of memory for %zu items of %zu bytes", count + 1, size);
+    memcpy(array, &held, sizeof held);
+    return CF_OK;
+}
+
 cf_status memory_reserve(size_t bytes) {
     void *probe = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     FAIL_IF(probe == MAP_FAILED, CF_NO_MEMORY,

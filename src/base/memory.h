@@ -13,6 +13,10 @@ static inline bool size_multiply(size_t a, size_t b, size_t *product) {
 /* A zeroed array of count x size bytes, 64-byte aligned, in *out; release with free(). count 0 gives a valid pointer. */
 cf_status memory_new(size_t count, size_t size, void *out);
 
+/* Room for one more behind the `count` items of an array, whose pointer is at `array` (NULL at first; release with free()). It grows at
+ * powers of two, by `count` alone: an array that is grown so is grown by nothing else. What is new holds anything. */
+cf_status memory_grow(void *array, size_t count, size_t size);
+
 /* Fails unless so many bytes could be had now; takes none. For calls of libraries that do not survive a failed allocation of
  * theirs (oneDNN's code generator, Cairo's fonts): with a limit on memory, too little is told before them. */
 cf_status memory_reserve(size_t bytes);
