@@ -6,7 +6,7 @@
  * left. A worker counts itself in, looks whether the job it saw is still open, and only then touches it; the owner closes, then
  * waits until nobody is counted in. Both orders are sequentially consistent, so one of them sees the other. A worker that wakes
  * too late finds the job closed and costs nothing. */
-#include "base/pool.h"
+#include "base/slices.h"
 
 #include <omp.h>
 #include <pthread.h>

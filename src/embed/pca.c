@@ -11,7 +11,6 @@
 #include "base/rng.h"
 #include "base/slices.h"
 #include "embed/eigen.h"
-#include "embed/points.h"
 #include "nn/cpu/matrix_product.h"
 
 #include <math.h>
@@ -32,32 +31,37 @@ typedef struct Covariance {
     double scale;   /* a power of two that keeps the matrix's products within a float */
 } Covariance;
 
+static void covariance_free(Covariance *covariance) {
+    free(covariance->means);
+    free(covariance->matrix);
+    free(covariance->room);
+}
+
 /* Tiles of it, each over all rows in order. */
 
 typedef struct Formation {
     Covariance *made;
-    size_t n, dim, chunks, tiles;
+    size_t n, dim, chunks;
     float *turned;   /* [chunks][dim][CHUNK]: centred columns, chunk after chunk, zeros at the end */
     float *products; /* [threads][TILE * TILE] */
 } Formation;
 
-static cf_status turn_chunk(void *context, int64_t index, int thread) {
+static void turn_chunk(void *context, size_t number, int thread) {
     const Formation *work = context;
-    size_t from = (size_t)index * CHUNK, to = from + CHUNK < work->n ? from + CHUNK : work->n;
-    float *chunk = work->turned + (size_t)index * work->dim * CHUNK;
+    size_t from = number * CHUNK, to = from + CHUNK < work->n ? from + CHUNK : work->n;
+    float *chunk = work->turned + number * work->dim * CHUNK;
     (void)thread;
     for (size_t i = from; i < to; i++) {
         const float *row = points_row(work->made->points, i);
         for (size_t d = 0; d < work->dim; d++)
             chunk[d * CHUNK + i - from] = (float)(((double)row[d] - work->made->means[d]) * work->made->scale);
     }
-    return CF_OK;
 }
 
 /* Tile (I, J <= I) and its mirror image. */
-static cf_status form_tile(void *context, int64_t index, int thread) {
+static void form_tile(void *context, size_t number, int thread) {
     const Formation *work = context;
-    size_t I = 0, J = (size_t)index, dim = work->dim;
+    size_t I = 0, J = number, dim = work->dim;
     while (J > I) J -= ++I;
     size_t i0 = I * TILE, j0 = J * TILE, m = dim - i0 < TILE ? dim - i0 : TILE, w = dim - j0 < TILE ? dim - j0 : TILE;
     float *products = work->products + (size_t)thread * TILE * TILE;
@@ -73,24 +77,20 @@ static cf_status form_tile(void *context, int64_t index, int thread) {
             double *value = &matrix[(i0 + i) * dim + j0 + j];
             if (I != J || i >= j) matrix[(j0 + j) * dim + i0 + i] = *value = *value / (double)work->n;
         }
-    return CF_OK;
 }
 
 static cf_status form(Covariance *made) {
-    Formation work = {.made = made, .n = made->points->n, .dim = (size_t)made->points->dim};
-    cf_status status;
-    work.chunks = (work.n + CHUNK - 1) / CHUNK;
-    work.tiles = (work.dim + TILE - 1) / TILE;
-    FORWARD(memory_new(work.dim * work.dim, sizeof(double), &made->matrix));
-    FORWARD_TO(done, memory_new(work.chunks * CHUNK * work.dim, sizeof(float), &work.turned));
-    FORWARD_TO(done, memory_new((size_t)made->threads * TILE * TILE, sizeof(float), &work.products));
-    FORWARD_TO(done, slices_run(made->threads, (int64_t)work.chunks, turn_chunk, &work));
-    FORWARD_TO(done, slices_run(made->threads, (int64_t)(work.tiles * (work.tiles + 1) / 2), form_tile, &work));
-    for (size_t d = 0; d < work.dim; d++) made->total += made->matrix[d * work.dim + d];
-done:
-    free(work.turned);
-    free(work.products);
-    return status;
+    const size_t n = made->points->n, dim = (size_t)made->points->dim;
+    const size_t chunks = (n + CHUNK - 1) / CHUNK, tiles = (dim + TILE - 1) / TILE;
+    AUTO_FREE float *turned = NULL, *products = NULL;
+    FORWARD(memory_new(dim * dim, sizeof(double), &made->matrix));
+    FORWARD(memory_new(chunks * CHUNK * dim, sizeof(float), &turned));
+    FORWARD(memory_new((size_t)made->threads * TILE * TILE, sizeof(float), &products));
+    Formation work = {made, n, dim, chunks, turned, products};
+    slices_each(made->threads, chunks, 1, turn_chunk, &work);
+    slices_each(made->threads, tiles * (tiles + 1) / 2, 1, form_tile, &work);
+    for (size_t d = 0; d < dim; d++) made->total += made->matrix[d * dim + d];
+    return CF_OK;
 }
 
 typedef struct Multiplication {
@@ -105,21 +105,20 @@ EVERY_ISA static void add_times(double *sum, double factor, const double *values
 }
 
 /* One output vector: rows of the symmetric matrix, weighted. */
-static cf_status multiply_vector(void *context, int64_t index, int thread) {
+static void multiply_vector(void *context, size_t number, int thread) {
     const Multiplication *work = context;
-    const double *vector = work->vectors + (size_t)index * work->dim;
-    double *out = work->out + (size_t)index * work->dim;
+    const double *vector = work->vectors + number * work->dim;
+    double *out = work->out + number * work->dim;
     (void)thread;
     memset(out, 0, work->dim * sizeof *out);
     for (size_t d = 0; d < work->dim; d++)
         if (vector[d] != 0) add_times(out, vector[d], work->covariance->matrix + d * work->dim, work->dim);
-    return CF_OK;
 }
 
 /* Rows of one piece, for all vectors: sums of (x . v) x, x centred. */
-static cf_status multiply_rows(void *context, int64_t index, int thread) {
+static void multiply_rows(void *context, size_t piece, int thread) {
     const Multiplication *work = context;
-    size_t piece = (size_t)index, dim = work->dim, size = (work->count + 1) * dim;
+    size_t dim = work->dim, size = (work->count + 1) * dim;
     double *sums = work->covariance->room + piece * size, *x = sums + work->count * dim; /* room for a row */
     (void)thread;
     memset(sums, 0, size * sizeof *sums);
@@ -132,29 +131,24 @@ static cf_status multiply_rows(void *context, int64_t index, int thread) {
             add_times(sums + v * dim, along, x, dim);
         }
     }
-    return CF_OK;
-}
-
-static cf_status multiply_freely(Multiplication *work) {
-    Covariance *covariance = work->covariance;
-    size_t size = (work->count + 1) * work->dim;
-    if (!covariance->room) FORWARD(memory_new(work->pieces * size, sizeof(double), &covariance->room));
-    FORWARD(slices_run(covariance->threads, (int64_t)work->pieces, multiply_rows, work));
-    for (size_t i = 0; i < work->count * work->dim; i++) {
-        double sum = 0;
-        for (size_t p = 0; p < work->pieces; p++) sum += covariance->room[p * size + i];
-        work->out[i] = sum / (double)work->n;
-    }
-    return CF_OK;
 }
 
 /* out[i] = covariance . vectors[i], `count` rows of dim. `count` must not grow from call to call. */
 static cf_status covariance_multiply(Covariance *covariance, const double *vectors, int count, double *out) {
-    size_t n = covariance->points->n;
-    Multiplication work = {
-        covariance, vectors, out, n, (size_t)covariance->points->dim, (size_t)count, n < MOST_PIECES ? n : MOST_PIECES};
-    if (covariance->matrix) return slices_run(covariance->threads, count, multiply_vector, &work);
-    return multiply_freely(&work);
+    const size_t n = covariance->points->n, dim = (size_t)covariance->points->dim, size = ((size_t)count + 1) * dim;
+    Multiplication work = {covariance, vectors, out, n, dim, (size_t)count, n < MOST_PIECES ? n : MOST_PIECES};
+    if (covariance->matrix) {
+        slices_each(covariance->threads, work.count, 1, multiply_vector, &work);
+        return CF_OK;
+    }
+    if (!covariance->room) FORWARD(memory_new(work.pieces * size, sizeof(double), &covariance->room));
+    slices_each(covariance->threads, work.pieces, 1, multiply_rows, &work);
+    for (size_t i = 0; i < work.count * dim; i++) {
+        double sum = 0;
+        for (size_t p = 0; p < work.pieces; p++) sum += covariance->room[p * size + i];
+        out[i] = sum / (double)n;
+    }
+    return CF_OK;
 }
 
 static void add_variances(Covariance *made) {
@@ -168,37 +162,23 @@ static void add_variances(Covariance *made) {
     }
 }
 
-static void covariance_free(Covariance *covariance) {
-    free(covariance->means);
-    free(covariance->matrix);
-    free(covariance->room);
-    *covariance = (Covariance){0};
-}
-
-/* The covariance times a factor, which neither directions nor shares see. */
-static cf_status covariance_make(const Points *points, int threads, Covariance *covariance) {
-    Covariance made = {.points = points, .threads = threads};
+/* The covariance times a factor, which neither directions nor shares see. To be freed on any path. */
+static cf_status covariance_make(const Points *points, int threads, Covariance *made) {
     double largest;
     int exponent;
-    cf_status status;
-    FORWARD(memory_new((size_t)points->dim, sizeof(double), &made.means));
-    FORWARD_TO(failed, column_means(points, threads, made.means, &largest));
+    *made = (Covariance){.points = points, .threads = threads};
+    FORWARD(memory_new((size_t)points->dim, sizeof(double), &made->means));
+    FORWARD(column_means(points, threads, made->means, &largest));
     frexp(largest, &exponent);
-    made.scale = ldexp(1, -exponent);
-    if (points->dim <= MOST_COLUMNS)
-        FORWARD_TO(failed, form(&made));
-    else
-        add_variances(&made);
-    *covariance = made;
+    made->scale = ldexp(1, -exponent);
+    if (points->dim <= MOST_COLUMNS) return form(made);
+    add_variances(made);
     return CF_OK;
-failed:
-    covariance_free(&made);
-    return status;
 }
 
 /* ---- Subspace iteration ---- */
 
-enum { WHOLE = 64, SPARE = 8, MOST_ITERATIONS = 400, PIECE = 256 };
+enum { WHOLE = 64, SPARE = 8, MOST_ITERATIONS = 400, TOGETHER = 256 };
 /* Against the largest variance: of a residual, and of the float products that the covariance is made of. */
 static const double tolerance = 1e-8, rounding = 1e-7;
 
@@ -296,28 +276,29 @@ static cf_status iterate(Pca *pca) {
 static void settle_vectors(Pca *pca) {
     for (int i = 0; i < pca->wanted; i++) {
         double *v = row(pca->vectors, i, pca->dim);
-        int largest = 0;
-        for (int d = 1; d < pca->dim; d++)
-            if (fabs(v[d]) > fabs(v[largest])) largest = d;
-        double factor = v[largest] < 0 ? -1 : 1;
-        if (!(pca->variance[i] > rounding * pca->variance[0])) factor = pca->variance[i] = 0;
-        for (int d = 0; d < pca->dim; d++) v[d] *= factor;
+        make_largest_positive(v, (size_t)pca->dim);
+        if (pca->variance[i] > rounding * pca->variance[0]) continue;
+        pca->variance[i] = 0;
+        memset(v, 0, (size_t)pca->dim * sizeof *v);
     }
 }
 
-static cf_status score_piece(void *context, int64_t index, int thread) {
+static void score_row(void *context, size_t i, int thread) {
     const Pca *pca = context;
-    size_t from = (size_t)index * PIECE, to = from + PIECE;
+    const float *x = points_row(pca->points, i);
     (void)thread;
-    for (size_t i = from; i < to && i < pca->points->n; i++)
-        for (int c = 0; c < pca->wanted; c++) {
-            const float *x = points_row(pca->points, i);
-            const double *v = pca->vectors + (size_t)c * (size_t)pca->dim;
-            double sum = 0;
-            for (int d = 0; d < pca->dim; d++) sum += ((double)x[d] - pca->covariance.means[d]) * v[d];
-            pca->scores[i * (size_t)pca->components + (size_t)c] = (float)sum;
-        }
-    return CF_OK;
+    for (int c = 0; c < pca->wanted; c++) {
+        const double *v = pca->vectors + (size_t)c * (size_t)pca->dim;
+        double sum = 0;
+        for (int d = 0; d < pca->dim; d++) sum += ((double)x[d] - pca->covariance.means[d]) * v[d];
+        pca->scores[i * (size_t)pca->components + (size_t)c] = (float)sum;
+    }
+}
+
+static void pca_free(Pca *pca) {
+    void *own[] = {pca->vectors, pca->images, pca->spare, pca->small, pca->turn, pca->variance};
+    for (size_t i = 0; i < COUNT_OF(own); i++) free(own[i]);
+    covariance_free(&pca->covariance);
 }
 
 static cf_status allocate(Pca *pca) {
@@ -330,20 +311,9 @@ static cf_status allocate(Pca *pca) {
     return memory_new(block, sizeof(double), &pca->variance);
 }
 
-static cf_status fit(Pca *pca, double *explained) {
-    size_t n = pca->points->n;
-    FORWARD(covariance_make(pca->points, pca->threads, &pca->covariance));
-    FORWARD(allocate(pca));
-    memset(pca->scores, 0, n * (size_t)pca->components * sizeof(float));
-    FORWARD(iterate(pca));
-    settle_vectors(pca);
-    FORWARD(slices_run(pca->threads, (int64_t)((n + PIECE - 1) / PIECE), score_piece, pca));
-    for (int c = 0; c < pca->components && explained; c++)
-        explained[c] = c < pca->wanted && pca->covariance.total > 0 ? pca->variance[c] / pca->covariance.total : 0;
-    return CF_OK;
-}
-
 cf_status pca_fit(const Points *points, int components, int threads, float *scores, double *explained) {
+    const size_t n = points->n;
+    AUTO(pca_free)
     Pca pca = {.points = points,
                .dim = points->dim,
                .scores = scores,
@@ -351,12 +321,16 @@ cf_status pca_fit(const Points *points, int components, int threads, float *scor
                .threads = slices_threads(threads)};
     FAIL_IF(components < 1, CF_BAD_USE, "%d principal components were asked for; at least 1 is needed", components);
     pca.wanted = components < pca.dim ? components : pca.dim;
-    if ((size_t)pca.wanted > points->n - 1) pca.wanted = (int)(points->n - 1);
+    if ((size_t)pca.wanted > n - 1) pca.wanted = (int)(n - 1);
     pca.block = pca.dim <= WHOLE || pca.wanted > pca.dim / 2 ? pca.dim : 2 * pca.wanted + SPARE;
     if (pca.block > pca.dim) pca.block = pca.dim;
-    cf_status status = fit(&pca, explained);
-    void *own[] = {pca.vectors, pca.images, pca.spare, pca.small, pca.turn, pca.variance};
-    for (size_t i = 0; i < COUNT_OF(own); i++) free(own[i]);
-    covariance_free(&pca.covariance);
-    return status;
+    FORWARD(covariance_make(points, pca.threads, &pca.covariance));
+    FORWARD(allocate(&pca));
+    memset(scores, 0, n * (size_t)components * sizeof(float));
+    FORWARD(iterate(&pca));
+    settle_vectors(&pca);
+    slices_each(pca.threads, n, TOGETHER, score_row, &pca);
+    for (int c = 0; c < components && explained; c++)
+        explained[c] = c < pca.wanted && pca.covariance.total > 0 ? pca.variance[c] / pca.covariance.total : 0;
+    return CF_OK;
 }
