@@ -1,7 +1,7 @@
 /* Files: names, whole reads, writes that are all there or not at all, checksums. */
 #pragma once
 
-#include "base/status.h"
+#include "base/memory.h"
 
 #include <stdio.h>
 
@@ -56,12 +56,14 @@ bool file_try_lock(int descriptor, bool *held);
 /* Whether `path` still is the open file: between open and lock it may have been removed or renamed by who had the lock. */
 bool file_is_still(int descriptor, const char *path);
 
-/* SHA-256 (FIPS 180-4), streaming. */
-typedef struct Sha256 Sha256;
+/* SHA-256 (FIPS 180-4), streaming: libcrypto's context. */
+typedef struct evp_md_ctx_st Sha256;
 cf_status sha256_new(Sha256 **sha);
 cf_status sha256_add(Sha256 *sha, const void *bytes, size_t size);
 /* Ends and frees it; on any path, sha256_free(NULL) is fine. */
 cf_status sha256_finish(Sha256 *sha, char hex[SHA256_HEX]);
 void sha256_free(Sha256 *sha);
-/* Of a text, in one call. */
+AUTO_HANDLE(Sha256, sha256_free)
+/* Of what is in one piece, and of a text, in one call. */
+cf_status sha256_bytes(const void *bytes, size_t size, char hex[SHA256_HEX]);
 cf_status sha256_text(const char *text, char hex[SHA256_HEX]);

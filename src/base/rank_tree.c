@@ -13,8 +13,8 @@ typedef struct Branch {
 
 struct RankTree {
     int ranks, branches;
-    Branch *branch; /* [0] is the root */
-    int64_t *first; /* [ranks + 1]: the units of each */
+    Branch *branch;      /* [0] is the root */
+    int64_t *first;      /* [ranks + 1]: the units of each */
     int path[64], depth; /* this rank's branches, from the root to its leaf */
     int next_tag;
     RanksRequest *requests; /* [2 ranks] */
@@ -66,21 +66,17 @@ static void find_path(RankTree *tree) {
 }
 
 cf_status rank_tree_new(int64_t units, int ranks, RankTree **tree) {
-    RankTree *made;
-    cf_status status;
+    AUTO(rank_tree_free_at) RankTree *made = NULL;
     FORWARD(memory_new(1, sizeof *made, &made));
     made->ranks = units < ranks ? (int)units : ranks;
-    FORWARD_TO(failed, memory_new(2 * (size_t)made->ranks, sizeof *made->branch, &made->branch));
-    FORWARD_TO(failed, memory_new((size_t)made->ranks + 1, sizeof *made->first, &made->first));
-    FORWARD_TO(failed, memory_new(2 * (size_t)made->ranks, sizeof *made->requests, &made->requests));
+    FORWARD(memory_new(2 * (size_t)made->ranks, sizeof *made->branch, &made->branch));
+    FORWARD(memory_new((size_t)made->ranks + 1, sizeof *made->first, &made->first));
+    FORWARD(memory_new(2 * (size_t)made->ranks, sizeof *made->requests, &made->requests));
     made->first[made->ranks] = units;
     deal(made, 0, units, 0, made->ranks);
     if (ranks_rank() < made->ranks) find_path(made);
-    *tree = made;
+    *tree = memory_take(&made);
     return CF_OK;
-failed:
-    rank_tree_free(made);
-    return status;
 }
 
 void rank_tree_free(RankTree *tree) {
@@ -187,18 +183,14 @@ struct RankJoin {
 cf_status rank_join_new(RankTree *tree, size_t count, size_t element, RankJoin **join) {
     /* Bytes of all ranks' vectors. Two send no more bytes so than piece by piece, but each adds twice as many. */
     enum { SHORT = 1 << 16, SHORT_OF_TWO = 1 << 18 };
-    RankJoin *made;
-    cf_status status;
+    AUTO(rank_join_free_at) RankJoin *made = NULL;
     FORWARD(memory_new(1, sizeof *made, &made));
     *made = (RankJoin){.tree = tree, .count = count, .element = element, .stage = -2};
     made->whole = count * element * (size_t)tree->ranks <= (tree->ranks == 2 ? SHORT_OF_TWO : SHORT);
-    FORWARD_TO(failed, memory_new(count * element * (made->whole ? (size_t)tree->ranks : 1), 1, &made->scratch));
-    FORWARD_TO(failed, memory_new(2 * (size_t)tree->ranks, sizeof *made->requests, &made->requests));
-    *join = made;
+    FORWARD(memory_new(count * element * (made->whole ? (size_t)tree->ranks : 1), 1, &made->scratch));
+    FORWARD(memory_new(2 * (size_t)tree->ranks, sizeof *made->requests, &made->requests));
+    *join = memory_take(&made);
     return CF_OK;
-failed:
-    rank_join_free(made);
-    return status;
 }
 
 void rank_join_free(RankJoin *join) {
@@ -241,7 +233,8 @@ static cf_status post(RankJoin *join, bool sends, int other, int piece) {
     const size_t begin = piece_begin(join, piece), bytes = piece_bytes(join, piece);
     RanksRequest *request = &join->requests[join->open++];
     if (sends) return ranks_post_send(request, other, join->tag, join->values + begin, bytes);
-    return ranks_post_receive(request, other, join->tag, (join->stage < 0 ? join->values : join->scratch) + begin, bytes);
+    return ranks_post_receive(request, other, join->tag, (join->stage < 0 ? join->values : join->scratch) + begin,
+                              bytes);
 }
 
 static cf_status post_stage(RankJoin *join) {
@@ -251,7 +244,8 @@ static cf_status post_stage(RankJoin *join) {
         const Meeting m = join->stage < 0 ? (Meeting){me, p, 0} : meet(join, join->stage, p);
         if (join->stage < 0 ? p == me : m.mine != me) continue;
         if (join->stage < 0) FORWARD(post(join, true, p, me));
-        FORWARD(post(join, join->stage >= 0 && m.adder != me, join->stage >= 0 && m.adder != me ? m.adder : m.other, p));
+        FORWARD(
+            post(join, join->stage >= 0 && m.adder != me, join->stage >= 0 && m.adder != me ? m.adder : m.other, p));
     }
     return CF_OK;
 }

@@ -36,11 +36,10 @@ static cf_status parse_header(const char *path, StoredFile *file, size_t size, s
             "%s is no safetensors file: it has %zu bytes, and the length of the header alone takes %d", path, size,
             LENGTH_BYTES);
     uint64_t length = little_endian(file->bytes);
-    FAIL_IF(length > MOST_TENSOR_HEADER, CF_BAD_INPUT,
-            "%s is no safetensors file, or a foreign one: its first 8 bytes say that the header has %llu "
-            "bytes; at most "
-            "%d were expected",
-            path, (unsigned long long)length, MOST_TENSOR_HEADER);
+    FAIL_IF(
+        length > MOST_TENSOR_HEADER, CF_BAD_INPUT,
+        "%s is no safetensors file, or a foreign one: its first 8 bytes say that the header has %llu bytes; at most %d were expected",
+        path, (unsigned long long)length, MOST_TENSOR_HEADER);
     FAIL_IF(length > size - LENGTH_BYTES, CF_BAD_INPUT,
             "%s is cut short or damaged: its header should have %llu bytes, and %zu follow", path,
             (unsigned long long)length, size - LENGTH_BYTES);
@@ -234,42 +233,30 @@ static cf_status convert_values(StoredFile *file) {
 }
 
 static cf_status read_tensors(const char *path, size_t data_size, StoredFile *file) {
+    AUTO_FREE Range *ranges = NULL;
     const char *name;
-    json_t *entry;
-    Range *ranges = NULL;
-    cf_status status;
-    json_t *texts = json_object_get(file->header, METADATA);
+    json_t *entry, *texts = json_object_get(file->header, METADATA);
     size_t count = json_object_size(file->header) - (texts != NULL), used = 0;
     FAIL_IF(count > MOST_TENSORS, CF_BAD_INPUT, "%s holds %zu tensors; at most %d were expected", path, count,
             MOST_TENSORS);
     if (texts) FORWARD(read_texts(path, texts, file));
     FORWARD(memory_new(count, sizeof *file->tensors, &file->tensors));
     FORWARD(memory_new(count, sizeof *ranges, &ranges));
-    json_object_foreach(file->header, name, entry) {
-        if (entry == texts) continue;
-        FORWARD_TO(done, read_entry(path, name, entry, &ranges[used++]));
-    }
+    json_object_foreach(file->header, name, entry) if (entry != texts)
+        FORWARD(read_entry(path, name, entry, &ranges[used++]));
     qsort(ranges, count, sizeof *ranges, compare_ranges);
     file->tensor_count = count;
-    status = place_tensors(path, ranges, data_size, file);
-done:
-    free(ranges);
-    return status;
+    return place_tensors(path, ranges, data_size, file);
 }
 
 /* Before the header's bytes are overwritten; the digits become zeros on the way. */
 static cf_status take_checksum(const StoredFile *file, size_t size, size_t data_begin, char sum[SHA256_HEX]) {
-    Sha256 *sha;
     if (!json_object_get(json_object_get(file->header, METADATA), SEAL_KEY)) return CF_OK;
     char *digits = seal_place((char *)file->bytes + LENGTH_BYTES, data_begin - LENGTH_BYTES);
     snprintf(sum, SHA256_HEX, "no place"); /* written anew by another program: fits nothing */
     if (!digits) return CF_OK;
     memcpy(digits, SEAL_ZEROS, SHA256_HEX - 1);
-    FORWARD(sha256_new(&sha));
-    cf_status status = sha256_add(sha, file->bytes, size);
-    if (!status) return sha256_finish(sha, sum);
-    sha256_free(sha);
-    return status;
+    return sha256_bytes(file->bytes, size, sum);
 }
 
 /* Comes last, since what else is wrong says more. The checksum is then no text of the file's any more. */
@@ -287,27 +274,21 @@ static cf_status compare_checksum(const char *path, const char *sum, StoredFile 
     return CF_OK;
 }
 
-static cf_status read_into(const char *path, StoredFile *file) {
+cf_status safetensors_read(const char *path, StoredFile *file) {
+    AUTO(safetensors_free) StoredFile made = {0};
     size_t size, data_begin = 0;
     char sum[SHA256_HEX] = ""; /* that the bytes have; "" where the file has none to compare with */
-    FORWARD(file_read(path, MOST_TENSOR_FILE, &file->bytes, &size));
-    FORWARD(parse_header(path, file, size, &data_begin));
-    FORWARD(take_checksum(file, size, data_begin, sum));
-    memmove(file->bytes, file->bytes + data_begin, size - data_begin); /* aligned, whatever the header's length */
-    FORWARD(read_tensors(path, size - data_begin, file));
-    FORWARD(compare_checksum(path, sum, file));
-    FORWARD(convert_values(file));
-    return safetensors_index(path, file);
-}
-
-cf_status safetensors_read(const char *path, StoredFile *file) {
-    StoredFile made = {0};
-    const cf_status status = read_into(path, &made);
-    if (status)
-        safetensors_free(&made);
-    else
-        *file = made;
-    return status;
+    FORWARD(file_read(path, MOST_TENSOR_FILE, &made.bytes, &size));
+    FORWARD(parse_header(path, &made, size, &data_begin));
+    FORWARD(take_checksum(&made, size, data_begin, sum));
+    memmove(made.bytes, made.bytes + data_begin, size - data_begin); /* aligned, whatever the header's length */
+    FORWARD(read_tensors(path, size - data_begin, &made));
+    FORWARD(compare_checksum(path, sum, &made));
+    FORWARD(convert_values(&made));
+    FORWARD(safetensors_index(path, &made));
+    *file = made;
+    made = (StoredFile){0};
+    return CF_OK;
 }
 
 void safetensors_free(StoredFile *file) {

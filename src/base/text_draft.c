@@ -33,10 +33,8 @@ cf_status text_draft(TextDraft *draft) {
         draft->text[0] = '\0';
         draft->stream = fopencookie(draft, "w", (cookie_io_functions_t){.write = append_bytes});
     }
-    if (!draft->stream) {
-        free(draft->text);
-        return FAIL(CF_NO_MEMORY, "out of memory while making a text");
-    }
+    if (!draft->stream) text_draft_abandon(draft);
+    FAIL_IF(!made || !draft->stream, CF_NO_MEMORY, "out of memory while making a text");
     return CF_OK;
 }
 

@@ -238,15 +238,11 @@ static cf_status read_mapping(Reader *r, const YamlKey *keys, void *made) {
 
 /* ---- Files ---- */
 
-static const char *text_built_in(const EmbeddedFile *files, const char *name) {
+const char *yaml_built_in(const EmbeddedFile *files, const char *name) {
     const size_t length = strlen(name);
     for (const EmbeddedFile *f = files; f && f->name; f++)
         if (strncmp(f->name, name, length) == 0 && strcmp(f->name + length, ".yaml") == 0) return (const char *)f->text;
     return NULL;
-}
-
-bool yaml_built_in(const EmbeddedFile *files, const char *name) {
-    return text_built_in(files, name) != NULL;
 }
 
 /* One document; what follows it is not looked at. */
@@ -262,7 +258,7 @@ static cf_status read_document(Reader *r, const YamlKey *keys, void *made) {
 }
 
 cf_status yaml_read(const EmbeddedFile *files, const char *name_or_path, const YamlKey *keys, void *made, Yaml **yaml) {
-    const char *built_in = text_built_in(files, name_or_path);
+    const char *built_in = yaml_built_in(files, name_or_path);
     AUTO_FREE unsigned char *bytes = NULL;
     AUTO(reader_release) Reader r = {0};
     size_t size = built_in ? strlen(built_in) : 0;

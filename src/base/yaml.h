@@ -52,8 +52,8 @@ cf_status yaml_read(const EmbeddedFile *files, const char *name_or_path, const Y
 void yaml_free(Yaml *yaml);
 AUTO_HANDLE(Yaml, yaml_free)
 
-/* Whether NAME.yaml is among files that the library carries. */
-bool yaml_built_in(const EmbeddedFile *files, const char *name);
+/* NAME.yaml among files that the library carries; NULL: it is not there. */
+const char *yaml_built_in(const EmbeddedFile *files, const char *name);
 /* The line of the member or item at that address: that of its key, of an item its own; 0: it was not given. A mapping has the address of
  * its struct, and so of the first member, which comes before it where both are given. */
 int yaml_line(const Yaml *yaml, const void *value);

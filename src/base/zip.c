@@ -184,20 +184,21 @@ static cf_status check_entries(const char *path, ZipEntries *entries) {
     return CF_OK;
 }
 
+static void entries_free(ZipEntries *entries) {
+    free(entries->all);
+}
+
 cf_status zip_list(const char *path, const unsigned char *bytes, size_t size, ZipEntries *entries) {
     Archive a = {.path = path, .bytes = bytes, .size = size};
-    ZipEntries made = {0};
-    cf_status status;
+    AUTO(entries_free) ZipEntries made = {0};
     FORWARD(find_directory(&a));
     FORWARD(memory_new((size_t)a.count, sizeof *made.all, &made.all));
     for (uint64_t at = a.directory; made.count < a.count; made.count++)
-        FORWARD_TO(failed, read_entry(&a, &at, &made.all[made.count]));
-    FORWARD_TO(failed, check_entries(path, &made));
+        FORWARD(read_entry(&a, &at, &made.all[made.count]));
+    FORWARD(check_entries(path, &made));
     *entries = made;
+    made.all = NULL;
     return CF_OK;
-failed:
-    free(made.all);
-    return status;
 }
 
 ZipEntry *zip_find(const ZipEntries *entries, const char *name, size_t length) {
@@ -249,15 +250,13 @@ static cf_status inflate_entry(const char *path, const unsigned char *bytes, con
 }
 
 cf_status zip_unpack(const char *path, const unsigned char *bytes, const ZipEntry *entry, unsigned char **content) {
-    unsigned char *made;
-    cf_status status = CF_OK;
+    AUTO_FREE unsigned char *made = NULL;
     FORWARD(memory_new(entry->unpacked + 1, 1, &made));
     if (entry->deflated)
-        status = inflate_entry(path, bytes, entry, made);
+        FORWARD(inflate_entry(path, bytes, entry, made));
     else
         memcpy(made, bytes + entry->begin, entry->size);
-    if (!status) status = check_crc(path, (uint32_t)crc32_z(0, made, entry->unpacked), entry);
-    if (status) free(made);
-    if (!status) *content = made;
-    return status;
+    FORWARD(check_crc(path, (uint32_t)crc32_z(0, made, entry->unpacked), entry));
+    *content = memory_take(&made);
+    return CF_OK;
 }

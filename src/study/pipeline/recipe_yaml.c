@@ -246,7 +246,7 @@ static cf_status fill_recipe(const Yaml *yaml, const char *path, const YamlRecip
     if (given->split) FORWARD(yaml_at(yaml, &given->split, split_from_text(given->split, &recipe->base.split)));
     if (given->grid) FORWARD(take_file(path, given->grid, strcmp(given->grid, "paper") == 0, &recipe->grid));
     if (given->claims)
-        FORWARD(take_file(path, given->claims, yaml_built_in(claim_files, given->claims), &recipe->claims));
+        FORWARD(take_file(path, given->claims, yaml_built_in(claim_files, given->claims) != NULL, &recipe->claims));
     if (given->from) FORWARD(yaml_at(yaml, &given->from, take_source(given, recipe)));
     recipe->prune = given->prune;
     recipe->cross = given->cross;
