@@ -14,7 +14,8 @@ enum { TOGETHER = 512 }; /* points of a piece */
 
 enum { MOST_STEPS = 200 };
 
-double fuzzy_decay(double x) {
+/* e^-x for x >= 0, the same bits everywhere. */
+static double decay(double x) {
     return x > 600 ? 0 : portable_exp2(-x * 1.4426950408889634);
 }
 
@@ -49,7 +50,7 @@ static double solve_sigma(const float *distance, int count, double rho) {
     for (int step = 0; step < MOST_STEPS; step++) {
         double sum = within, slope = 0;
         for (int j = within; j < count; j++) {
-            double d = (double)distance[j] - rho, e = fuzzy_decay(t * d);
+            double d = (double)distance[j] - rho, e = decay(t * d);
             sum += e;
             slope += d * e;
         }
@@ -74,7 +75,7 @@ Smooth fuzzy_smooth(const float *distance, int count, double local_connectivity,
 
 float fuzzy_membership(float distance, Smooth smooth) {
     double beyond = (double)distance - smooth.rho;
-    return beyond <= 0 || smooth.sigma <= 0 ? 1 : (float)fuzzy_decay(beyond / smooth.sigma);
+    return beyond <= 0 || smooth.sigma <= 0 ? 1 : (float)decay(beyond / smooth.sigma);
 }
 
 /* ---- Both directions joined ---- */
@@ -240,7 +241,7 @@ cf_status fuzzy_graph_supervise(FuzzyGraph *graph, const int *target, double wei
     AUTO_FREE float *strongest = NULL;
     if (weight <= 0) return CF_OK; /* also not each point's strongest edge as 1, which is of this step */
     FORWARD(memory_new(graph->n, sizeof *strongest, &strongest));
-    Supervising s = {graph, target, fuzzy_decay(5 * odds), fuzzy_decay(odds < 1 ? odds : 1), strongest};
+    Supervising s = {graph, target, decay(5 * odds), decay(odds < 1 ? odds : 1), strongest};
     slices_each(threads, graph->n, TOGETHER, weaken_row, &s);
     slices_each(threads, graph->n, TOGETHER, rejoin_row, &s);
     keep_from(graph, 0); /* what has become 0 is no edge */

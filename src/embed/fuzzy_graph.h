@@ -26,8 +26,7 @@ typedef struct Smooth {
  * counted in). local_connectivity 0 puts rho at 0. */
 Smooth fuzzy_smooth(const float *distance, int count, double local_connectivity, double mean);
 float fuzzy_membership(float distance, Smooth smooth);
-/* e^-x for x >= 0, and the natural logarithm, the same bits everywhere. */
-double fuzzy_decay(double x);
+/* The natural logarithm, the same bits everywhere. */
 double natural_log(double x);
 
 cf_status fuzzy_graph_new(const Neighbors *neighbors, double set_op_mix, double local_connectivity, int threads,

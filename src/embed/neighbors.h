@@ -89,6 +89,10 @@ typedef struct RowList {
     size_t count, stride;
 } RowList;
 
+static inline void neighbors_report(const NeighborOptions *options, double done) {
+    if (options->progress) options->progress(done, options->progress_context);
+}
+
 /* In neighbors_exact.c: fills row i of `nearest` with the nearest of row i of `a` among the listed rows of `b` (NULL: among all), itself left
  * out where b == a. What is missing is UINT32_MAX at an infinite distance. A row without a direction is at distance 1 from all, so its
  * nearest are the first ones. */

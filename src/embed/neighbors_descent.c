@@ -373,10 +373,6 @@ static cf_status allocate(Descent *search) {
     return CF_OK;
 }
 
-static void report(const Descent *search, double done) {
-    if (search->options->progress) search->options->progress(done, search->options->progress_context);
-}
-
 static cf_status descend(Descent *search) {
     const NeighborOptions *options = search->options;
     FORWARD(allocate(search));
@@ -384,13 +380,13 @@ static cf_status descend(Descent *search) {
     for (search->tree = 0; search->tree < TREES; search->tree++)
         slices_each(options->threads, search->forest.leaves, 1, join_leaf, search);
     forest_free(&search->forest);
-    report(search, 0.2);
+    neighbors_report(options, 0.2);
     for (search->round = 1; search->round <= MOST_ROUNDS; search->round++) {
         if ((double)run_round(search) < few_changes * (double)search->n * search->kept) break;
-        report(search, 0.2 + 0.75 * search->round / MOST_ROUNDS);
+        neighbors_report(options, 0.2 + 0.75 * search->round / MOST_ROUNDS);
     }
     slices_each(options->threads, search->n, TOGETHER, finish_row, search);
-    report(search, 1);
+    neighbors_report(options, 1);
     return CF_OK;
 }
 

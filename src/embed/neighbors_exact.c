@@ -176,16 +176,12 @@ static cf_status meet_pair(void *context, int64_t index, int thread) {
     return CF_OK;
 }
 
-static void report(const Search *search, double done) {
-    if (search->options->progress) search->options->progress(done, search->options->progress_context);
-}
-
 static cf_status meet_all(Search *search) {
     int64_t blocks = search->blocks;
     for (search->round = search->rank; search->round < blocks; search->round += search->ranks) {
         int64_t low = search->round / 2 + 1, high = (search->round + blocks) / 2 - search->round;
         FORWARD(slices_run(search->options->threads, low + high, meet_pair, search));
-        report(search, 0.95 * (double)(search->round + 1) / (double)blocks);
+        neighbors_report(search->options, 0.95 * (double)(search->round + 1) / (double)blocks);
     }
     return CF_OK;
 }
@@ -197,7 +193,7 @@ static cf_status meet_reference(void *context, int64_t index, int thread) {
     for (int64_t J = 0; J < search->blocks; J++) {
         multiply_block(search, index, J, products);
         scan_block(search, index, J, false, products);
-        if (thread == 0) report(search, 0.95 * (double)index / (double)blocks_of(search->a->n));
+        if (thread == 0) neighbors_report(search->options, 0.95 * (double)index / (double)blocks_of(search->a->n));
     }
     return CF_OK;
 }
@@ -221,7 +217,7 @@ static void finish_row(void *context, size_t i, int thread) {
     const size_t last = (i + 1) * (size_t)search->k - 1;
     if (pairwise) {
         nearest_of_row(search->a, i, search->b, search->metric, NULL, search->nearest);
-        if (thread == 0 && i % ROWS_PER_PIECE == 0) report(search, (double)i / (double)search->a->n);
+        if (thread == 0 && i % ROWS_PER_PIECE == 0) neighbors_report(search->options, (double)i / (double)search->a->n);
         return;
     }
     const RowList candidates = {search->candidates + i * (size_t)search->kept, (size_t)search->kept, 1};
@@ -358,6 +354,6 @@ cf_status nearest_exact(const NeighborSide *a, const NeighborSide *b, const Neig
     search.nearest = nearest;
     if (!metric_is_pairwise(search.metric)) FORWARD(find_spread(&search));
     slices_each(options->threads, a->n, ROWS_PER_PIECE, finish_row, &search);
-    report(&search, 1);
+    neighbors_report(options, 1);
     return CF_OK;
 }
