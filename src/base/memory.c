@@ -20,7 +20,7 @@
 enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
 
 /* What lies between the bytes that were asked for and the next multiple of the alignment: AddressSanitizer takes it for ours. */
-static void forbid(unsigned char *from, size_t size) {
+static void forbid_padding(unsigned char *from, size_t size) {
 #ifdef WATCHED
     ASAN_POISON_MEMORY_REGION(from, size);
 #else
@@ -46,7 +46,7 @@ cf_status memory_new(size_t count, size_t size, void *out) {
     void *memory = take_memory(padded);
     FAIL_IF(!memory, CF_NO_MEMORY, "out of memory: %.1f MB were asked for", (double)bytes / 1e6);
     memset(memory, 0, padded);
-    forbid((unsigned char *)memory + bytes, padded - bytes);
+    forbid_padding((unsigned char *)memory + bytes, padded - bytes);
     memcpy(out, &memory, sizeof memory);
     return CF_OK;
 }

@@ -160,7 +160,7 @@ static void forget_workers(void) {
     pthread_mutex_init(&growing, NULL);
 }
 
-static void begin(void) {
+static void look_at_machine(void) {
     processors = (int)sysconf(_SC_NPROCESSORS_ONLN);
     pthread_atfork(NULL, NULL, forget_workers);
 }
@@ -169,7 +169,7 @@ static void begin(void) {
 static Team *add_team(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     Team *team = NULL;
-    pthread_once(&once, begin);
+    pthread_once(&once, look_at_machine);
     pthread_mutex_lock(&growing);
     const int count = atomic_load(&team_count);
     if (count < MOST_TEAMS) {

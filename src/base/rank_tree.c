@@ -38,7 +38,7 @@ static int left_ranks(int64_t units, int64_t left, int ranks) {
     return (int)(count < 1 ? 1 : count);
 }
 
-static int deal(RankTree *tree, int64_t first, int64_t units, int from, int to) {
+static int deal_out_units(RankTree *tree, int64_t first, int64_t units, int from, int to) {
     const int number = tree->branches++;
     Branch *branch = &tree->branch[number];
     *branch = (Branch){from, from, to, -1, -1};
@@ -48,8 +48,8 @@ static int deal(RankTree *tree, int64_t first, int64_t units, int from, int to) 
     }
     const int64_t left = left_units(units);
     branch->middle = from + left_ranks(units, left, to - from);
-    branch->left = deal(tree, first, left, from, branch->middle);
-    branch->right = deal(tree, first + left, units - left, branch->middle, to);
+    branch->left = deal_out_units(tree, first, left, from, branch->middle);
+    branch->right = deal_out_units(tree, first + left, units - left, branch->middle, to);
     return number;
 }
 
@@ -73,7 +73,7 @@ cf_status rank_tree_new(int64_t units, int ranks, RankTree **tree) {
     FORWARD(memory_new((size_t)made->ranks + 1, sizeof *made->first, &made->first));
     FORWARD(memory_new(2 * (size_t)made->ranks, sizeof *made->requests, &made->requests));
     made->first[made->ranks] = units;
-    deal(made, 0, units, 0, made->ranks);
+    deal_out_units(made, 0, units, 0, made->ranks);
     if (ranks_rank() < made->ranks) find_path(made);
     *tree = memory_take(&made);
     return CF_OK;
@@ -124,19 +124,19 @@ cf_status rank_tree_gather(RankTree *tree, const void *own, size_t bytes, void *
     return CF_OK;
 }
 
-static void fold(const RankTree *tree, int number, void (*join)(void *, int, int, int), void *context) {
+static void fold_branch(const RankTree *tree, int number, void (*join)(void *, int, int, int), void *context) {
     const Branch *branch = &tree->branch[number];
     if (branch->left < 0) return;
-    fold(tree, branch->left, join, context);
-    fold(tree, branch->right, join, context);
+    fold_branch(tree, branch->left, join, context);
+    fold_branch(tree, branch->right, join, context);
     join(context, branch->from, branch->middle, branch->to);
 }
 
 void rank_tree_fold(const RankTree *tree, void (*join)(void *context, int to, int from, int end), void *context) {
-    fold(tree, 0, join, context);
+    fold_branch(tree, 0, join, context);
 }
 
-static void add(void *to, const void *from, size_t count, size_t element) {
+static void add_vectors(void *to, const void *from, size_t count, size_t element) {
     float *a = to;
     double *b = to;
     if (element == sizeof *a)
@@ -157,7 +157,7 @@ static char *vector_of(const Fold *f, int rank) {
 static void fold_sum(void *context, int to, int from, int end) {
     const Fold *f = context;
     (void)end;
-    add(vector_of(f, to), vector_of(f, from), f->count, f->element);
+    add_vectors(vector_of(f, to), vector_of(f, from), f->count, f->element);
 }
 
 cf_status rank_tree_sum(RankTree *tree, double *values, size_t count, double *all) {
@@ -220,7 +220,7 @@ typedef struct Meeting {
     int mine, other, adder;
 } Meeting;
 
-static Meeting meet(const RankJoin *join, int stage, int piece) {
+static Meeting meeting_of(const RankJoin *join, int stage, int piece) {
     const RankTree *tree = join->tree;
     int adder = piece;
     for (int s = 1; s <= stage; s++) adder = adder_in(&tree->branch[tree->path[s]], adder, piece);
@@ -229,7 +229,7 @@ static Meeting meet(const RankJoin *join, int stage, int piece) {
     return (Meeting){adder_in(&tree->branch[own], adder, piece), adder_in(&tree->branch[across], adder, piece), adder};
 }
 
-static cf_status post(RankJoin *join, bool sends, int other, int piece) {
+static cf_status post_piece(RankJoin *join, bool sends, int other, int piece) {
     const size_t begin = piece_begin(join, piece), bytes = piece_bytes(join, piece);
     RanksRequest *request = &join->requests[join->open++];
     if (sends) return ranks_post_send(request, other, join->tag, join->values + begin, bytes);
@@ -241,21 +241,22 @@ static cf_status post_stage(RankJoin *join) {
     const int me = ranks_rank();
     join->open = 0;
     for (int p = 0; p < join->tree->ranks; p++) {
-        const Meeting m = join->stage < 0 ? (Meeting){me, p, 0} : meet(join, join->stage, p);
+        const Meeting m = join->stage < 0 ? (Meeting){me, p, 0} : meeting_of(join, join->stage, p);
         if (join->stage < 0 ? p == me : m.mine != me) continue;
-        if (join->stage < 0) FORWARD(post(join, true, p, me));
-        FORWARD(
-            post(join, join->stage >= 0 && m.adder != me, join->stage >= 0 && m.adder != me ? m.adder : m.other, p));
+        if (join->stage < 0) FORWARD(post_piece(join, true, p, me));
+        FORWARD(post_piece(join, join->stage >= 0 && m.adder != me,
+                           join->stage >= 0 && m.adder != me ? m.adder : m.other, p));
     }
     return CF_OK;
 }
 
 static void add_stage(RankJoin *join) {
     for (int p = 0; p < join->tree->ranks; p++) {
-        const Meeting m = meet(join, join->stage, p);
+        const Meeting m = meeting_of(join, join->stage, p);
         const size_t begin = piece_begin(join, p);
         if (m.mine == ranks_rank() && m.adder == m.mine)
-            add(join->values + begin, join->scratch + begin, piece_bytes(join, p) / join->element, join->element);
+            add_vectors(join->values + begin, join->scratch + begin, piece_bytes(join, p) / join->element,
+                        join->element);
     }
 }
 

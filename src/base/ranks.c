@@ -177,7 +177,7 @@ const char *ranks_library(void) {
     return text;
 }
 
-static cf_status load(MPI_Errhandler *errors_return) {
+static cf_status load_mpi(MPI_Errhandler *errors_return) {
     library_load_global(&library);
 #define FIND(function) mpi.function = (__typeof__(mpi.function))library_find(&library, "MPI_" #function, "Open MPI 4");
     MPI_FUNCTIONS(FIND)
@@ -341,7 +341,7 @@ void ranks_fail(void) {
 }
 
 /* The first line that differs. */
-static cf_status compare(const char *mine, const char *other, int from) {
+static cf_status compare_identity(const char *mine, const char *other, int from) {
     const char *host = strrchr(other, '\n');
     for (; *mine && *mine == *other; mine++, other++)
         ;
@@ -358,14 +358,14 @@ static cf_status check_identities(const char *identity) {
     for (int r = 1; r < size; r++) {
         AUTO_FREE char *other = NULL;
         FORWARD(ranks_receive_text(r, TAG_IDENTITY, true, NULL, &other, NULL));
-        FORWARD(compare(identity, other, r));
+        FORWARD(compare_identity(identity, other, r));
         const int processors = atoi(other + strlen(identity) + 1);
         if (processors < fewest) fewest = processors, fewest_of = r;
     }
     return CF_OK;
 }
 
-static cf_status meet(const char *identity) {
+static cf_status exchange_identities(const char *identity) {
     AUTO_FREE char *text = NULL;
     char host[MPI_MAX_PROCESSOR_NAME];
     if (!rank) fewest = omp_get_num_procs();
@@ -384,7 +384,7 @@ cf_status ranks_begin(const char *identity) {
     FAIL_IF(environment_number("OMPI_MCA_orte_enable_recovery"), CF_BAD_USE,
             "mpirun would keep this job when a rank is lost, and the others would wait for that one for ever: start "
             "it without --enable-recovery; what is kept goes on by the same command");
-    FORWARD(load(&errors_return));
+    FORWARD(load_mpi(&errors_return));
     FAIL_IF(mpi.Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &given) || given < MPI_THREAD_SERIALIZED, CF_IO,
             "MPI did not start, or not for several threads");
     begun = true;
@@ -392,7 +392,7 @@ cf_status ranks_begin(const char *identity) {
     mpi.Comm_rank(world, &rank);
     mpi.Comm_size(world, &size);
     FORWARD(memory_print(&text, "\n%s", identity));
-    const cf_status status = meet(text);
+    const cf_status status = exchange_identities(text);
     if (status) working = true; /* the others wait for a job */
     return status;
 }
@@ -410,7 +410,7 @@ void ranks_end(int exit_status) {
 
 enum { PART = 1 << 30 }; /* bytes of a long message's parts */
 
-static cf_status pass(bool sends, int other, int tag, char *bytes, size_t count) {
+static cf_status pass_in_parts(bool sends, int other, int tag, char *bytes, size_t count) {
     size_t passed = 0;
     do { /* also a message of no bytes */
         RanksRequest request;
@@ -424,9 +424,9 @@ static cf_status pass(bool sends, int other, int tag, char *bytes, size_t count)
 }
 
 cf_status ranks_send(int to, int tag, const void *bytes, size_t count) {
-    return pass(true, to, tag, (char *)(uintptr_t)bytes, count);
+    return pass_in_parts(true, to, tag, (char *)(uintptr_t)bytes, count);
 }
 
 cf_status ranks_receive(int from, int tag, void *bytes, size_t count) {
-    return pass(false, from, tag, bytes, count);
+    return pass_in_parts(false, from, tag, bytes, count);
 }

@@ -94,7 +94,7 @@ static cf_status pad_header(const char *path, const char *header, char **bytes, 
     return CF_OK;
 }
 
-static cf_status seal(char *header, size_t size, const StoredTensor *tensors, size_t tensor_count) {
+static cf_status write_checksum(char *header, size_t size, const StoredTensor *tensors, size_t tensor_count) {
     AUTO(sha256_free_at) Sha256 *sha = NULL;
     char hex[SHA256_HEX], *digits = seal_place(header + LENGTH_BYTES, size - LENGTH_BYTES);
     FAIL_IF(!digits, CF_INTERNAL, "a header has no place for its checksum");
@@ -127,7 +127,7 @@ cf_status safetensors_write_keeping(const char *path, const StoredTensor *tensor
     FAIL_IF(!header, CF_NO_MEMORY, "out of memory while making the header of %s", path);
     FORWARD(make_header(header, tensors, tensor_count, texts, text_count, &text));
     FORWARD(pad_header(path, text, &bytes, &size));
-    FORWARD(seal(bytes, size, tensors, tensor_count));
+    FORWARD(write_checksum(bytes, size, tensors, tensor_count));
     return write_draft(path, bytes, size, tensors, tensor_count, previous);
 }
 

@@ -16,7 +16,7 @@ enum { MOST_SWEEPS = 60 };
 #define AT(m, i, j) (m)[(size_t)(i) * (size_t)n + (size_t)(j)]
 
 /* Turns rows and columns p, q of `a` so that a[p][q] is 0; vectors, which are rows, turn along. */
-static void turn(double *a, double *vectors, int n, int p, int q) {
+static void rotate_pair(double *a, double *vectors, int n, int p, int q) {
     double theta = (AT(a, q, q) - AT(a, p, p)) / (2 * AT(a, p, q));
     double t = (theta >= 0 ? 1 : -1) / (fabs(theta) + sqrt(theta * theta + 1));
     double c = 1 / sqrt(t * t + 1), s = t * c;
@@ -62,7 +62,7 @@ void symmetric_eigen(double *a, int n, double *values, double *vectors) {
         for (int p = 0; p < n; p++)
             for (int q = p + 1; q < n; q++) {
                 if (fabs(AT(a, p, q)) <= 1e-17 * sqrt(fabs(AT(a, p, p)) * fabs(AT(a, q, q))) + 1e-300) continue;
-                turn(a, vectors, n, p, q);
+                rotate_pair(a, vectors, n, p, q);
                 turned++;
             }
         if (!turned) break;
@@ -141,7 +141,7 @@ static void product_piece(void *context, size_t piece, int thread) {
         product_rows(b, first, end, b->m);
 }
 
-static void product(Block *b, const double *from, double *to, double scale, double shift, double back) {
+static void multiply_block(Block *b, const double *from, double *to, double scale, double shift, double back) {
     b->from = from;
     b->to = to;
     b->scale = scale;
@@ -165,7 +165,7 @@ static void inner_piece(void *context, size_t piece, int thread) {
 }
 
 /* gram = left^T right. */
-static void inner(Block *b, const double *left, double *right) {
+static void inner_products(Block *b, const double *left, double *right) {
     const size_t entries = (size_t)(b->m * b->m);
     b->from = left;
     b->to = right;
@@ -196,7 +196,7 @@ static void turn_block(Block *b, double *block) {
 
 /* ---- The steps ---- */
 
-static void draw(Block *b) {
+static void draw_block(Block *b) {
     RngStream stream = rng_stream(b->job->seed, RNG_EMBED_INIT, 1, 0);
     for (size_t e = 0; e < b->n * (size_t)b->m; e += 4) {
         uint32_t words[4];
@@ -223,7 +223,7 @@ static void orthonormalise(Block *b) {
     for (int pass = 0; pass < 2; pass++) {
         double length[EIGEN_MOST];
         deflate(b);
-        inner(b, b->x, b->x);
+        inner_products(b, b->x, b->x);
         for (int c = 0; c < m; c++) length[c] = sqrt(b->gram[c * m + c]);
         for (int r = 0; r < m; r++)
             for (int c = 0; c < m; c++)
@@ -241,8 +241,8 @@ static void orthonormalise(Block *b) {
 
 /* x becomes the Ritz vectors, y = M x; values the Ritz values, largest first. */
 static void rayleigh_ritz(Block *b) {
-    product(b, b->x, b->y, 1, 0, 0);
-    inner(b, b->x, b->y);
+    multiply_block(b, b->x, b->y, 1, 0, 0);
+    inner_products(b, b->x, b->y);
     for (int r = 0; r < b->m; r++)
         for (int c = 0; c < r; c++)
             b->gram[r * b->m + c] = b->gram[c * b->m + r] = (b->gram[r * b->m + c] + b->gram[c * b->m + r]) / 2;
@@ -264,11 +264,11 @@ static double largest_residual(const Block *b) {
 }
 
 /* x = T(degree) x, Chebyshev's polynomial on the eigenvalues from -1 to `bound`, on which it stays within -1 .. 1. */
-static void filter(Block *b, double bound, int degree) {
+static void filter_block(Block *b, double bound, int degree) {
     const double half = (bound + 1) / 2, middle = (bound - 1) / 2;
     for (int d = 1; d <= degree; d++) {
         double *last = d > 1 ? b->y : b->x, *next = d > 1 ? b->x : b->y;
-        product(b, last, next, (d > 1 ? 2 : 1) / half, middle, d > 1 ? -1 : 0); /* T(d) over T(d - 2) */
+        multiply_block(b, last, next, (d > 1 ? 2 : 1) / half, middle, d > 1 ? -1 : 0); /* T(d) over T(d - 2) */
         b->x = last;
         b->y = next;
     }
@@ -284,14 +284,14 @@ static int degree_for(const Block *b, double bound) {
     return needed < FIRST_DEGREE ? FIRST_DEGREE : needed > LARGEST_DEGREE ? LARGEST_DEGREE : (int)needed;
 }
 
-static cf_status iterate(Block *b, double *residual) {
+static cf_status iterate_block(Block *b, double *residual) {
     double bound = 0.5;
     int degree = FIRST_DEGREE;
-    draw(b);
+    draw_block(b);
     for (int iteration = 0; iteration < MOST_ITERATIONS; iteration++) {
         FAIL_IF(b->job->progress && !b->job->progress(0, b->job->progress_context), CF_INTERRUPTED,
                 "stopped while looking for eigenvectors");
-        filter(b, bound, degree);
+        filter_block(b, bound, degree);
         orthonormalise(b);
         rayleigh_ritz(b);
         *residual = largest_residual(b);
@@ -314,7 +314,7 @@ cf_status eigen_largest(const EigenJob *job, double *values, double *vectors, do
     FORWARD(memory_new(entries, sizeof *b.gram, &b.gram));
     FORWARD(memory_new(entries, sizeof *b.turn, &b.turn));
     FORWARD(memory_new((size_t)m, sizeof *b.values, &b.values));
-    FORWARD(iterate(&b, residual));
+    FORWARD(iterate_block(&b, residual));
     for (int c = 0; c < b.wanted; c++) {
         values[c] = b.values[c];
         for (size_t i = 0; i < n; i++) vectors[(size_t)c * n + i] = b.x[i * (size_t)m + (size_t)c];

@@ -24,7 +24,7 @@ double natural_log(double x) {
 }
 
 /* The local_connectivity-th distance above zero, between two of them where it is no whole number (umap-learn). */
-static double nearest(const float *distance, int count, double local_connectivity) {
+static double nearest_above_zero(const float *distance, int count, double local_connectivity) {
     const int index = (int)local_connectivity;
     const double between = local_connectivity - index;
     int zeros = 0;
@@ -63,7 +63,7 @@ static double solve_sigma(const float *distance, int count, double rho) {
 }
 
 Smooth fuzzy_smooth(const float *distance, int count, double local_connectivity, double mean) {
-    Smooth smooth = {.rho = nearest(distance, count, local_connectivity)};
+    Smooth smooth = {.rho = nearest_above_zero(distance, count, local_connectivity)};
     double own = 0;
     for (int j = 0; j < count; j++) own += (double)distance[j];
     own /= count + 1;
@@ -126,7 +126,7 @@ static void turn_around(Joining *joining) {
     start[0] = 0;
 }
 
-static float join(double mix, double v, double w) {
+static float join_directions(double mix, double v, double w) {
     return (float)(mix * (v + w - v * w) + (1 - mix) * (v * w));
 }
 
@@ -143,7 +143,8 @@ static void merge_row(void *context, size_t i, int thread) {
         bool take_out = out < out_end && (in == in_end || out->to <= in->to);
         bool take_in = in < in_end && (!take_out || in->to == out->to);
         uint32_t to = take_out ? out->to : in->to;
-        float joined = join(joining->mix, take_out ? (double)out->weight : 0, take_in ? (double)in->weight : 0);
+        float joined =
+            join_directions(joining->mix, take_out ? (double)out->weight : 0, take_in ? (double)in->weight : 0);
         out += take_out;
         in += take_in;
         if (!(joined > 0)) continue;
@@ -216,7 +217,9 @@ static void rejoin_row(void *context, size_t i, int thread) {
     (void)thread;
     for (size_t e = graph->start[i]; e < graph->start[i + 1]; e++) {
         double w = (double)graph->weight[e];
-        if (w > 0) graph->weight[e] = join(1, w / (double)s->strongest[i], w / (double)s->strongest[graph->column[e]]);
+        if (w > 0)
+            graph->weight[e] =
+                join_directions(1, w / (double)s->strongest[i], w / (double)s->strongest[graph->column[e]]);
     }
 }
 

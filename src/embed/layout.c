@@ -19,7 +19,7 @@ typedef struct Curve {
 } Curve;
 
 /* The sum of squares at (a, b), and the normal equations of its linearisation where they are asked for. */
-static double squares(const Curve *curve, double a, double b, double normal[3], double right[2]) {
+static double squares_of_curve(const Curve *curve, double a, double b, double normal[3], double right[2]) {
     double sum = 0;
     if (normal) normal[0] = normal[1] = normal[2] = right[0] = right[1] = 0;
     for (int i = 0; i < DISTANCES; i++) {
@@ -48,11 +48,12 @@ cf_status curve_fit(double min_dist, double spread, double *a, double *b) {
         curve.d[i] = d;
         curve.wanted[i] = beyond < 0 ? 1 : portable_exp2(-beyond * 1.4426950408889634);
     }
-    double sum = squares(&curve, x, y, normal, right);
+    double sum = squares_of_curve(&curve, x, y, normal, right);
     for (int step = 0; step < MOST_STEPS && damping < 1e12; step++) {
         double p = normal[0] * (1 + damping), q = normal[2] * (1 + damping), det = p * q - normal[1] * normal[1];
         double dx = (q * right[0] - normal[1] * right[1]) / det, dy = (p * right[1] - normal[1] * right[0]) / det;
-        double next = x + dx > 0 && y + dy > 0 && y + dy < 50 ? squares(&curve, x + dx, y + dy, NULL, NULL) : INFINITY;
+        double next =
+            x + dx > 0 && y + dy > 0 && y + dy < 50 ? squares_of_curve(&curve, x + dx, y + dy, NULL, NULL) : INFINITY;
         if (!(next <= sum)) {
             damping *= 10;
             continue;
@@ -61,7 +62,7 @@ cf_status curve_fit(double min_dist, double spread, double *a, double *b) {
         y += dy;
         if (fabs(dx) < 1e-12 * x && fabs(dy) < 1e-12 * y) break;
         damping *= 0.1;
-        sum = squares(&curve, x, y, normal, right);
+        sum = squares_of_curve(&curve, x, y, normal, right);
     }
     *a = x / portable_pow(spread, 2 * y);
     *b = y;
@@ -364,7 +365,7 @@ static size_t most_events(const LayoutEvents *events) {
     return most;
 }
 
-static cf_status prepare(Layout *layout) {
+static cf_status prepare_layout(Layout *layout) {
     const LayoutJob *job = layout->job;
     const size_t threads = (size_t)job->threads;
     FORWARD(layout_events_new(job->graph, !job->fixed, job->fixed ? 1 : LAYOUT_ROUNDS, job->threads, &layout->events));
@@ -402,7 +403,7 @@ cf_status layout_run(const LayoutJob *job, float *points) {
                                .a = (float)job->a,
                                .b = (float)job->b,
                                .repulsion = (float)job->repulsion};
-    FORWARD(prepare(&layout));
+    FORWARD(prepare_layout(&layout));
     for (layout.epoch = 1; layout.epoch < (uint32_t)job->epochs; layout.epoch++) {
         run_epoch(&layout);
         FAIL_IF(job->progress && !job->progress((double)layout.epoch / job->epochs, job->progress_context),

@@ -199,8 +199,8 @@ static void expand_row(void *context, size_t i, int thread) {
 }
 
 /* `nearest` of the owners' groups among the members' groups becomes neighbours among rows. */
-static cf_status expand(const Duplicates *owners, const Duplicates *members, const Nearest *nearest,
-                        const NeighborOptions *options, Neighbors *neighbors) {
+static cf_status expand_groups(const Duplicates *owners, const Duplicates *members, const Nearest *nearest,
+                               const NeighborOptions *options, Neighbors *neighbors) {
     const size_t n = neighbors->n, k = (size_t)neighbors->k;
     AUTO_FREE double *lists = NULL;
     FORWARD(memory_new(n * k, sizeof *neighbors->index, &neighbors->index));
@@ -245,7 +245,7 @@ static cf_status find_among(const Distinct *distinct, const NeighborOptions *opt
     AUTO(nearest_free) Nearest nearest = {0};
     if (k > 0 && neighbors->exact) FORWARD(nearest_exact(&distinct->side, &distinct->side, options, k, &nearest));
     if (k > 0 && !neighbors->exact) FORWARD(nearest_descent(&distinct->side, options, k, &nearest));
-    return expand(&distinct->duplicates, &distinct->duplicates, &nearest, options, neighbors);
+    return expand_groups(&distinct->duplicates, &distinct->duplicates, &nearest, options, neighbors);
 }
 
 static NeighborOptions options_of_prepared(const NeighborOptions *options) {
@@ -290,7 +290,7 @@ cf_status neighbors_query(const Points *reference, const Points *queries, const 
     FORWARD(distinct_new(&asked, own.metric, own.threads, &these));
     const int k = (size_t)own.k < those.side.n ? own.k : (int)those.side.n;
     FORWARD(nearest_exact(&these.side, &those.side, &own, k, &nearest));
-    FORWARD(expand(&these.duplicates, &those.duplicates, &nearest, &own, &made));
+    FORWARD(expand_groups(&these.duplicates, &those.duplicates, &nearest, &own, &made));
     *neighbors = made;
     made = (Neighbors){0};
     return CF_OK;

@@ -161,7 +161,7 @@ static bool before(Entry a, Entry b) {
 }
 
 /* Whether the entry was new and good enough. */
-static bool insert(Descent *search, size_t i, Entry entry) {
+static bool insert_entry(Descent *search, size_t i, Entry entry) {
     size_t kept = (size_t)search->kept, at = kept - 1;
     Entry *list = search->lists + i * kept;
     bool *fresh = search->fresh + i * kept;
@@ -204,7 +204,7 @@ static void join_leaf(void *context, size_t leaf, int thread) {
     const float *distances = join_rows(search, rows, (int)count, thread);
     for (size_t a = 0; a < count; a++)
         for (size_t b = 0; b < count; b++)
-            if (a != b) insert(search, rows[a], (Entry){distances[a * count + b], rows[b]});
+            if (a != b) insert_entry(search, rows[a], (Entry){distances[a * count + b], rows[b]});
 }
 
 /* ---- One round ---- */
@@ -314,7 +314,8 @@ static void gather_found(void *context, size_t i, int thread) {
         size_t place = search->back[search->cursor[i]];
         if (place >= (search->chunk + CHUNK) * JOINED) break;
         const Entry *found = search->found + (place - search->chunk * JOINED) * FOUND;
-        for (int f = 0; f < FOUND && found[f].row != nobody; f++) search->changes[i] += insert(search, i, found[f]);
+        for (int f = 0; f < FOUND && found[f].row != nobody; f++)
+            search->changes[i] += insert_entry(search, i, found[f]);
     }
 }
 
@@ -351,7 +352,7 @@ static void finish_row(void *context, size_t i, int thread) {
         nearest_of_row(search->side, i, search->side, metric, NULL, search->nearest);
 }
 
-static cf_status allocate(Descent *search) {
+static cf_status allocate_search(Descent *search) {
     size_t n = search->n, kept = (size_t)search->kept, threads = (size_t)search->options->threads;
     size_t dim = (size_t)search->rows.dim, count;
     FAIL_IF(!size_multiply(n, kept > JOINED ? kept : JOINED, &count), CF_NO_MEMORY,
@@ -375,7 +376,7 @@ static cf_status allocate(Descent *search) {
 
 static cf_status descend(Descent *search) {
     const NeighborOptions *options = search->options;
-    FORWARD(allocate(search));
+    FORWARD(allocate_search(search));
     FORWARD(forest_new(&search->rows, TREES, options->seed, options->threads, &search->forest));
     for (search->tree = 0; search->tree < TREES; search->tree++)
         slices_each(options->threads, search->forest.leaves, 1, join_leaf, search);

@@ -93,7 +93,7 @@ void nearest_of_row(const NeighborSide *a, size_t i, const NeighborSide *b, Metr
 
 /* ---- Candidates ---- */
 
-static void keep(Search *search, size_t row, float d, uint32_t candidate) {
+static void keep_candidate(Search *search, size_t row, float d, uint32_t candidate) {
     float *list = search->approximate + row * (size_t)search->kept;
     uint32_t *names = search->candidates + row * (size_t)search->kept;
     int at = search->kept - 1;
@@ -147,8 +147,8 @@ static void scan_block(Search *search, int64_t I, int64_t J, bool mutual, const 
             size_t j = hits[h];
             float d = (norm + norms[j]) - 2 * row[j];
             if (among_themselves && i0 + i == j0 + j) continue;
-            keep(search, i0 + i, d, (uint32_t)(j0 + j));
-            if (mutual) keep(search, j0 + j, d, (uint32_t)(i0 + i));
+            keep_candidate(search, i0 + i, d, (uint32_t)(j0 + j));
+            if (mutual) keep_candidate(search, j0 + j, d, (uint32_t)(i0 + i));
         }
     }
 }
@@ -247,7 +247,7 @@ static cf_status find_candidates(Search *search) {
 }
 
 /* Whole numbers, as images have them, go through bfloat16 where the processor is fast with it. */
-static cf_status prepare(Search *search) {
+static cf_status prepare_rows(Search *search) {
     const NeighborSide *a = search->a, *b = search->b;
     const Points *others = a == b ? NULL : a->points;
     const int threads = search->options->threads;
@@ -295,7 +295,8 @@ static cf_status take_candidates(Search *search) {
         FORWARD(ranks_receive(r, TAG_ANSWER, approximate, count * sizeof *approximate));
         FORWARD(ranks_receive(r, TAG_ANSWER, candidates, count * sizeof *candidates));
         for (size_t i = 0; i < count; i++)
-            if (candidates[i] != nobody) keep(search, i / (size_t)search->kept, approximate[i], candidates[i]);
+            if (candidates[i] != nobody)
+                keep_candidate(search, i / (size_t)search->kept, approximate[i], candidates[i]);
     }
     return CF_OK;
 }
@@ -305,7 +306,7 @@ static cf_status find_spread(Search *search) {
         ranks_working(true);
         FORWARD(call_ranks(search));
     }
-    FORWARD(prepare(search));
+    FORWARD(prepare_rows(search));
     FORWARD(find_candidates(search));
     if (search->ranks == 1) return CF_OK;
     FORWARD(take_candidates(search));
@@ -340,7 +341,7 @@ cf_status neighbors_serve(size_t n, int dim, size_t rows_count, const NeighborOp
     search.ranks = ranks_size();
     FORWARD(ranks_receive(0, TAG_STATE, rows, rows_count * sizeof *rows));
     FORWARD(ranks_receive(0, TAG_STATE, values, count * sizeof *values));
-    FORWARD(prepare(&search));
+    FORWARD(prepare_rows(&search));
     FORWARD(find_candidates(&search));
     const size_t found = rows_count * (size_t)search.kept;
     FORWARD(ranks_send(0, TAG_ANSWER, search.approximate, found * sizeof(float)));

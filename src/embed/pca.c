@@ -87,7 +87,7 @@ static void form_tile(void *context, size_t number, int thread) {
         }
 }
 
-static cf_status form(Pca *pca) {
+static cf_status form_covariance(Pca *pca) {
     const size_t tiles = (pca->dim + TILE - 1) / TILE;
     pca->chunks = (pca->n + CHUNK - 1) / CHUNK;
     FORWARD(memory_new(pca->dim * pca->dim, sizeof(double), &pca->matrix));
@@ -136,7 +136,7 @@ static void multiply_rows(void *context, size_t piece, int thread) {
 }
 
 /* images[i] = covariance . vectors[i]. */
-static void multiply(Pca *pca) {
+static void apply_covariance(Pca *pca) {
     const size_t block = (size_t)pca->block, size = (block + 1) * pca->dim;
     if (pca->matrix) {
         slices_each(pca->threads, block, 1, multiply_vector, pca);
@@ -167,7 +167,7 @@ static cf_status prepare_covariance(Pca *pca) {
     FORWARD(column_means(pca->points, pca->threads, pca->means, &largest));
     frexp(largest, &exponent);
     pca->scale = ldexp(1, -exponent);
-    if (pca->dim <= MOST_COLUMNS) return form(pca);
+    if (pca->dim <= MOST_COLUMNS) return form_covariance(pca);
     add_variances(pca);
     pca->pieces = pca->n < MOST_PIECES ? pca->n : MOST_PIECES;
     return memory_new(pca->pieces * ((size_t)pca->block + 1) * pca->dim, sizeof(double), &pca->sums);
@@ -181,18 +181,18 @@ static double dot(const double *a, const double *b, size_t dim) {
     return sum;
 }
 
-static double *row(double *matrix, int i, size_t columns) {
+static double *row_of(double *matrix, int i, size_t columns) {
     return matrix + (size_t)i * columns;
 }
 
 /* Gram and Schmidt, each vector twice against those before it; what is left of a dependent one is noise and becomes 0. */
 static void orthonormalize(Pca *pca) {
     for (int i = 0; i < pca->block; i++) {
-        double *v = row(pca->vectors, i, pca->dim);
+        double *v = row_of(pca->vectors, i, pca->dim);
         double before = sqrt(dot(v, v, pca->dim));
         for (int turn = 0; turn < 2; turn++)
             for (int j = 0; j < i; j++) {
-                const double *other = row(pca->vectors, j, pca->dim);
+                const double *other = row_of(pca->vectors, j, pca->dim);
                 double along = dot(v, other, pca->dim);
                 for (size_t d = 0; d < pca->dim; d++) v[d] -= along * other[d];
             }
@@ -203,33 +203,33 @@ static void orthonormalize(Pca *pca) {
 }
 
 /* rows of `matrix` become turn . rows. */
-static void rotate(const Pca *pca, double *matrix) {
+static void rotate_rows(const Pca *pca, double *matrix) {
     const size_t bytes = (size_t)pca->block * pca->dim * sizeof(double);
     memset(pca->spare, 0, bytes);
     for (int i = 0; i < pca->block; i++)
         for (int j = 0; j < pca->block; j++) {
-            double factor = row(pca->turn, i, (size_t)pca->block)[j];
-            const double *from = row(matrix, j, pca->dim);
-            double *to = row(pca->spare, i, pca->dim);
+            double factor = row_of(pca->turn, i, (size_t)pca->block)[j];
+            const double *from = row_of(matrix, j, pca->dim);
+            double *to = row_of(pca->spare, i, pca->dim);
             for (size_t d = 0; d < pca->dim; d++) to[d] += factor * from[d];
         }
     memcpy(matrix, pca->spare, bytes);
 }
 
 /* One step: the best vectors within the block. Returns whether the wanted ones are eigenvectors. */
-static bool improve(Pca *pca) {
+static bool improve_vectors(Pca *pca) {
     const size_t block = (size_t)pca->block, dim = pca->dim;
     bool done = true;
-    multiply(pca);
+    apply_covariance(pca);
     for (int i = 0; i < pca->block; i++)
         for (int j = 0; j <= i; j++)
-            row(pca->small, i, block)[j] = row(pca->small, j, block)[i] =
-                dot(row(pca->vectors, i, dim), row(pca->images, j, dim), dim);
+            row_of(pca->small, i, block)[j] = row_of(pca->small, j, block)[i] =
+                dot(row_of(pca->vectors, i, dim), row_of(pca->images, j, dim), dim);
     symmetric_eigen(pca->small, pca->block, pca->variance, pca->turn);
-    rotate(pca, pca->vectors);
-    rotate(pca, pca->images);
+    rotate_rows(pca, pca->vectors);
+    rotate_rows(pca, pca->images);
     for (int i = 0; i < pca->wanted; i++) {
-        const double *v = row(pca->vectors, i, dim), *image = row(pca->images, i, dim);
+        const double *v = row_of(pca->vectors, i, dim), *image = row_of(pca->images, i, dim);
         double residual = 0;
         for (size_t d = 0; d < dim; d++)
             residual += (image[d] - pca->variance[i] * v[d]) * (image[d] - pca->variance[i] * v[d]);
@@ -238,24 +238,24 @@ static bool improve(Pca *pca) {
     return done;
 }
 
-static void iterate(Pca *pca) {
+static void iterate_vectors(Pca *pca) {
     const RngStream stream = rng_stream(0, RNG_COMPONENTS, 0, 0);
     const size_t count = (size_t)pca->block * pca->dim;
     for (size_t i = 0; i < count; i++) pca->vectors[i] = rng_normal(&stream, i);
     orthonormalize(pca);
     for (int i = 0; i < MOST_ITERATIONS; i++) {
-        if (improve(pca)) return;
+        if (improve_vectors(pca)) return;
         memcpy(pca->vectors, pca->images, count * sizeof(double));
         orthonormalize(pca);
     }
     /* Variances so close that no gap parts them: the best of the block, as good as any. */
-    improve(pca);
+    improve_vectors(pca);
 }
 
 /* What is left of no variance is rounding, and no direction. */
 static void settle_vectors(Pca *pca) {
     for (int i = 0; i < pca->wanted; i++) {
-        double *v = row(pca->vectors, i, pca->dim);
+        double *v = row_of(pca->vectors, i, pca->dim);
         make_largest_positive(v, pca->dim);
         if (pca->variance[i] > rounding * pca->variance[0]) continue;
         pca->variance[i] = 0;
@@ -268,14 +268,14 @@ static void score_row(void *context, size_t i, int thread) {
     const float *x = points_row(pca->points, i);
     (void)thread;
     for (int c = 0; c < pca->wanted; c++) {
-        const double *v = row(pca->vectors, c, pca->dim);
+        const double *v = row_of(pca->vectors, c, pca->dim);
         double sum = 0;
         for (size_t d = 0; d < pca->dim; d++) sum += ((double)x[d] - pca->means[d]) * v[d];
         pca->scores[i * pca->components + (size_t)c] = (float)sum;
     }
 }
 
-static cf_status allocate(Pca *pca) {
+static cf_status allocate_block(Pca *pca) {
     const size_t block = (size_t)pca->block, count = block * pca->dim;
     FORWARD(memory_new(count, sizeof(double), &pca->vectors));
     FORWARD(memory_new(count, sizeof(double), &pca->images));
@@ -302,9 +302,9 @@ cf_status pca_fit(const Points *points, int components, int threads, float *scor
     pca.block = dim <= WHOLE || pca.wanted > dim / 2 ? dim : 2 * pca.wanted + SPARE;
     if (pca.block > dim) pca.block = dim;
     FORWARD(prepare_covariance(&pca));
-    FORWARD(allocate(&pca));
+    FORWARD(allocate_block(&pca));
     memset(scores, 0, n * pca.components * sizeof(float));
-    iterate(&pca);
+    iterate_vectors(&pca);
     settle_vectors(&pca);
     slices_each(pca.threads, n, TOGETHER, score_row, &pca);
     for (int c = 0; c < components && explained; c++)

@@ -126,7 +126,7 @@ static int by_value(const void *left, const void *right) {
 }
 
 /* close[parts][parts] = exp(-d^2 / median d^2): umap-learn takes exp(-d^2), which is 0 for all but small distances. */
-static cf_status closeness(const double *mean, size_t parts, size_t dim, double *close) {
+static cf_status closeness_of_parts(const double *mean, size_t parts, size_t dim, double *close) {
     size_t pairs = parts * (parts - 1) / 2, count = 0;
     AUTO_FREE double *sorted = NULL;
     FORWARD(memory_new(pairs, sizeof *sorted, &sorted));
@@ -173,7 +173,7 @@ static cf_status place_parts(const double *mean, size_t parts, size_t dim, size_
         return CF_OK;
     }
     FORWARD(memory_new(parts * parts, sizeof *close, &close));
-    FORWARD(closeness(mean, parts, dim, close));
+    FORWARD(closeness_of_parts(mean, parts, dim, close));
     return place_by_vectors(close, parts, components, place);
 }
 
