@@ -72,19 +72,15 @@ static bool is_wanted(const Worker *w) {
     return w->thread < atomic_load(&w->team->wanted) || atomic_load(&w->team->ending);
 }
 
+/* A worker that the last jobs had no use for sleeps apart: jobs with as few threads need not wake it. */
 static void sleep_until_opened(const Worker *w) {
     Team *team = w->team;
-    atomic_fetch_add(&team->sleepers, 1);
-    while (!has_news(w)) pthread_cond_wait(&team->opened, &team->lock);
-    atomic_fetch_sub(&team->sleepers, 1);
-}
-
-/* Jobs with fewer threads need not wake it. */
-static void sleep_until_wanted(const Worker *w) {
-    Team *team = w->team;
-    atomic_fetch_add(&team->spares, 1);
-    while (!has_news(w) || !is_wanted(w)) pthread_cond_wait(&team->grown, &team->lock);
-    atomic_fetch_sub(&team->spares, 1);
+    const bool wanted = is_wanted(w);
+    atomic_int *asleep = wanted ? &team->sleepers : &team->spares;
+    atomic_fetch_add(asleep, 1);
+    while (!has_news(w) || (!wanted && !is_wanted(w)))
+        pthread_cond_wait(wanted ? &team->opened : &team->grown, &team->lock);
+    atomic_fetch_sub(asleep, 1);
 }
 
 static void wait_for_job(Worker *w) {
@@ -93,10 +89,7 @@ static void wait_for_job(Worker *w) {
         relax();
     }
     pthread_mutex_lock(&w->team->lock);
-    if (is_wanted(w))
-        sleep_until_opened(w);
-    else
-        sleep_until_wanted(w);
+    sleep_until_opened(w);
     pthread_mutex_unlock(&w->team->lock);
 }
 

@@ -160,7 +160,7 @@ void ranks_fail(void) {}
     row(Init_thread) row(Finalize) row(Abort) row(Comm_rank) row(Comm_size) row(Comm_set_errhandler)                   \
         row(Get_processor_name) row(Isend) row(Irecv) row(Testall) row(Iprobe) row(Get_count) row(Error_string)
 
-static Library library = {.name = "libmpi.so.40"};
+static Library library = {.name = "libmpi.so.40", .global = true};
 static struct {
 #define MEMBER(function) __typeof__(MPI_##function) *function;
     MPI_FUNCTIONS(MEMBER)
@@ -178,7 +178,7 @@ const char *ranks_library(void) {
 }
 
 static cf_status load_mpi(MPI_Errhandler *errors_return) {
-    library_load_global(&library);
+    library_load(&library);
 #define FIND(function) mpi.function = (__typeof__(mpi.function))library_find(&library, "MPI_" #function, "Open MPI 4");
     MPI_FUNCTIONS(FIND)
 #undef FIND

@@ -4,7 +4,6 @@
 #include "base/numbers.h"
 #include "base/rng.h"
 #include "base/slices.h"
-#include "embed/quality_kernels.h"
 #include "nn/cpu/matrix_product.h"
 
 #include <math.h>

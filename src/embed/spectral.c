@@ -15,23 +15,10 @@ enum { DENSE = 100 }; /* up to so many vertices the whole matrix is turned */
 
 /* ---- A connected graph ---- */
 
-/* D^-1/2 W D^-1/2, whose eigenvalues are 1 - lambda, and its known eigenvector to 1, the square roots of the degrees. */
-typedef struct Normalised {
-    float *value;
-    double *known;
-} Normalised;
-
-static void normalised_free(Normalised *normalised) {
-    free(normalised->value);
-    free(normalised->known);
-}
-
-static cf_status normalise(const FuzzyGraph *graph, Normalised *normalised) {
+/* value [edges]: D^-1/2 W D^-1/2, whose eigenvalues are 1 - lambda; known [n]: its known eigenvector to 1, the square roots of the degrees. */
+static void normalise(const FuzzyGraph *graph, float *value, double *known) {
     const size_t n = graph->n;
-    double *known, total = 0;
-    FORWARD(memory_new(graph->start[n], sizeof(float), &normalised->value));
-    FORWARD(memory_new(n, sizeof(double), &normalised->known));
-    known = normalised->known;
+    double total = 0;
     for (size_t i = 0; i < n; i++) {
         double degree = 0;
         for (size_t e = graph->start[i]; e < graph->start[i + 1]; e++) degree += (double)graph->weight[e];
@@ -40,22 +27,21 @@ static cf_status normalise(const FuzzyGraph *graph, Normalised *normalised) {
     }
     for (size_t i = 0; i < n; i++)
         for (size_t e = graph->start[i]; e < graph->start[i + 1]; e++)
-            normalised->value[e] = (float)((double)graph->weight[e] / (known[i] * known[graph->column[e]]));
+            value[e] = (float)((double)graph->weight[e] / (known[i] * known[graph->column[e]]));
     for (size_t i = 0; i < n; i++) known[i] /= sqrt(total);
-    return CF_OK;
 }
 
 /* The eigenvalue 1 of the known vector is moved to -1, out of the way. */
-static cf_status dense_vectors(const SpectralJob *job, const Normalised *normalised, double *values, double *vectors) {
+static cf_status dense_vectors(const SpectralJob *job, const float *value, const double *known, double *values,
+                               double *vectors) {
     const FuzzyGraph *graph = job->graph;
     const size_t n = graph->n;
     AUTO_FREE double *a = NULL;
     FORWARD(memory_new(2 * n * n + n, sizeof *a, &a));
     double *all = a + n * n, *found = all + n * n;
     for (size_t i = 0; i < n; i++) {
-        for (size_t j = 0; j < n; j++) a[i * n + j] = -2 * normalised->known[i] * normalised->known[j];
-        for (size_t e = graph->start[i]; e < graph->start[i + 1]; e++)
-            a[i * n + graph->column[e]] += (double)normalised->value[e];
+        for (size_t j = 0; j < n; j++) a[i * n + j] = -2 * known[i] * known[j];
+        for (size_t e = graph->start[i]; e < graph->start[i + 1]; e++) a[i * n + graph->column[e]] += (double)value[e];
     }
     symmetric_eigen(a, (int)n, found, all);
     for (int c = 0; c < job->components; c++) {
@@ -68,17 +54,20 @@ static cf_status dense_vectors(const SpectralJob *job, const Normalised *normali
 
 cf_status spectral_vectors(const SpectralJob *job, double *values, double *vectors, double *residual) {
     const FuzzyGraph *graph = job->graph;
-    AUTO(normalised_free) Normalised normalised = {0};
+    AUTO_FREE float *value = NULL;
+    AUTO_FREE double *known = NULL;
     *residual = 0;
     FAIL_IF((size_t)job->components >= graph->n, CF_INTERNAL, "%d eigenvectors of %zu vertices", job->components,
             graph->n);
-    FORWARD(normalise(graph, &normalised));
+    FORWARD(memory_new(graph->start[graph->n], sizeof *value, &value));
+    FORWARD(memory_new(graph->n, sizeof *known, &known));
+    normalise(graph, value, known);
     if (graph->n <= DENSE) {
-        FORWARD(dense_vectors(job, &normalised, values, vectors));
+        FORWARD(dense_vectors(job, value, known, values, vectors));
     } else {
-        const SparseMatrix matrix = {graph->n, graph->start, graph->column, normalised.value};
-        const EigenJob eigen = {&matrix,   normalised.known, job->components, job->tolerance,
-                                job->seed, job->threads,     job->progress,   job->progress_context};
+        const SparseMatrix matrix = {graph->n, graph->start, graph->column, value};
+        const EigenJob eigen = {&matrix,   known,        job->components, job->tolerance,
+                                job->seed, job->threads, job->progress,   job->progress_context};
         FORWARD(eigen_largest(&eigen, values, vectors, residual));
     }
     for (int c = 0; c < job->components; c++) values[c] = 1 - values[c];
