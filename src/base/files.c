@@ -32,6 +32,11 @@ const char *file_base_name(const char *path) {
     return slash ? slash + 1 : path;
 }
 
+cf_status file_stem(const char *path, char **stem) {
+    const char *name = file_base_name(path), *end = strrchr(name, '.');
+    return memory_print(stem, "%.*s", end && end > name ? (int)(end - name) : (int)strlen(name), name);
+}
+
 static void cut_slashes(char *path) {
     size_t length = strlen(path);
     while (length > 1 && path[length - 1] == '/') path[--length] = '\0';

@@ -13,6 +13,8 @@ bool file_exists(const char *path);
 bool file_is_folder(const char *path);
 /* The part after the last '/'; points into `path`. */
 const char *file_base_name(const char *path);
+/* The same without its ending, in a new string: "a/b.yaml" is "b", "a/.b" ".b". */
+cf_status file_stem(const char *path, char **stem);
 /* The path without slashes at its end, in a new string; "/" stays. */
 cf_status file_trim(const char *path, char **trimmed);
 /* Makes a folder and those above it; one that is there already is fine. Where it fails, none is left. */

@@ -123,8 +123,8 @@ static bool whole_from_text(const char *text, int64_t low, int64_t high, int64_t
 static bool value_from_text(const YamlKey *key, const char *text, void *to) {
     static const char *const truths[] = {"false", "no", "off", "0", "true", "yes", "on", "1", NULL};
     int64_t number = 0;
-    char *end;
     bool fits;
+    char *end;
     switch (key->kind) {
     case YAML_NUMBER:
         errno = 0;
@@ -136,12 +136,15 @@ static bool value_from_text(const YamlKey *key, const char *text, void *to) {
         number = place_among(truths, text, strcasecmp);
         *(bool *)to = number >= 4;
         return number >= 0;
+    case YAML_INT:
+        fits = whole_from_text(text, INT_MIN, INT_MAX, &number);
+        break;
     default:
-        fits = key->kind == YAML_INT ? whole_from_text(text, INT_MIN, INT_MAX, &number)
-                                     : (number = place_among(key->words, text, strcmp)) >= 0;
-        *(int *)to = (int)number;
-        return fits;
+        number = place_among(key->words, text, strcmp);
+        fits = number >= 0;
     }
+    *(int *)to = (int)number;
+    return fits;
 }
 
 static cf_status fail_kind(const Reader *r, const YamlKey *key) {
@@ -203,11 +206,10 @@ static cf_status read_list(Reader *r, const YamlKey *key, int line, char *made) 
 static cf_status find_key(Reader *r, const YamlKey *keys, bool *given, const YamlKey **key) {
     const char *names[YAML_MOST_KEYS + 1] = {NULL};
     const int line = r->line;
-    int place = -1;
     FAIL_AT_IF(r->event.type != YAML_SCALAR_EVENT, r, line, "a key expected, found %s", found(r));
     for (int k = 0; keys[k].name; k++) names[k] = keys[k].name;
     const char *name = (const char *)r->event.data.scalar.value;
-    place = place_among(names, name, strcmp);
+    int place = place_among(names, name, strcmp);
     FAIL_AT_IF(place < 0, r, line, "unknown key %.60s%s", name, text_hint(name, names));
     FAIL_AT_IF(given[place], r, line, "the key %s stands there twice", names[place]);
     given[place] = true;

@@ -60,11 +60,6 @@ static cf_status copy_parameter(const YamlParameter *given, SpaceParameter *p) {
     return space_list(p, given->name, given->values, (int)given->values_count);
 }
 
-static cf_status name_space(const char *path, Space *space) {
-    const char *name = file_base_name(path), *end = strrchr(name, '.');
-    return memory_print(&space->name, "%.*s", (int)(end && end > name ? end - name : (long)strlen(name)), name);
-}
-
 /* The model line: as given; a place of that name where models are listed, or a parameter of that name has them. */
 static const char *model_of(const YamlSpace *given) {
     bool listed = given->models != NULL;
@@ -75,7 +70,7 @@ static const char *model_of(const YamlSpace *given) {
 /* Models that are listed are the first parameter. */
 static cf_status fill_space(const Yaml *yaml, const YamlSpace *given, const char *path, Space *space) {
     const int before = given->models != NULL, count = (int)given->parameters_count + before;
-    FORWARD(name_space(path, space));
+    FORWARD(file_stem(path, &space->name));
     FORWARD(memory_copy_string(model_of(given), &space->model));
     FAIL_IF(count == 0, CF_BAD_INPUT, "%s: the key parameters is missing, or its list is empty", path);
     FAIL_IF(count > SPACE_MAX_PARAMETERS, CF_BAD_INPUT, "%s: at most %d parameters expected, found %d with the models",

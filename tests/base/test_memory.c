@@ -63,7 +63,22 @@ static void test_take_leaves_nothing(void **state) {
     memory_free(&taken);
 }
 
+static void test_arrays_grow(void **state) {
+    (void)state;
+    int *items = NULL;
+    for (size_t count = 0; count < 1000; count++) {
+        assert_ok(memory_grow(&items, count, sizeof *items));
+        items[count] = (int)count;
+    }
+    for (int i = 0; i < 1000; i++) assert_int_equal(items[i], i);
+    const int *before = items;
+    assert_fails(memory_grow(&items, (size_t)1 << 62, sizeof *items), CF_NO_MEMORY, "out of memory for");
+    assert_ptr_equal(items, before);
+    free(items);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_scope_releases), cmocka_unit_test(test_take_leaves_nothing)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_scope_releases),
+                                       cmocka_unit_test(test_take_leaves_nothing), cmocka_unit_test(test_arrays_grow)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

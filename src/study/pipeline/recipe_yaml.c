@@ -228,12 +228,6 @@ static cf_status take_source(const YamlRecipe *given, Recipe *recipe) {
     return transfer_sha256(path, base->source.sha256);
 }
 
-static cf_status name_recipe(const char *path, Recipe *recipe) {
-    const char *file = file_base_name(path), *end = strrchr(file, '.');
-    free(memory_take(&recipe->name));
-    return memory_print(&recipe->name, "%.*s", end && end > file ? (int)(end - file) : (int)strlen(file), file);
-}
-
 static cf_status fill_recipe(const Yaml *yaml, const char *path, const YamlRecipe *given, Recipe *recipe) {
     for (unsigned i = 0; i < given->data_count; i++) FORWARD(run_config_text(&recipe->data[i], given->data[i]));
     recipe->images = given->images;
@@ -276,7 +270,8 @@ cf_status recipe_read(const char *name_or_path, Recipe *recipe) {
     name_options();
     FORWARD(yaml_read(recipe_files, name_or_path, recipe_keys, &given, &yaml));
     FORWARD(fill_recipe(yaml, name_or_path, &given, &made));
-    FORWARD(name_recipe(name_or_path, &made));
+    memory_free(&made.name);
+    FORWARD(file_stem(name_or_path, &made.name));
     *recipe = made;
     made = (Recipe){0};
     return CF_OK;
