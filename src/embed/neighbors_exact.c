@@ -165,37 +165,35 @@ static void multiply_block(const Search *search, int64_t I, int64_t J, float *pr
 
 /* Piece `index` of a round is the index-th pair I <= J with I + J = round (modulo the number of blocks). No block is
  * in two pairs of a round, so pieces write only to rows of their own; after all rounds every pair was had once. */
-static cf_status meet_pair(void *context, int64_t index, int thread) {
+static void meet_pair(void *context, size_t pair, int thread) {
     Search *search = context;
     float *products = search->products + (size_t)thread * BLOCK * BLOCK;
-    int64_t low = search->round / 2; /* pairs with I + J = round: I from 0 to low; the others: I + J = round + blocks */
+    const int64_t index = (int64_t)pair,
+                  low = search->round / 2; /* I + J = round: I from 0 to low; the others: I + J = round + blocks */
     int64_t I = index <= low ? index : index - low - 1 + search->round + 1;
     int64_t J = index <= low ? search->round - I : search->round + search->blocks - I;
     multiply_block(search, I, J, products);
     scan_block(search, I, J, I != J, products);
-    return CF_OK;
 }
 
-static cf_status meet_all(Search *search) {
+static void meet_all(Search *search) {
     int64_t blocks = search->blocks;
     for (search->round = search->rank; search->round < blocks; search->round += search->ranks) {
         int64_t low = search->round / 2 + 1, high = (search->round + blocks) / 2 - search->round;
-        FORWARD(slices_run(search->options->threads, low + high, meet_pair, search));
+        slices_each(search->options->threads, (size_t)(low + high), 1, meet_pair, search);
         neighbors_report(search->options, 0.95 * (double)(search->round + 1) / (double)blocks);
     }
-    return CF_OK;
 }
 
 /* A block of queries against all of the reference. */
-static cf_status meet_reference(void *context, int64_t index, int thread) {
+static void meet_reference(void *context, size_t block, int thread) {
     Search *search = context;
     float *products = search->products + (size_t)thread * BLOCK * BLOCK;
     for (int64_t J = 0; J < search->blocks; J++) {
-        multiply_block(search, index, J, products);
-        scan_block(search, index, J, false, products);
-        if (thread == 0) neighbors_report(search->options, 0.95 * (double)index / (double)blocks_of(search->a->n));
+        multiply_block(search, (int64_t)block, J, products);
+        scan_block(search, (int64_t)block, J, false, products);
+        if (thread == 0) neighbors_report(search->options, 0.95 * (double)block / (double)blocks_of(search->a->n));
     }
-    return CF_OK;
 }
 
 /* ---- The end in double ---- */
@@ -211,19 +209,19 @@ static double worst_error(const Search *search, double norm, double reach) {
     return 1.1 * u * (search->dim + 32) * size + search->dim * 0x1p-120;
 }
 
-static void finish_row(void *context, size_t i, int thread) {
+static void measure_pairs(void *context, size_t i, int thread) {
     const Search *search = context;
-    const bool pairwise = metric_is_pairwise(search->metric);
-    const size_t last = (i + 1) * (size_t)search->k - 1;
-    if (pairwise) {
-        nearest_of_row(search->a, i, search->b, search->metric, NULL, search->nearest);
-        if (thread == 0 && i % ROWS_PER_PIECE == 0) neighbors_report(search->options, (double)i / (double)search->a->n);
-        return;
-    }
+    nearest_of_row(search->a, i, search->b, search->metric, NULL, search->nearest);
+    if (thread == 0 && i % ROWS_PER_PIECE == 0) neighbors_report(search->options, (double)i / (double)search->a->n);
+}
+
+static void measure_candidates(void *context, size_t i, int thread) {
+    const Search *search = context;
     const RowList candidates = {search->candidates + i * (size_t)search->kept, (size_t)search->kept, 1};
+    (void)thread;
     nearest_of_row(search->a, i, search->b, search->metric, &candidates, search->nearest);
     if (search->metric == METRIC_COSINE && search->a->square[i] == 0) return;
-    double reach = search->nearest->distance[last];
+    double reach = search->nearest->distance[(i + 1) * (size_t)search->k - 1];
     reach *= search->metric == METRIC_COSINE ? 2 : search->frame.scale * search->frame.scale;
     double surely = (double)search->limits[i] - worst_error(search, (double)rows_of_a(search)->norms[i], reach);
     if (!(surely > reach)) nearest_of_row(search->a, i, search->b, search->metric, NULL, search->nearest);
@@ -242,8 +240,11 @@ static cf_status find_candidates(Search *search) {
     for (size_t i = 0; i < rows; i++) search->limits[i] = INFINITY;
     for (size_t i = 0; i < count; i++) search->approximate[i] = INFINITY, search->candidates[i] = nobody;
     search->blocks = blocks_of(search->b->n);
-    if (search->a == search->b) return meet_all(search);
-    return slices_run(search->options->threads, blocks_of(rows), meet_reference, search);
+    if (search->a == search->b)
+        meet_all(search);
+    else
+        slices_each(search->options->threads, (size_t)blocks_of(rows), 1, meet_reference, search);
+    return CF_OK;
 }
 
 /* Whole numbers, as images have them, go through bfloat16 where the processor is fast with it. */
@@ -314,14 +315,14 @@ static cf_status find_spread(Search *search) {
     return CF_OK;
 }
 
+/* More candidates than asked for, so that rounding seldom decides: on images 1 row in 10,000 is searched in double. */
 static Search search_of(const NeighborSide *a, const NeighborSide *b, const NeighborOptions *options, int k) {
     return (Search){.a = a,
                     .b = b,
                     .metric = options->metric,
                     .dim = a->points->dim,
                     .k = k,
-                    .kept = k + k / 4 +
-                            8, /* so that rounding seldom decides: on images 1 row in 10,000 is searched in double */
+                    .kept = k + k / 4 + 8,
                     .ranks = 1,
                     .options = options};
 }
@@ -353,8 +354,9 @@ cf_status nearest_exact(const NeighborSide *a, const NeighborSide *b, const Neig
     AUTO(search_free) Search search = search_of(a, b, options, k);
     FORWARD(nearest_new(a->n, k, nearest));
     search.nearest = nearest;
-    if (!metric_is_pairwise(search.metric)) FORWARD(find_spread(&search));
-    slices_each(options->threads, a->n, ROWS_PER_PIECE, finish_row, &search);
+    const bool pairwise = metric_is_pairwise(search.metric);
+    if (!pairwise) FORWARD(find_spread(&search));
+    slices_each(options->threads, a->n, ROWS_PER_PIECE, pairwise ? measure_pairs : measure_candidates, &search);
     neighbors_report(options, 1);
     return CF_OK;
 }

@@ -102,6 +102,7 @@ static cf_status take_texts(const StoredFile *file, Umap *umap) {
     const char *format = safetensors_text(file, "format"), *metric = safetensors_text(file, "metric");
     const char *init = safetensors_text(file, "init");
     UmapOptions *options = &umap->options;
+    char metrics[100];
     FAIL_IF(!format || (strcmp(format, format_name) != 0 && strcmp(format, format_moved) != 0), CF_BAD_INPUT,
             "a safetensors file, but not an embedding that cifra wrote (metadata format %s or %s)", format_name,
             format_moved);
@@ -111,9 +112,8 @@ static cf_status take_texts(const StoredFile *file, Umap *umap) {
     FORWARD(take_seed(safetensors_text(file, "seed"), &options->seed));
     int m = 0;
     while (metric && m < METRICS && strcmp(metric, metric_names[m]) != 0) m++;
-    FAIL_IF(!metric || m == METRICS, CF_BAD_INPUT, "the metric is %s; %s, %s, %s, %s or %s was expected",
-            metric ? metric : "missing", metric_names[0], metric_names[1], metric_names[2], metric_names[3],
-            metric_names[4]);
+    text_list(metric_names, metrics, sizeof metrics);
+    FAIL_IF(!metric || m == METRICS, CF_BAD_INPUT, "the metric is %s; %s was expected", metric ? metric : "missing", metrics);
     options->metric = (Metric)m;
     snprintf(umap->init_used, sizeof umap->init_used, "%s", init ? init : "");
     UmapOptions checked = *options; /* a single point is its own and only neighbour */
@@ -145,6 +145,7 @@ static cf_status take_offset(const StoredFile *file, Umap *umap) {
     FAIL_IF(moved != (tensor != NULL), CF_BAD_INPUT, "the tensor \"offset\" is %s in a file of the format %s",
             tensor ? "unknown" : "missing", moved ? format_moved : format_name);
     if (!tensor) return CF_OK;
+    FORWARD(safetensors_find_float(file, "offset", &tensor));
     FAIL_IF(tensor->dims != 2 || tensor->shape[0] != 2 || tensor->shape[1] != dim, CF_BAD_INPUT,
             "the tensor \"offset\" should be 2 x %zu", dim);
     for (size_t i = 0; i < 2 * dim; i++)
@@ -171,9 +172,8 @@ cf_status umap_read(const char *path, Umap **umap) {
     FORWARD(safetensors_read(path, &file));
     FORWARD(memory_new(1, sizeof *made, &made));
     const cf_status status = take_file(&file, made);
-    if (status)
-        return status_prefix(status == CF_BAD_USE ? CF_BAD_INPUT : status, "%s",
-                             path); /* wrong options are the file's fault here */
+    /* Wrong options are the file's fault here. */
+    if (status) return status_prefix(status == CF_BAD_USE ? CF_BAD_INPUT : status, "%s", path);
     *umap = memory_take(&made);
     return CF_OK;
 }
