@@ -46,11 +46,12 @@ cf_status yaml_at(const Yaml *yaml, const void *value, cf_status status) {
 
 /* ---- Events ---- */
 
+/* A failure is told with the reader's line: that of the event at hand, unless another one is set before. */
 typedef struct Reader {
     Yaml *yaml;
     yaml_parser_t parser;
     yaml_event_t event; /* the one at hand */
-    int line;           /* of it */
+    int line;
 } Reader;
 
 static void reader_release(Reader *r) {
@@ -58,24 +59,17 @@ static void reader_release(Reader *r) {
     yaml_parser_delete(&r->parser);
 }
 
-#define FAIL_AT(r, line, format, ...) FAIL(CF_BAD_INPUT, "%s:%d: " format, (r)->yaml->path, line, __VA_ARGS__)
-#define FAIL_AT_IF(condition, r, line, ...)                                                                            \
-    do {                                                                                                               \
-        if (condition) return FAIL_AT(r, line, __VA_ARGS__);                                                           \
-    } while (0)
-
 static cf_status next_event(Reader *r) {
+    const yaml_parser_t *parser = &r->parser;
     yaml_event_delete(&r->event);
-    if (!yaml_parser_parse(&r->parser, &r->event)) {
-        /* libyaml has a text for each of its errors but this one, and a mark for those that are not of the encoding. */
-        FAIL_IF(!r->parser.problem, CF_NO_MEMORY, "%s: out of memory while reading it", r->yaml->path);
-        const yaml_mark_t mark = r->parser.error == YAML_READER_ERROR ? r->parser.mark : r->parser.problem_mark;
-        return FAIL_AT(r, (int)mark.line + 1, "%s%s%s", r->parser.context ? r->parser.context : "this is no YAML",
-                       r->parser.context ? ", " : ": ", r->parser.problem);
-    }
-    r->line = (int)r->event.start_mark.line + 1;
-    FAIL_AT_IF(r->event.type == YAML_ALIAS_EVENT, r, r->line,
-               "an alias (*%.60s) is refused; write out what it stands for", (const char *)r->event.data.alias.anchor);
+    const bool parsed = yaml_parser_parse(&r->parser, &r->event);
+    /* Errors of the encoding have no mark. libyaml has a text for each of its errors but a lack of memory. */
+    const yaml_mark_t failed = parser->error == YAML_READER_ERROR ? parser->mark : parser->problem_mark;
+    r->line = (int)(parsed ? r->event.start_mark.line : failed.line) + 1;
+    FAIL_IF(!parsed && !parser->problem, CF_NO_MEMORY, "out of memory while reading it");
+    FAIL_IF(!parsed, CF_BAD_INPUT, "%s, %s", parser->context ? parser->context : "this is no YAML", parser->problem);
+    FAIL_IF(r->event.type == YAML_ALIAS_EVENT, CF_BAD_INPUT,
+            "an alias (*%.60s) is refused; write out what it stands for", (const char *)r->event.data.alias.anchor);
     return CF_OK;
 }
 
@@ -152,16 +146,16 @@ static cf_status fail_kind(const Reader *r, const YamlKey *key) {
                                         "true or false", NULL,       "keys with values"};
     char words[200] = "";
     if (key->words) text_list(key->words, words, sizeof words);
-    return FAIL_AT(r, r->line, "%s expected, found %.60s%s", key->words ? words : kinds[key->kind], found(r),
-                   key->words ? text_hint(found(r), key->words) : "");
+    return FAIL(CF_BAD_INPUT, "%s expected, found %.60s%s", key->words ? words : kinds[key->kind], found(r),
+                key->words ? text_hint(found(r), key->words) : "");
 }
 
 static cf_status read_scalar(Reader *r, const YamlKey *key, int line, void *to) {
     if (r->event.type != YAML_SCALAR_EVENT) return fail_kind(r, key);
     const char *text = (const char *)r->event.data.scalar.value;
     char *copy = NULL;
-    FAIL_AT_IF(strlen(text) != r->event.data.scalar.length, r, r->line,
-               "a text without zero bytes expected, found %.60s\\0", text);
+    FAIL_IF(strlen(text) != r->event.data.scalar.length, CF_BAD_INPUT,
+            "a text without zero bytes expected, found %.60s\\0", text);
     if (key->kind == YAML_TEXT ? !*text && !key->most : !value_from_text(key, text, to)) return fail_kind(r, key);
     if (key->kind == YAML_TEXT) {
         FORWARD(memory_copy_string(text, &copy));
@@ -185,8 +179,8 @@ static cf_status read_list(Reader *r, const YamlKey *key, int line, char *made) 
     const int begins = r->line;
     unsigned count = 0;
     char *items;
-    FAIL_AT_IF(r->event.type != YAML_SEQUENCE_START_EVENT, r, r->line, "a list such as [a, b] expected, found %.60s",
-               found(r));
+    FAIL_IF(r->event.type != YAML_SEQUENCE_START_EVENT, CF_BAD_INPUT, "a list such as [a, b] expected, found %.60s",
+            found(r));
     FORWARD(memory_new(key->most, size, &items));
     memcpy(made + key->at, &items, sizeof items);
     FORWARD(note_place(r->yaml, made + key->at, line, items));
@@ -196,8 +190,9 @@ static cf_status read_list(Reader *r, const YamlKey *key, int line, char *made) 
         FORWARD(read_one(r, key, r->line, items + count * size));
     }
     const bool more = r->event.type != YAML_SEQUENCE_END_EVENT;
-    FAIL_AT_IF(more || count < key->least, r, begins, "a list of another length expected: of %u to %u, found %s%u",
-               key->least, key->most, more ? "more than " : "", count);
+    r->line = begins;
+    FAIL_IF(more || count < key->least, CF_BAD_INPUT, "a list of another length expected: of %u to %u, found %s%u",
+            key->least, key->most, more ? "more than " : "", count);
     *(unsigned *)(void *)(made + key->count_at) = count;
     return CF_OK;
 }
@@ -205,13 +200,12 @@ static cf_status read_list(Reader *r, const YamlKey *key, int line, char *made) 
 /* The row of the key at hand, of those of its name the one for the value that follows, which is at hand then. */
 static cf_status find_key(Reader *r, const YamlKey *keys, bool *given, const YamlKey **key) {
     const char *names[YAML_MOST_KEYS + 1] = {NULL};
-    const int line = r->line;
-    FAIL_AT_IF(r->event.type != YAML_SCALAR_EVENT, r, line, "a key expected, found %s", found(r));
+    FAIL_IF(r->event.type != YAML_SCALAR_EVENT, CF_BAD_INPUT, "a key expected, found %s", found(r));
     for (int k = 0; keys[k].name; k++) names[k] = keys[k].name;
     const char *name = (const char *)r->event.data.scalar.value;
     int place = place_among(names, name, strcmp);
-    FAIL_AT_IF(place < 0, r, line, "unknown key %.60s%s", name, text_hint(name, names));
-    FAIL_AT_IF(given[place], r, line, "the key %s stands there twice", names[place]);
+    FAIL_IF(place < 0, CF_BAD_INPUT, "unknown key %.60s%s", name, text_hint(name, names));
+    FAIL_IF(given[place], CF_BAD_INPUT, "the key %s stands there twice", names[place]);
     given[place] = true;
     FORWARD(next_event(r));
     for (int k = place; keys[k].name; k++)
@@ -233,8 +227,9 @@ static cf_status read_mapping(Reader *r, const YamlKey *keys, void *made) {
         if (key->or_null && is_null(r)) continue;
         FORWARD(key->most ? read_list(r, key, line, made) : read_one(r, key, line, (char *)made + key->at));
     }
+    r->line = begins;
     for (int k = 0; keys[k].name; k++)
-        FAIL_AT_IF(keys[k].needed && !given[k], r, begins, "the key %s is missing", keys[k].name);
+        FAIL_IF(keys[k].needed && !given[k], CF_BAD_INPUT, "the key %s is missing", keys[k].name);
     return CF_OK;
 }
 
@@ -251,8 +246,8 @@ const char *yaml_built_in(const EmbeddedFile *files, const char *name) {
 static cf_status read_document(Reader *r, const YamlKey *keys, void *made) {
     FORWARD(next_event(r)); /* the stream begins */
     FORWARD(next_event(r)); /* a document begins */
-    FAIL_IF(r->event.type == YAML_STREAM_END_EVENT, CF_BAD_INPUT, "%s is empty; it may have the key %s, for instance",
-            r->yaml->path, keys[0].name);
+    FAIL_IF(r->event.type == YAML_STREAM_END_EVENT, CF_BAD_INPUT,
+            "the file is empty; it may have the key %s, for instance", keys[0].name);
     FORWARD(next_event(r));
     if (r->event.type != YAML_MAPPING_START_EVENT) return fail_kind(r, &(YamlKey){.kind = YAML_MAPPING});
     FORWARD(read_mapping(r, keys, made));
@@ -270,5 +265,7 @@ cf_status yaml_read(const EmbeddedFile *files, const char *name_or_path, const Y
     FAIL_IF(!yaml_parser_initialize(&r.parser), CF_NO_MEMORY, "%s: out of memory while reading it", name_or_path);
     yaml_parser_set_input_string(&r.parser, built_in ? (const unsigned char *)built_in : bytes, size);
     r.yaml = *yaml;
-    return read_document(&r, keys, made);
+    const cf_status status = read_document(&r, keys, made);
+    if (status == CF_BAD_INPUT) return status_prefix(status, "%s:%d", name_or_path, r.line);
+    return status ? status_prefix(status, "%s", name_or_path) : CF_OK;
 }

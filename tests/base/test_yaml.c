@@ -88,7 +88,7 @@ static void what_is_refused(void **state) {
     static const struct {
         const char *text, *part;
     } cases[] = {
-        {"", "sample.yaml is empty; it may have the key number"},
+        {"", "sample.yaml:1: the file is empty; it may have the key number"},
         {"- a\n", ":1: keys with values expected, found a list"},
         {"number: 1\nnumber: 2\n", ":2: the key number stands there twice"},
         {"either: a\neither: [b]\n", ":2: the key either stands there twice"},
@@ -114,7 +114,7 @@ static void what_is_refused(void **state) {
         {"texts: &a [b]\neither: *a\n", ":2: an alias (*a) is refused"},
         {"number: 1\n : : :\n", "sample.yaml:2: "},
         {"numbers: [1\n", "while parsing a flow sequence, did not find expected ',' or ']'"},
-        {"text: \x01\n", "sample.yaml:1: this is no YAML: control characters are not allowed"},
+        {"text: \x01\n", "sample.yaml:1: this is no YAML, control characters are not allowed"},
         {"? [a]\n: b\n", ":1: a key expected, found a list"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
