@@ -42,6 +42,9 @@ enum { YAML_MOST_KEYS = 96 }; /* of one table */
 #define YAML_AT(type, member) .at = offsetof(type, member)
 #define YAML_LIST(type, member, low, high)                                                                             \
     .at = offsetof(type, member), .count_at = offsetof(type, member##_count), .least = low, .most = high
+/* The kind and the rest of a list of mappings. */
+#define YAML_MAPPINGS(type, member, low, high, table)                                                                  \
+    YAML_MAPPING, YAML_LIST(type, member, low, high), .keys = table, .size = sizeof *((type *)0)->member
 
 /* What a file's values point into, and their lines. */
 typedef struct Yaml Yaml;

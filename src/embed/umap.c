@@ -109,14 +109,15 @@ enum { MANY_POINTS = 10000, EPOCHS_FEW = 500, EPOCHS_MANY = 200, EPOCHS_DENSMAP 
 typedef struct Fit {
     Umap *umap;
     const UmapOptions *asked;
-    Points points; /* the copy */
+    Points points;       /* the copy */
+    Neighbors neighbors; /* released when the graph is made of them, before other stages take their memory */
     FuzzyGraph graph;
     UmapStage stage;
-    double begun;
     bool stopped;
 } Fit;
 
 static void fit_release(Fit *fit) {
+    neighbors_free(&fit->neighbors);
     fuzzy_graph_free(&fit->graph);
     umap_free(fit->umap);
 }
@@ -129,18 +130,6 @@ static bool report(double done, void *context) {
     const UmapOptions *asked = fit->asked;
     if (asked->progress && !fit->stopped) fit->stopped = !asked->progress(fit->stage, done, asked->progress_context);
     return !fit->stopped;
-}
-
-static void begin_stage(Fit *fit, UmapStage stage) {
-    fit->stage = stage;
-    fit->begun = clock_seconds();
-    report(0, fit);
-}
-
-static cf_status end_stage(Fit *fit) {
-    fit->umap->seconds[fit->stage] = clock_seconds() - fit->begun;
-    FAIL_IF(!report(1, fit), CF_INTERRUPTED, "stopped in the stage \"%s\"", umap_stage_name(fit->stage));
-    return CF_OK;
 }
 
 /* ---- First coordinates ---- */
@@ -182,7 +171,6 @@ static cf_status place_first(Fit *fit) {
     Umap *umap = fit->umap;
     const UmapOptions *options = &umap->options;
     char why[100] = "";
-    begin_stage(fit, UMAP_START);
     snprintf(umap->init_used, UMAP_INIT_TEXT, "%s", umap_init_name(options->init));
     if (options->init == UMAP_SPECTRAL) {
         SpectralJob job = {
@@ -198,12 +186,12 @@ static cf_status place_first(Fit *fit) {
     else
         scale_and_part(umap);
     fill_extent(umap);
-    return end_stage(fit);
+    return CF_OK;
 }
 
 /* ---- The other stages ---- */
 
-static cf_status find_neighbors(Fit *fit, Neighbors *neighbors) {
+static cf_status find_neighbors(Fit *fit) {
     const UmapOptions *options = &fit->umap->options;
     NeighborOptions search = {.k = options->neighbors - 1,
                               .metric = options->metric,
@@ -212,26 +200,25 @@ static cf_status find_neighbors(Fit *fit, Neighbors *neighbors) {
                               .threads = options->threads,
                               .progress = report,
                               .progress_context = fit};
-    begin_stage(fit, UMAP_NEIGHBORS);
-    FORWARD(neighbors_find(&fit->points, &search, neighbors));
-    fit->umap->neighbors_method = neighbors->method;
-    return end_stage(fit);
+    FORWARD(neighbors_find(&fit->points, &search, &fit->neighbors));
+    fit->umap->neighbors_method = fit->neighbors.method;
+    return CF_OK;
 }
 
-static cf_status make_graph(Fit *fit, const Neighbors *neighbors) {
+static cf_status make_graph(Fit *fit) {
     const UmapOptions *options = &fit->umap->options;
-    begin_stage(fit, UMAP_GRAPH);
-    FORWARD(
-        fuzzy_graph_new(neighbors, options->set_op_mix, options->local_connectivity, options->threads, &fit->graph));
+    const int threads = options->threads;
+    FORWARD(fuzzy_graph_new(&fit->neighbors, options->set_op_mix, options->local_connectivity, threads, &fit->graph));
     if (fit->asked->target)
-        FORWARD(fuzzy_graph_supervise(&fit->graph, fit->asked->target, options->target_weight, options->threads));
+        FORWARD(fuzzy_graph_supervise(&fit->graph, fit->asked->target, options->target_weight, threads));
     fuzzy_graph_prune(&fit->graph, options->epochs);
     fit->umap->edges = fit->graph.start[fit->graph.n] / 2;
     if (options->densmap) {
         FORWARD(memory_new(fit->umap->n, sizeof(double), &fit->umap->radius));
-        fuzzy_graph_radii(&fit->graph, neighbors, options->threads, fit->umap->radius);
+        fuzzy_graph_radii(&fit->graph, &fit->neighbors, threads, fit->umap->radius);
     }
-    return end_stage(fit);
+    neighbors_free(&fit->neighbors);
+    return CF_OK;
 }
 
 /* What the layout of a graph takes from the options. */
@@ -257,9 +244,7 @@ static cf_status lay_out(Fit *fit) {
     job.density = umap->radius ? &density : NULL;
     job.progress = report;
     job.progress_context = fit;
-    begin_stage(fit, UMAP_LAYOUT);
-    FORWARD(layout_run(&job, umap->embedding));
-    return end_stage(fit);
+    return layout_run(&job, umap->embedding);
 }
 
 /* ---- The whole ---- */
@@ -279,13 +264,15 @@ static void settle_options(const UmapOptions *asked, size_t n, UmapOptions *opti
 }
 
 static cf_status run_stages(Fit *fit) {
-    { /* its memory is given back before the other stages take theirs */
-        AUTO(neighbors_free) Neighbors neighbors = {0};
-        FORWARD(find_neighbors(fit, &neighbors));
-        FORWARD(make_graph(fit, &neighbors));
+    static cf_status (*const run[UMAP_STAGES])(Fit *) = {find_neighbors, make_graph, place_first, lay_out};
+    for (fit->stage = UMAP_NEIGHBORS; fit->stage < UMAP_STAGES; fit->stage++) {
+        const double begun = clock_seconds();
+        report(0, fit);
+        FORWARD(run[fit->stage](fit));
+        fit->umap->seconds[fit->stage] = clock_seconds() - begun;
+        FAIL_IF(!report(1, fit), CF_INTERRUPTED, "stopped in the stage \"%s\"", umap_stage_name(fit->stage));
     }
-    FORWARD(place_first(fit));
-    return lay_out(fit);
+    return CF_OK;
 }
 
 cf_status umap_fit(const Points *points, const UmapOptions *options, Umap **umap) {

@@ -35,12 +35,11 @@ static const YamlKey parameter_keys[] = {{"name", YAML_TEXT, YAML_AT(YamlParamet
                                          {"log", YAML_NUMBER, YAML_LIST(YamlParameter, log, 2, 2)},
                                          {"integer", YAML_NUMBER, YAML_LIST(YamlParameter, integer, 2, 2)},
                                          {NULL}};
-static const YamlKey space_keys[] = {{"model", YAML_TEXT, YAML_AT(YamlSpace, model)},
-                                     {"model", YAML_TEXT, YAML_LIST(YamlSpace, models, 1, SPACE_MAX_VALUES)},
-                                     {"parameters", YAML_MAPPING,
-                                      YAML_LIST(YamlSpace, parameters, 0, SPACE_MAX_PARAMETERS), .keys = parameter_keys,
-                                      .size = sizeof(YamlParameter)},
-                                     {NULL}};
+static const YamlKey space_keys[] = {
+    {"model", YAML_TEXT, YAML_AT(YamlSpace, model)},
+    {"model", YAML_TEXT, YAML_LIST(YamlSpace, models, 1, SPACE_MAX_VALUES)},
+    {"parameters", YAML_MAPPINGS(YamlSpace, parameters, 0, SPACE_MAX_PARAMETERS, parameter_keys)},
+    {NULL}};
 
 /* ---- Into a space ---- */
 

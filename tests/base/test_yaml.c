@@ -25,20 +25,19 @@ static const char *const words[] = {"more", "less", NULL};
 static const YamlKey pair_keys[] = {{"name", YAML_TEXT, YAML_AT(Pair, name), .needed = true},
                                     {"whole", YAML_INT, YAML_AT(Pair, whole), .or_null = true},
                                     {NULL}};
-static const YamlKey keys[] = {
-    {"number", YAML_NUMBER, YAML_AT(Sample, number)},
-    {"numbers", YAML_NUMBER, YAML_LIST(Sample, numbers, 1, 3)},
-    {"text", YAML_TEXT, YAML_AT(Sample, text)},
-    {"texts", YAML_TEXT, YAML_LIST(Sample, texts, 0, 2)},
-    {"either", YAML_TEXT, YAML_AT(Sample, either)},
-    {"either", YAML_TEXT, YAML_LIST(Sample, others, 1, 2)},
-    {"large", YAML_WHOLE, YAML_AT(Sample, large)},
-    {"is_true", YAML_BOOL, YAML_AT(Sample, is_true)},
-    {"is_false", YAML_BOOL, YAML_AT(Sample, is_false)},
-    {"word", YAML_WORD, YAML_AT(Sample, word), .words = words},
-    {"pair", YAML_MAPPING, YAML_AT(Sample, pair), .keys = pair_keys, .or_null = true},
-    {"pairs", YAML_MAPPING, YAML_LIST(Sample, pairs, 1, 2), .keys = pair_keys, .size = sizeof(Pair)},
-    {NULL}};
+static const YamlKey keys[] = {{"number", YAML_NUMBER, YAML_AT(Sample, number)},
+                               {"numbers", YAML_NUMBER, YAML_LIST(Sample, numbers, 1, 3)},
+                               {"text", YAML_TEXT, YAML_AT(Sample, text)},
+                               {"texts", YAML_TEXT, YAML_LIST(Sample, texts, 0, 2)},
+                               {"either", YAML_TEXT, YAML_AT(Sample, either)},
+                               {"either", YAML_TEXT, YAML_LIST(Sample, others, 1, 2)},
+                               {"large", YAML_WHOLE, YAML_AT(Sample, large)},
+                               {"is_true", YAML_BOOL, YAML_AT(Sample, is_true)},
+                               {"is_false", YAML_BOOL, YAML_AT(Sample, is_false)},
+                               {"word", YAML_WORD, YAML_AT(Sample, word), .words = words},
+                               {"pair", YAML_MAPPING, YAML_AT(Sample, pair), .keys = pair_keys, .or_null = true},
+                               {"pairs", YAML_MAPPINGS(Sample, pairs, 1, 2, pair_keys)},
+                               {NULL}};
 
 static cf_status read_text(const char *text, Sample *sample, Yaml **yaml) {
     const char *path = path_in(scratch_folder(), "sample.yaml");

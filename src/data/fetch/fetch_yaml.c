@@ -48,13 +48,12 @@ static const YamlKey set_keys[] = {
     {"name", YAML_TEXT, YAML_AT(YamlSet, name), .needed = true},
     {"folder", YAML_TEXT, YAML_AT(YamlSet, folder)},
     {"mirrors", YAML_TEXT, YAML_LIST(YamlSet, mirrors, 1, MOST_FETCH_MIRRORS), .needed = true},
-    {"files", YAML_MAPPING, YAML_LIST(YamlSet, files, 1, MOST_FETCH_FILES), .keys = file_keys,
-     .size = sizeof(YamlFile)},
+    {"files", YAML_MAPPINGS(YamlSet, files, 1, MOST_FETCH_FILES, file_keys)},
     {NULL}};
-static const YamlKey mirrors_keys[] = {{"only", YAML_BOOL, YAML_AT(YamlMirrors, only)},
-                                       {"sets", YAML_MAPPING, YAML_LIST(YamlMirrors, sets, 1, MOST_FETCH_SETS),
-                                        .keys = set_keys, .size = sizeof(YamlSet), .needed = true},
-                                       {NULL}};
+static const YamlKey mirrors_keys[] = {
+    {"only", YAML_BOOL, YAML_AT(YamlMirrors, only)},
+    {"sets", YAML_MAPPINGS(YamlMirrors, sets, 1, MOST_FETCH_SETS, set_keys), .needed = true},
+    {NULL}};
 
 /* ---- What values mean ---- */
 

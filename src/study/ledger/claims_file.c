@@ -28,12 +28,11 @@ static const YamlKey row_keys[] = {{"section", YAML_TEXT, YAML_AT(ClaimRow, sect
                                    {"sense", YAML_WORD, YAML_AT(ClaimRow, sense), .words = senses},
                                    {"detail", YAML_BOOL, YAML_AT(ClaimRow, detail)},
                                    {NULL}};
-static const YamlKey file_keys[] = {{"sets", YAML_MAPPING, YAML_LIST(ClaimFile, sets, 1, CLAIM_SETS), .keys = set_keys,
-                                     .size = sizeof(ClaimSet), .needed = true},
-                                    {"split", YAML_TEXT, YAML_AT(ClaimFile, split)},
-                                    {"claims", YAML_MAPPING, YAML_LIST(ClaimFile, claims, 1, MOST_ROWS),
-                                     .keys = row_keys, .size = sizeof(ClaimRow), .needed = true},
-                                    {NULL}};
+static const YamlKey file_keys[] = {
+    {"sets", YAML_MAPPINGS(ClaimFile, sets, 1, CLAIM_SETS, set_keys), .needed = true},
+    {"split", YAML_TEXT, YAML_AT(ClaimFile, split)},
+    {"claims", YAML_MAPPINGS(ClaimFile, claims, 1, MOST_ROWS, row_keys), .needed = true},
+    {NULL}};
 
 static bool is_set(const ClaimFile *file, const char *word, size_t length) {
     for (unsigned i = 0; i < file->sets_count; i++)

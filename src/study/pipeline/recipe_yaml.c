@@ -54,29 +54,31 @@ static const YamlKey features_keys[] = {{"neighbors", YAML_INT, YAML_AT(YamlFeat
 static const YamlKey model_keys[] = {{"name", YAML_TEXT, YAML_AT(YamlModel, name), .needed = true},
                                      {"model", YAML_TEXT, YAML_AT(YamlModel, model), .needed = true},
                                      {NULL}};
-#define SEEDS_AND_TRAIN                                                                                                \
-    {"seeds", YAML_INT, YAML_AT(YamlSection, seeds)}, {                                                                \
-        "train", YAML_MAPPING, YAML_AT(YamlSection, train), .keys = train_keys                                         \
-    }
 static const YamlKey imbalance_keys[] = {
     {"classes", YAML_TEXT, YAML_LIST(YamlSection, classes, 1, MAX_CLASSES), .needed = true},
     {"cases", YAML_TEXT, YAML_LIST(YamlSection, cases, 1, RECIPE_CASES), .needed = true},
     {"remedies", YAML_TEXT, YAML_LIST(YamlSection, list, 1, MOST_REMEDIES)},
     {"augment_with", YAML_TEXT, YAML_AT(YamlSection, augment_with)},
     {"steps", YAML_INT, YAML_AT(YamlSection, steps)},
-    SEEDS_AND_TRAIN,
+    {"seeds", YAML_INT, YAML_AT(YamlSection, seeds)},
+    {"train", YAML_MAPPING, YAML_AT(YamlSection, train), .keys = train_keys},
     {NULL}};
 static const YamlKey transfer_keys[] = {
     {"sizes", YAML_TEXT, YAML_LIST(YamlSection, list, 1, RECIPE_SIZES), .needed = true},
     {"steps", YAML_INT, YAML_AT(YamlSection, steps)},
-    SEEDS_AND_TRAIN,
+    {"seeds", YAML_INT, YAML_AT(YamlSection, seeds)},
+    {"train", YAML_MAPPING, YAML_AT(YamlSection, train), .keys = train_keys},
     {NULL}};
 static const YamlKey adaptation_keys[] = {
-    {"methods", YAML_TEXT, YAML_LIST(YamlSection, list, 1, RECIPE_METHODS), .needed = true}, SEEDS_AND_TRAIN, {NULL}};
-static const YamlKey attention_keys[] = {{"models", YAML_MAPPING, YAML_LIST(YamlSection, models, 2, RECIPE_MODELS),
-                                          .keys = model_keys, .size = sizeof(YamlModel), .needed = true},
-                                         SEEDS_AND_TRAIN,
-                                         {NULL}};
+    {"methods", YAML_TEXT, YAML_LIST(YamlSection, list, 1, RECIPE_METHODS), .needed = true},
+    {"seeds", YAML_INT, YAML_AT(YamlSection, seeds)},
+    {"train", YAML_MAPPING, YAML_AT(YamlSection, train), .keys = train_keys},
+    {NULL}};
+static const YamlKey attention_keys[] = {
+    {"models", YAML_MAPPINGS(YamlSection, models, 2, RECIPE_MODELS, model_keys), .needed = true},
+    {"seeds", YAML_INT, YAML_AT(YamlSection, seeds)},
+    {"train", YAML_MAPPING, YAML_AT(YamlSection, train), .keys = train_keys},
+    {NULL}};
 static const YamlKey recipe_keys[] = {
     {"data", YAML_TEXT, YAML_LIST(YamlRecipe, data, 1, RECIPE_MOST_SETS)},
     {"images", YAML_WHOLE, YAML_AT(YamlRecipe, images), .or_null = true},
