@@ -74,16 +74,16 @@ static bool read_size(const json_t *number, size_t *size) {
     return true;
 }
 
-static cf_status read_shape(const char *path, const char *name, const json_t *shape, StoredTensor *tensor) {
+static cf_status read_shape(const json_t *shape, StoredTensor *tensor) {
     FAIL_IF(!json_is_array(shape) || json_array_size(shape) > TENSOR_MAX_DIMS, CF_BAD_INPUT,
-            "%s: tensor \"%.80s\": the shape must be a list of at most %d sizes", path, name, TENSOR_MAX_DIMS);
+            "the shape must be a list of at most %d sizes", TENSOR_MAX_DIMS);
     tensor->dims = (int)json_array_size(shape);
     tensor->count = 1;
     for (int i = 0; i < tensor->dims; i++) {
         FAIL_IF(!read_size(json_array_get(shape, (size_t)i), &tensor->shape[i]), CF_BAD_INPUT,
-                "%s: tensor \"%.80s\": size %d of the shape is not a whole number from 0", path, name, i + 1);
+                "size %d of the shape is not a whole number from 0", i + 1);
         FAIL_IF(!size_multiply(tensor->count, tensor->shape[i], &tensor->count), CF_BAD_INPUT,
-                "%s: tensor \"%.80s\": the shape has more elements than can be addressed", path, name);
+                "the shape has more elements than can be addressed");
     }
     return CF_OK;
 }
@@ -134,35 +134,31 @@ static bool is_float32(const StoredTensor *tensor) {
     return strcmp(tensor->type, "F32") == 0;
 }
 
-static cf_status check_size(const char *path, const char *name, const Range *range) {
+static cf_status check_size(const Range *range) {
     const StoredType *type = stored_type(range->tensor.type);
     const size_t size = type ? type->size : 0; /* of an unknown type it cannot be checked */
     size_t bytes;
     FAIL_IF(is_float32(&range->tensor) && range->begin % sizeof(float) != 0, CF_BAD_INPUT,
-            "%s: tensor \"%.80s\" begins at %zu of the data; a multiple of 4 was expected", path, name, range->begin);
+            "it begins at %zu of the data; a multiple of 4 was expected", range->begin);
     FAIL_IF(size && (!size_multiply(range->tensor.count, size, &bytes) || bytes != range->end - range->begin),
-            CF_BAD_INPUT, "%s: tensor \"%.80s\" has a shape of %zu elements, but %zu bytes of data", path, name,
-            range->tensor.count, range->end - range->begin);
+            CF_BAD_INPUT, "it has a shape of %zu elements, but %zu bytes of data", range->tensor.count,
+            range->end - range->begin);
     return CF_OK;
 }
 
-static cf_status read_entry(const char *path, const char *name, const json_t *entry, Range *range) {
+static cf_status read_entry(const json_t *entry, Range *range) {
     const json_t *type = json_object_get(entry, "dtype"), *shape = json_object_get(entry, "shape");
     const json_t *offsets = json_object_get(entry, "data_offsets");
-    FAIL_IF(!*name, CF_BAD_INPUT, "%s: a tensor has an empty name", path);
     FAIL_IF(!type || !shape || !offsets || json_object_size(entry) != 3, CF_BAD_INPUT,
-            "%s: tensor \"%.80s\" must have dtype, shape and data_offsets, and nothing else", path, name);
-    FAIL_IF(!json_is_string(type), CF_BAD_INPUT,
-            "%s: tensor \"%.80s\" has a dtype of a wrong kind; a text such as F32 was expected", path, name);
+            "it must have dtype, shape and data_offsets, and nothing else");
+    FAIL_IF(!json_is_string(type), CF_BAD_INPUT, "it has a dtype of a wrong kind; a text such as F32 was expected");
     range->tensor.type = json_string_value(type);
-    FORWARD(read_shape(path, name, shape, &range->tensor));
+    FORWARD(read_shape(shape, &range->tensor));
     FAIL_IF(!json_is_array(offsets) || json_array_size(offsets) != 2 ||
                 !read_size(json_array_get(offsets, 0), &range->begin) ||
                 !read_size(json_array_get(offsets, 1), &range->end) || range->begin > range->end,
-            CF_BAD_INPUT, "%s: tensor \"%.80s\": data_offsets must be a begin and an end not before it", path, name);
-    FORWARD(check_size(path, name, range));
-    range->tensor.name = name;
-    return CF_OK;
+            CF_BAD_INPUT, "data_offsets must be a begin and an end not before it");
+    return check_size(range);
 }
 
 /* Empty tensors share their begin with the next one: the end decides, so that they come first. */
@@ -242,8 +238,13 @@ static cf_status read_tensors(const char *path, size_t data_size, StoredFile *fi
     if (texts) FORWARD(read_texts(path, texts, file));
     FORWARD(memory_new(count, sizeof *file->tensors, &file->tensors));
     FORWARD(memory_new(count, sizeof *ranges, &ranges));
-    json_object_foreach(file->header, name, entry) if (entry != texts)
-        FORWARD(read_entry(path, name, entry, &ranges[used++]));
+    json_object_foreach(file->header, name, entry) {
+        if (entry == texts) continue;
+        FAIL_IF(!*name, CF_BAD_INPUT, "%s: a tensor has an empty name", path);
+        ranges[used].tensor.name = name;
+        const cf_status status = read_entry(entry, &ranges[used++]);
+        if (status) return status_prefix(status, "%s: tensor \"%.80s\"", path, name);
+    }
     qsort(ranges, count, sizeof *ranges, compare_ranges);
     file->tensor_count = count;
     return place_tensors(path, ranges, data_size, file);
