@@ -60,15 +60,16 @@ UmapOptions umap_options_defaults(void);
 cf_status umap_options_check(const UmapOptions *options);
 
 typedef struct Umap {
-    UmapOptions
-        options; /* as used: epochs filled in, neighbors lowered where there are fewer points; no target, no progress */
+    /* As used: epochs filled in, neighbors lowered where there are fewer points; no target, no progress. */
+    UmapOptions options;
     double a, b; /* of the curve 1 / (1 + a d^(2b)) that stands for closeness in the embedding */
     size_t n;
     int dim;
-    float *points;    /* [n][dim], a copy: umap_transform looks for neighbours there */
-    double *offset;   /* [dim] what was taken off the columns before, and is to be taken off new points, too: the
-                                     * sum of two floats; NULL: nothing was. Whoever did so sets it; freed here */
-    float *embedding; /* [n][components] */
+    float *points; /* [n][dim], a copy: umap_transform looks for neighbours there */
+    /* [dim] what was taken off the columns before, and is to be taken off new points, too: the sum of two floats; NULL: nothing was.
+     * Whoever did so sets it; freed here. */
+    double *offset;
+    float *embedding;               /* [n][components] */
     char init_used[UMAP_INIT_TEXT]; /* "spectral", "pca", "random", or why not as asked: "pca (..)" */
     const char *neighbors_method;   /* of Neighbors; static; "" in a model that was read */
     size_t edges;                   /* of the graph, each counted once; 0 in a model that was read */
