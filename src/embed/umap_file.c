@@ -113,7 +113,8 @@ static cf_status take_texts(const StoredFile *file, Umap *umap) {
     int m = 0;
     while (metric && m < METRICS && strcmp(metric, metric_names[m]) != 0) m++;
     text_list(metric_names, metrics, sizeof metrics);
-    FAIL_IF(!metric || m == METRICS, CF_BAD_INPUT, "the metric is %s; %s was expected", metric ? metric : "missing", metrics);
+    FAIL_IF(!metric || m == METRICS, CF_BAD_INPUT, "the metric is %s; %s was expected", metric ? metric : "missing",
+            metrics);
     options->metric = (Metric)m;
     snprintf(umap->init_used, sizeof umap->init_used, "%s", init ? init : "");
     UmapOptions checked = *options; /* a single point is its own and only neighbour */
