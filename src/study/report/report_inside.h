@@ -161,7 +161,7 @@ cf_status section_scatter(FILE *out, const ReportInput *input, ScatterAdds adds,
 /* ---- The page (report_sections.c, report_data.c) ---- */
 
 void section_facts(FILE *out, const ReportInput *input);
-void section_run(FILE *out, const ReportInput *input);
+cf_status section_run(FILE *out, const ReportInput *input);
 void section_scores(FILE *out, const ReportInput *input);
 void section_sureness(FILE *out, const ReportInput *input);
 cf_status section_confusion(FILE *out, const ReportInput *input, const ReportImages *images);

@@ -149,7 +149,7 @@ static void shape(FILE *out, Shape s) {
     table_figure(out, text);
 }
 
-static void layers(FILE *out, const LayerList *list) {
+static cf_status layers(FILE *out, const LayerList *list) {
     char text[32];
     table_begin(out, (TableStyle){0}, "Layers; operations are of one image\xe2\x80\x99s forward pass");
     table_heads(out, (const char *const[]){"Layer", "Settings", NULL}, false);
@@ -162,10 +162,10 @@ static void layers(FILE *out, const LayerList *list) {
     table_row_end(out);
     for (int i = 0; i < list->count; i++) {
         const Layer *l = &list->layers[i];
-        char *settings = NULL;
+        AUTO_FREE char *settings = NULL;
+        FORWARD(layer_settings(list, l, &settings));
         table_row(out, l->name, false);
-        table_text(out, layer_settings(list, l, &settings) ? "" : settings);
-        free(settings);
+        table_text(out, settings);
         shape(out, l->out);
         table_figure(out, l->parameters ? text_thousands((long long)l->parameters, text) : "");
         table_number(out, l->flops > 0 ? l->flops : NAN, "%.3f", l->flops / 1e6);
@@ -178,6 +178,7 @@ static void layers(FILE *out, const LayerList *list) {
     table_number(out, layer_list_flops(list), "%.3f", layer_list_flops(list) / 1e6);
     table_row_end(out);
     table_end(out);
+    return CF_OK;
 }
 
 static void data_rows(FILE *out, const ReportInput *input) {
@@ -242,14 +243,14 @@ static void exports(FILE *out, const ReportInput *input) {
     table_end(out);
 }
 
-void section_run(FILE *out, const ReportInput *input) {
+cf_status section_run(FILE *out, const ReportInput *input) {
     const char *line =
         input->model ? input->model->layers.line : json_string_value(json_object_get(input->config, "model"));
     fputs("<h3>Model</h3><pre class=\"line\"><code>", out);
     html_text(out, line ? line : "?");
     fputs("</code></pre>\n", out);
     if (input->model)
-        layers(out, &input->model->layers);
+        FORWARD(layers(out, &input->model->layers));
     else
         html_note(out,
                   "There is no model.safetensors in the folder, hence no table of layers and no network in this page.");
@@ -276,6 +277,7 @@ void section_run(FILE *out, const ReportInput *input) {
     }
     fputs("</dl></div></div>\n", out);
     exports(out, input);
+    return CF_OK;
 }
 
 /* ---- Tables ---- */
