@@ -8,7 +8,6 @@ set -euo pipefail
 
 # What for, and the names with Debian and Ubuntu, with Fedora, with Arch; -: nothing is needed. Where names stand between |, one of
 # them is enough, and the last is the one to install.
-# libcyaml's own list of libraries has libyaml, which its package does not bring.
 packages='
 build    gcc                     gcc                     gcc
 build    cmake                   cmake                   cmake
@@ -26,7 +25,6 @@ build    libjansson-dev          jansson-devel           jansson
 build    libssl-dev              openssl-devel           openssl
 build    libcairo2-dev           cairo-devel             cairo
 build    libsqlite3-dev          sqlite-devel            sqlite
-build    libcyaml-dev            libcyaml-devel          libcyaml
 build    libyaml-dev             libyaml-devel           libyaml
 build    libcurl4-openssl-dev    libcurl-devel           curl
 build    ca-certificates         ca-certificates         ca-certificates

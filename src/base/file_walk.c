@@ -39,17 +39,12 @@ static cf_status walk_folder(const Walk *walk, const char *folder, const Step *a
 
 static cf_status take_entry(const Walk *walk, const char *folder, const char *name, const Step *step) {
     struct stat info;
-    char *path;
+    AUTO_FREE char *path = NULL;
     if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || (name[0] == '.' && !walk->hidden)) return CF_OK;
     FORWARD(file_join(folder, name, &path));
     const bool is_folder = name[0] != '.' && stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-    cf_status status = CF_OK;
-    if (!is_folder)
-        status = walk->visit(&(WalkedFile){path, false, NULL}, walk->context);
-    else if (!is_on_the_way(step, &info))
-        status = walk_folder(walk, path, step);
-    free(path);
-    return status;
+    if (!is_folder) return walk->visit(&(WalkedFile){path, false, NULL}, walk->context);
+    return is_on_the_way(step, &info) ? CF_OK : walk_folder(walk, path, step);
 }
 
 static cf_status walk_folder(const Walk *walk, const char *folder, const Step *above) {

@@ -37,66 +37,9 @@ const char *file_base_name(const char *path) {
     return slash ? slash + 1 : path;
 }
 
-cf_status file_trim(const char *path, char **trimmed) {
-    size_t length = strlen(path);
-    while (length > 1 && path[length - 1] == '/') length--;
-    return memory_print(trimmed, "%.*s", (int)length, path);
-}
-
-/* Makes the folder that `path` ends with at this moment. */
-static cf_status make_one_folder(const char *path, char **made) {
-    const int reason = mkdir(path, 0777) != 0 ? errno : 0;
-    FAIL_IF(reason && !file_is_folder(path), CF_IO, "cannot make the folder %s: %s", path,
-            strerror(reason == EEXIST ? ENOTDIR : reason));
-    return reason || *made ? CF_OK : memory_copy_string(path, made);
-}
-
-cf_status file_make_folders(const char *path, char **made) {
-    char *copy, *outermost = NULL;
-    cf_status status = CF_OK;
-    FORWARD(memory_copy_string(path, &copy));
-    for (char *p = copy + (*copy != '\0'); !status; p++) {
-        char kept = *p;
-        if (kept != '/' && kept != '\0') continue;
-        *p = '\0';
-        status = make_one_folder(copy, &outermost);
-        if (status) file_unmake_folders(copy, outermost);
-        *p = kept;
-        if (kept == '\0') break;
-    }
-    free(copy);
-    if (status)
-        free(outermost);
-    else
-        *made = outermost;
-    return status;
-}
-
-/* The rename at the end of a draft would put a file in place of a device such as /dev/stdout. */
-static cf_status check_no_device(const char *path) {
-    struct stat info;
-    FAIL_IF(stat(path, &info) == 0 && !S_ISREG(info.st_mode), CF_IO, "cannot write %s: it is %s, not a file", path,
-            S_ISDIR(info.st_mode) ? "a folder" : "a device or a pipe");
-    return CF_OK;
-}
-
-/* Whether something can be made in a folder that is there: by doing it, since permissions, quotas and kinds of file systems have
- * more to say than access tells. A file without a name leaves no trace; where there are none, a folder is made and removed. */
-static cf_status try_folder(const char *folder, int *reason) {
-    char *probe;
-    const int descriptor = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
-    *reason = 0;
-    if (descriptor >= 0) {
-        close(descriptor);
-        return CF_OK;
-    }
-    FORWARD(file_join(folder, ".cifra-XXXXXX", &probe));
-    if (!mkdtemp(probe))
-        *reason = errno;
-    else
-        rmdir(probe);
-    free(probe);
-    return CF_OK;
+cf_status file_stem(const char *path, char **stem) {
+    const char *name = file_base_name(path), *end = strrchr(name, '.');
+    return memory_print(stem, "%.*s", end && end > name ? (int)(end - name) : (int)strlen(name), name);
 }
 
 static void cut_slashes(char *path) {
@@ -114,11 +57,69 @@ static void cut_last_name(char *path) {
     cut_slashes(path);
 }
 
+cf_status file_trim(const char *path, char **trimmed) {
+    FORWARD(memory_copy_string(path, trimmed));
+    cut_slashes(*trimmed);
+    return CF_OK;
+}
+
+/* Makes the folder that `path` ends with at this moment. */
+static cf_status make_one_folder(const char *path, char **made) {
+    const int reason = mkdir(path, 0777) != 0 ? errno : 0;
+    FAIL_IF(reason && !file_is_folder(path), CF_IO, "cannot make the folder %s: %s", path,
+            strerror(reason == EEXIST ? ENOTDIR : reason));
+    return reason || *made ? CF_OK : memory_copy_string(path, made);
+}
+
+cf_status file_make_folders(const char *path, char **made) {
+    AUTO_FREE char *copy = NULL, *outermost = NULL;
+    FORWARD(memory_copy_string(path, &copy));
+    for (char *p = copy + (*copy != '\0');; p++) {
+        const char kept = *p;
+        if (kept != '/' && kept != '\0') continue;
+        *p = '\0';
+        const cf_status status = make_one_folder(copy, &outermost);
+        if (status) file_unmake_folders(copy, outermost);
+        FORWARD(status);
+        if (kept == '\0') break;
+        *p = kept;
+    }
+    *made = memory_take(&outermost);
+    return CF_OK;
+}
+
+/* The rename at the end of a draft would put a file in place of a device such as /dev/stdout. */
+static cf_status check_no_device(const char *path) {
+    struct stat info;
+    FAIL_IF(stat(path, &info) == 0 && !S_ISREG(info.st_mode), CF_IO, "cannot write %s: it is %s, not a file", path,
+            S_ISDIR(info.st_mode) ? "a folder" : "a device or a pipe");
+    return CF_OK;
+}
+
+/* Whether something can be made in a folder that is there: by doing it, since permissions, quotas and kinds of file systems have
+ * more to say than access tells. A file without a name leaves no trace; where there are none, a folder is made and removed. */
+static cf_status try_folder(const char *folder, int *reason) {
+    AUTO_FREE char *probe = NULL;
+    const int descriptor = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    *reason = 0;
+    if (descriptor >= 0) {
+        close(descriptor);
+        return CF_OK;
+    }
+    FORWARD(file_join(folder, ".cifra-XXXXXX", &probe));
+    if (!mkdtemp(probe))
+        *reason = errno;
+    else
+        rmdir(probe);
+    return CF_OK;
+}
+
 /* The nearest folder above that is there decides. */
-static cf_status check_above(const char *path, char *above) {
+cf_status file_check_folder(const char *path) {
+    AUTO_FREE char *above = NULL;
     struct stat info;
     int reason;
-    cut_slashes(above);
+    FORWARD(file_trim(*path ? path : ".", &above));
     while (stat(above, &info) != 0) {
         const int why = errno;
         FAIL_IF(why != ENOENT && why != ENOTDIR, CF_IO, "cannot make the folder %s: %s", path, strerror(why));
@@ -131,53 +132,37 @@ static cf_status check_above(const char *path, char *above) {
     return CF_OK;
 }
 
-cf_status file_check_folder(const char *path) {
-    char *above;
-    FORWARD(memory_copy_string(*path ? path : ".", &above));
-    cf_status status = check_above(path, above);
-    free(above);
-    return status;
-}
-
 cf_status file_check_output(const char *path) {
+    AUTO_FREE char *folder = NULL;
     struct stat info;
-    char *folder;
     int reason = 0;
     FAIL_IF(!*path, CF_BAD_USE, "a file to be written has an empty name");
     FORWARD(check_no_device(path));
     FAIL_IF(stat(path, &info) != 0 && errno != ENOENT, CF_IO, "cannot write %s: %s", path, strerror(errno));
     FORWARD(memory_copy_string(path, &folder));
     cut_last_name(folder);
-    cf_status status = CF_OK;
     if (stat(folder, &info) != 0)
         reason = errno;
     else
-        status = try_folder(folder, &reason);
-    free(folder);
-    FORWARD(status);
+        FORWARD(try_folder(folder, &reason));
     FAIL_IF(reason != 0, CF_IO, "cannot write %s: %s", path, strerror(reason));
     return CF_OK;
 }
 
 cf_status file_make_folder(const char *path) {
-    char *made;
-    FORWARD(file_make_folders(path, &made));
-    free(made);
-    return CF_OK;
+    AUTO_FREE char *made = NULL;
+    return file_make_folders(path, &made);
 }
 
 /* A folder that is not there, or not empty, is passed over: that is no failure of what came to nothing before. */
 void file_unmake_folders(const char *path, const char *made) {
-    char *copy;
+    AUTO_FREE char *copy = NULL;
     if (!made || file_trim(path, &copy)) return;
-    for (size_t length = strlen(copy); length >= strlen(made); length = strlen(copy)) {
+    while (strlen(copy) >= strlen(made)) {
         rmdir(copy);
-        while (length && copy[length - 1] != '/') length--;
-        while (length && copy[length - 1] == '/') length--;
-        if (!length) break;
-        copy[length] = '\0';
+        if (!strchr(copy + 1, '/')) break;
+        cut_last_name(copy);
     }
-    free(copy);
 }
 
 static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *place) {
@@ -193,32 +178,26 @@ cf_status file_remove_tree(const char *path) {
     return CF_OK;
 }
 
-static cf_status read_stream(FILE *stream, const char *path, size_t limit, unsigned char **bytes, size_t *size) {
+static void close_stream(FILE **stream) {
+    if (*stream) fclose(*stream);
+}
+
+cf_status file_read(const char *path, size_t limit, unsigned char **bytes, size_t *size) {
+    AUTO(close_stream) FILE *stream = fopen(path, "rb");
+    AUTO_FREE unsigned char *buffer = NULL;
     struct stat info;
-    unsigned char *buffer;
+    FAIL_IF(!stream, CF_IO, "cannot open %s: %s", path, strerror(errno));
     FAIL_IF(fstat(fileno(stream), &info) != 0, CF_IO, "%s: %s", path, strerror(errno));
     FAIL_IF(S_ISDIR(info.st_mode), CF_BAD_INPUT, "%s is a folder; a file was expected", path);
     FAIL_IF(info.st_size < 0 || (size_t)info.st_size > limit, CF_BAD_INPUT,
             "%s has %lld bytes; at most %zu were expected of such a file", path, (long long)info.st_size, limit);
-    size_t expected = (size_t)info.st_size;
-    FORWARD(memory_new(expected + 1, 1, &buffer));
-    size_t got = fread(buffer, 1, expected, stream);
-    if (got != expected) {
-        free(buffer);
-        return FAIL(CF_IO, "%s: %zu of %zu bytes could be read: %s", path, got, expected,
-                    ferror(stream) ? strerror(errno) : "the file became shorter");
-    }
-    *bytes = buffer;
-    *size = expected;
+    *size = (size_t)info.st_size;
+    FORWARD(memory_new(*size + 1, 1, &buffer));
+    const size_t got = fread(buffer, 1, *size, stream);
+    FAIL_IF(got != *size, CF_IO, "%s: %zu of %zu bytes could be read: %s", path, got, *size,
+            ferror(stream) ? strerror(errno) : "the file became shorter");
+    *bytes = memory_take(&buffer);
     return CF_OK;
-}
-
-cf_status file_read(const char *path, size_t limit, unsigned char **bytes, size_t *size) {
-    FILE *stream = fopen(path, "rb");
-    FAIL_IF(!stream, CF_IO, "cannot open %s: %s", path, strerror(errno));
-    cf_status status = read_stream(stream, path, limit, bytes, size);
-    fclose(stream);
-    return status;
 }
 
 bool file_try_lock(int descriptor, bool *held) {
@@ -240,77 +219,68 @@ static bool own_draft(int descriptor, const char *aside, bool *locks) {
     struct stat info;
     bool held;
     *locks = file_try_lock(descriptor, &held);
-    return *locks && held && file_is_still(descriptor, aside) && fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode) &&
-           info.st_nlink == 1 && ftruncate(descriptor, 0) == 0;
+    return *locks && held && file_is_still(descriptor, aside) && fstat(descriptor, &info) == 0 &&
+           S_ISREG(info.st_mode) && info.st_nlink == 1 && ftruncate(descriptor, 0) == 0;
 }
 
 /* Without locks, a draft is told from those of other processes by their numbers, and those of killed ones stay. */
-static cf_status open_by_process(FileDraft *draft, int *descriptor) {
-    unlink(draft->aside);
-    free(draft->aside);
-    draft->aside = NULL;
-    FORWARD(memory_print(&draft->aside, "%s.%ld.part", draft->path, (long)getpid()));
-    *descriptor = open(draft->aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
-    FAIL_IF(*descriptor < 0, CF_IO, "cannot write %s: %s", draft->path, strerror(errno));
+static cf_status open_by_process(const char *path, char **aside, int *descriptor) {
+    unlink(*aside);
+    memory_free(aside);
+    FORWARD(memory_print(aside, "%s.%ld.part", path, (long)getpid()));
+    *descriptor = open(*aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+    FAIL_IF(*descriptor < 0, CF_IO, "cannot write %s: %s", path, strerror(errno));
     return CF_OK;
 }
 
 /* The first name beside the path that nobody writes to: PATH.part, PATH.2.part .. A draft is locked by its writer, so one that a
  * killed process has left is taken over, and there are never more of them than there were writers at once. */
-static cf_status open_aside(FileDraft *draft, int *descriptor) {
+static cf_status open_aside(const char *path, char **aside, int *descriptor) {
     enum { MOST = 100 };
     struct stat info;
     for (int n = 1; n <= MOST; n++) {
         char number[16] = "";
         if (n > 1) snprintf(number, sizeof number, ".%d", n);
-        free(draft->aside);
-        draft->aside = NULL;
-        FORWARD(memory_print(&draft->aside, "%s%s.part", draft->path, number));
-        *descriptor = open(draft->aside, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        memory_free(aside);
+        FORWARD(memory_print(aside, "%s%s.part", path, number));
+        *descriptor = open(*aside, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
         const int reason = errno;
         if (*descriptor >= 0) {
             bool locks;
-            if (own_draft(*descriptor, draft->aside, &locks)) return CF_OK;
+            if (own_draft(*descriptor, *aside, &locks)) return CF_OK;
             close(*descriptor);
-            if (!locks) return open_by_process(draft, descriptor);
-        } else if (lstat(draft->aside, &info) != 0)
-            return FAIL(CF_IO, "cannot write %s: %s", draft->path, strerror(reason));
+            if (!locks) return open_by_process(path, aside, descriptor);
+        } else if (lstat(*aside, &info) != 0)
+            return FAIL(CF_IO, "cannot write %s: %s", path, strerror(reason));
     }
-    return FAIL(CF_IO, "cannot write %s: %s and all such names before it are taken", draft->path, draft->aside);
+    return FAIL(CF_IO, "cannot write %s: %s and all such names before it are taken", path, *aside);
 }
 
 cf_status file_draft(const char *path, FileDraft *draft) {
-    FileDraft made = {0};
+    AUTO(file_abandon) FileDraft made = {0};
+    AUTO_FREE char *aside = NULL; /* the draft's once it is open: it is removed with that */
     int descriptor = -1;
-    cf_status status;
     FORWARD(check_no_device(path));
-    FORWARD_TO(failed, memory_copy_string(path, &made.path));
-    FORWARD_TO(failed, open_aside(&made, &descriptor));
+    FORWARD(memory_copy_string(path, &made.path));
+    FORWARD(open_aside(path, &aside, &descriptor));
     made.stream = fdopen(descriptor, "wb");
-    if (!made.stream) {
-        status = FAIL(CF_NO_MEMORY, "out of memory while opening %s", path);
-        unlink(made.aside);
-        close(descriptor);
-        goto failed;
-    }
+    if (!made.stream) unlink(aside), close(descriptor);
+    FAIL_IF(!made.stream, CF_NO_MEMORY, "out of memory while opening %s", path);
+    made.aside = memory_take(&aside);
     *draft = made;
+    made = (FileDraft){0};
     return CF_OK;
-failed:
-    free(made.path);
-    free(made.aside);
-    return status;
 }
 
 /* A renamed file survives a power cut only when its folder's entry is on disk too. */
 static void sync_folder_of(const char *path) {
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-    int descriptor = folder ? open(folder, O_RDONLY | O_DIRECTORY) : -1;
-    if (descriptor >= 0) {
-        fsync(descriptor);
-        close(descriptor);
-    }
-    free(folder);
+    AUTO_FREE char *folder = strdup(path);
+    if (!folder) return;
+    cut_last_name(folder);
+    const int descriptor = open(folder, O_RDONLY | O_DIRECTORY);
+    if (descriptor < 0) return;
+    fsync(descriptor);
+    close(descriptor);
 }
 
 /* Why an earlier write on the stream failed: stdio keeps that it did, not why, so another byte is tried. */
@@ -370,34 +340,26 @@ cf_status file_write(const char *path, const void *bytes, size_t size) {
     return file_commit(&draft);
 }
 
-struct Sha256 {
-    EVP_MD_CTX *context;
-};
-
 cf_status sha256_new(Sha256 **sha) {
-    Sha256 *made;
-    FORWARD(memory_new(1, sizeof *made, &made));
     ERR_set_mark(); /* errors that libcrypto notes for this thread are not left to whoever asks next, nor their memory */
-    made->context = EVP_MD_CTX_new();
-    bool ready = made->context && EVP_DigestInit_ex(made->context, EVP_sha256(), NULL) == 1;
+    Sha256 *made = EVP_MD_CTX_new();
+    const bool ready = made && EVP_DigestInit_ex(made, EVP_sha256(), NULL) == 1;
     ERR_pop_to_mark();
-    if (!ready) {
-        sha256_free(made);
-        return FAIL(CF_NO_MEMORY, "libcrypto makes no SHA-256: out of memory, or a libcrypto without it");
-    }
+    if (!ready) EVP_MD_CTX_free(made);
+    FAIL_IF(!ready, CF_NO_MEMORY, "libcrypto makes no SHA-256: out of memory, or a libcrypto without it");
     *sha = made;
     return CF_OK;
 }
 
 cf_status sha256_add(Sha256 *sha, const void *bytes, size_t size) {
-    FAIL_IF(EVP_DigestUpdate(sha->context, bytes, size) != 1, CF_INTERNAL, "SHA-256 failed in libcrypto");
+    FAIL_IF(EVP_DigestUpdate(sha, bytes, size) != 1, CF_INTERNAL, "SHA-256 failed in libcrypto");
     return CF_OK;
 }
 
 cf_status sha256_finish(Sha256 *sha, char hex[SHA256_HEX]) {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned length = 0;
-    int done = EVP_DigestFinal_ex(sha->context, digest, &length);
+    int done = EVP_DigestFinal_ex(sha, digest, &length);
     sha256_free(sha);
     FAIL_IF(done != 1 || length != 32, CF_INTERNAL, "SHA-256 failed in libcrypto");
     for (unsigned i = 0; i < length; i++) snprintf(hex + 2 * i, 3, "%02x", digest[i]);
@@ -405,9 +367,7 @@ cf_status sha256_finish(Sha256 *sha, char hex[SHA256_HEX]) {
 }
 
 void sha256_free(Sha256 *sha) {
-    if (!sha) return;
-    EVP_MD_CTX_free(sha->context);
-    free(sha);
+    EVP_MD_CTX_free(sha);
 }
 
 cf_status sha256_bytes(const void *bytes, size_t size, char hex[SHA256_HEX]) {

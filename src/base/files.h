@@ -15,6 +15,8 @@ bool file_exists_in(const char *folder, const char *name);
 bool file_is_folder(const char *path);
 /* The part after the last '/'; points into `path`. */
 const char *file_base_name(const char *path);
+/* The same without its ending, in a new string: "a/b.yaml" is "b", "a/.b" ".b". */
+cf_status file_stem(const char *path, char **stem);
 /* The path without slashes at its end, in a new string; "/" stays. */
 cf_status file_trim(const char *path, char **trimmed);
 /* Makes a folder and those above it; one that is there already is fine. Where it fails, none is left. */
@@ -63,8 +65,8 @@ bool file_try_lock(int descriptor, bool *held);
 /* Whether `path` still is the open file: between open and lock it may have been removed or renamed by who had the lock. */
 bool file_is_still(int descriptor, const char *path);
 
-/* SHA-256 (FIPS 180-4), streaming. */
-typedef struct Sha256 Sha256;
+/* SHA-256 (FIPS 180-4), streaming: libcrypto's context. */
+typedef struct evp_md_ctx_st Sha256;
 cf_status sha256_new(Sha256 **sha);
 cf_status sha256_add(Sha256 *sha, const void *bytes, size_t size);
 /* Ends and frees it; on any path, sha256_free(NULL) is fine. */

@@ -58,19 +58,17 @@ static int digit(char c) {
 }
 
 cf_status json_text_value(const json_t *text, char **bytes) {
-    char *made;
     *bytes = NULL;
     if (!json_is_string(text)) return CF_OK;
-    FORWARD(memory_copy_string(json_string_value(text), &made));
-    char *to = made;
-    for (const char *p = made; *p; to++) {
+    FORWARD(memory_copy_string(json_string_value(text), bytes));
+    char *to = *bytes;
+    for (const char *p = to; *p; to++) {
         /* \x00 would end the text; nothing of ours writes it. */
         const int byte = looks_escaped((const unsigned char *)p) ? digit(p[2]) << 4 | digit(p[3]) : 0;
         *to = byte ? (char)byte : *p;
         p += byte ? ESCAPED : 1;
     }
     *to = '\0';
-    *bytes = made;
     return CF_OK;
 }
 

@@ -3,17 +3,9 @@
 #include <dlfcn.h>
 #include <stdio.h>
 
-static void load(Library *library, int flags) {
-    library->handle = dlopen(library->name, RTLD_NOW | flags);
-    if (!library->handle) snprintf(library->fault, sizeof library->fault, "cannot be loaded: %.240s", dlerror());
-}
-
 void library_load(Library *library) {
-    load(library, RTLD_LOCAL);
-}
-
-void library_load_global(Library *library) {
-    load(library, RTLD_GLOBAL);
+    library->handle = dlopen(library->name, RTLD_NOW | (library->global ? RTLD_GLOBAL : RTLD_LOCAL));
+    if (!library->handle) snprintf(library->fault, sizeof library->fault, "cannot be loaded: %.240s", dlerror());
 }
 
 void *library_find(Library *library, const char *function, const char *expected) {

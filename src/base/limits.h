@@ -3,7 +3,7 @@
  * the machine: together with a file's own size, which every reader holds its claims against, they bound what reading takes.
  *
  * Where a limit belongs to one format only it still stands here, so that one page tells them all. Depth: JSON may be nested
- * 2048 deep (jansson's own limit), YAML as deep as the schema at hand; aliases in YAML are refused.
+ * 2048 deep (jansson's own limit), YAML as deep as the table of keys at hand; aliases in YAML are refused.
  */
 #pragma once
 
@@ -13,8 +13,7 @@
 /* ---- Documents, in bytes ---- */
 
 enum {
-    MOST_JSON_BYTES =
-        32 << 20, /* config.json, metrics.json, a study's records; takes up to 100 times as much in memory */
+    MOST_JSON_BYTES = 32 << 20, /* config.json, metrics.json, a study's records; up to 100 times as much in memory */
     MOST_YAML_BYTES = 1 << 20,  /* recipes, search spaces, mirrors files */
     MOST_CSV_BYTES = 256 << 20, /* predictions.csv, embedding.csv, history.csv */
 };
@@ -29,9 +28,8 @@ enum {
     MOST_JPEG_MEMORY = 1 << 30,   /* that libjpeg may take, beside the decoded pixels */
     MOST_TIFF_BLOCK = 1 << 29,    /* that libtiff may take at once: a strip or tile, unpacked */
     DEFLATE_RATIO = 1040,         /* deflate packs at most 1032 bytes into one: what claims more is damaged */
-    MAX_CLASSES =
-        10000, /* of a set or a network; ImageNet's networks have 1,000, the largest flora and fauna sets 10,000 */
-    LONGEST_NAME = 255, /* bytes of a class's name */
+    MAX_CLASSES = 10000, /* of a set or a network; ImageNet's have 1,000, the largest of flora and fauna 10,000 */
+    LONGEST_NAME = 255,  /* bytes of a class's name */
 };
 /* Pixels of a whole set, in bytes: 64 GiB. */
 static const size_t MOST_SET_BYTES = (size_t)1 << 36;

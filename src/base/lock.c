@@ -62,36 +62,30 @@ static cf_status take_open(int descriptor, const char *path, bool *again) {
 }
 
 cf_status lock_take(const char *path, Lock *lock) {
-    bool again = true;
-    Lock made = {0};
-    FORWARD(memory_copy_string(path, &made.path));
-    cf_status status = CF_OK;
-    while (again && !status) {
-        made.descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-        status = made.descriptor < 0 ? FAIL(CF_IO, "cannot write %s: %s", path, strerror(errno))
-                                     : take_open(made.descriptor, path, &again);
-    }
-    if (status)
-        free(made.path);
-    else
-        *lock = made;
-    return status;
+    AUTO_FREE char *own = NULL;
+    int descriptor;
+    bool again;
+    FORWARD(memory_copy_string(path, &own));
+    do {
+        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        FAIL_IF(descriptor < 0, CF_IO, "cannot write %s: %s", path, strerror(errno));
+        FORWARD(take_open(descriptor, path, &again));
+    } while (again);
+    *lock = (Lock){memory_take(&own), descriptor};
+    return CF_OK;
 }
 
 cf_status lock_folder(const char *folder, Lock *lock) {
-    char *path;
+    AUTO_FREE char *path = NULL;
     FORWARD(file_join(folder, "lock", &path));
-    cf_status status = lock_take(path, lock);
-    free(path);
-    return status;
+    return lock_take(path, lock);
 }
 
 /* A shared lock, for a moment: who comes for the folder just then tries again (take_open). */
 bool lock_folder_is_held(const char *folder) {
-    char *path;
+    AUTO_FREE char *path = NULL;
     if (file_join(folder, "lock", &path)) return false;
     const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    free(path);
     if (descriptor < 0) return false;
     int result;
     do result = flock(descriptor, LOCK_SH | LOCK_NB);

@@ -20,7 +20,7 @@
 enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
 
 /* What lies between the bytes that were asked for and the next multiple of the alignment: AddressSanitizer takes it for ours. */
-static void forbid(unsigned char *from, size_t size) {
+static void forbid_padding(unsigned char *from, size_t size) {
 #ifdef WATCHED
     ASAN_POISON_MEMORY_REGION(from, size);
 #else
@@ -46,12 +46,12 @@ cf_status memory_new(size_t count, size_t size, void *out) {
     void *memory = take_memory(padded);
     FAIL_IF(!memory, CF_NO_MEMORY, "out of memory: %.1f MB were asked for", (double)bytes / 1e6);
     memset(memory, 0, padded);
-    forbid((unsigned char *)memory + bytes, padded - bytes);
+    forbid_padding((unsigned char *)memory + bytes, padded - bytes);
     memcpy(out, &memory, sizeof memory);
     return CF_OK;
 }
 
-cf_status memory_room(void *array, size_t count, size_t size) {
+cf_status memory_grow(void *array, size_t count, size_t size) {
     unsigned char *items;
     memcpy(&items, array, sizeof items);
     if ((count & (count - 1)) == 0) { /* 0, too */
@@ -95,7 +95,7 @@ cf_status memory_copy_string(const char *text, char **out) {
 }
 
 cf_status blocks_take(Blocks *blocks, size_t count, size_t size, void *out) {
-    FORWARD(memory_room(&blocks->all, blocks->count, sizeof *blocks->all));
+    FORWARD(memory_grow(&blocks->all, blocks->count, sizeof *blocks->all));
     FORWARD(memory_new(count, size, out));
     memcpy(&blocks->all[blocks->count++], out, sizeof(void *));
     return CF_OK;

@@ -26,7 +26,7 @@ cf_status memory_copy_string(const char *text, char **out);
 
 /* Room for one more item, zeroed, behind `count` items of `size` bytes in *array (NULL where there is none yet), which only this makes
  * larger: at every power of two it doubles. */
-cf_status memory_room(void *array, size_t count, size_t size);
+cf_status memory_grow(void *array, size_t count, size_t size);
 
 /* Arrays that are given up together. {0}: none. */
 typedef struct Blocks {

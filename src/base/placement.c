@@ -28,16 +28,15 @@ static size_t lowest_place(const Placed *item, Placed *const *order, size_t coun
 }
 
 cf_status placement_find(Placed *items, size_t count, size_t *total) {
-    Placed **order;
+    AUTO_FREE Placed **order = NULL;
     size_t end = 0;
-    FORWARD(memory_new(2 * count, sizeof *order, (void **)&order));
+    FORWARD(memory_new(2 * count, sizeof *order, &order));
     for (size_t i = 0; i < count; i++) order[i] = &items[i];
     qsort(order, count, sizeof *order, by_size);
     for (size_t i = 0; i < count; i++) {
         order[i]->offset = lowest_place(order[i], order, i, order + count);
         if (order[i]->offset + order[i]->bytes > end) end = order[i]->offset + order[i]->bytes;
     }
-    free(order);
     *total = end;
     return CF_OK;
 }

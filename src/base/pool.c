@@ -6,7 +6,7 @@
  * left. A worker counts itself in, looks whether the job it saw is still open, and only then touches it; the owner closes, then
  * waits until nobody is counted in. Both orders are sequentially consistent, so one of them sees the other. A worker that wakes
  * too late finds the job closed and costs nothing. */
-#include "base/pool.h"
+#include "base/slices.h"
 
 #include <omp.h>
 #include <pthread.h>
@@ -72,19 +72,15 @@ static bool is_wanted(const Worker *w) {
     return w->thread < atomic_load(&w->team->wanted) || atomic_load(&w->team->ending);
 }
 
+/* A worker that the last jobs had no use for sleeps apart: jobs with as few threads need not wake it. */
 static void sleep_until_opened(const Worker *w) {
     Team *team = w->team;
-    atomic_fetch_add(&team->sleepers, 1);
-    while (!has_news(w)) pthread_cond_wait(&team->opened, &team->lock);
-    atomic_fetch_sub(&team->sleepers, 1);
-}
-
-/* Jobs with fewer threads need not wake it. */
-static void sleep_until_wanted(const Worker *w) {
-    Team *team = w->team;
-    atomic_fetch_add(&team->spares, 1);
-    while (!has_news(w) || !is_wanted(w)) pthread_cond_wait(&team->grown, &team->lock);
-    atomic_fetch_sub(&team->spares, 1);
+    const bool wanted = is_wanted(w);
+    atomic_int *asleep = wanted ? &team->sleepers : &team->spares;
+    atomic_fetch_add(asleep, 1);
+    while (!has_news(w) || (!wanted && !is_wanted(w)))
+        pthread_cond_wait(wanted ? &team->opened : &team->grown, &team->lock);
+    atomic_fetch_sub(asleep, 1);
 }
 
 static void wait_for_job(Worker *w) {
@@ -93,10 +89,7 @@ static void wait_for_job(Worker *w) {
         relax();
     }
     pthread_mutex_lock(&w->team->lock);
-    if (is_wanted(w))
-        sleep_until_opened(w);
-    else
-        sleep_until_wanted(w);
+    sleep_until_opened(w);
     pthread_mutex_unlock(&w->team->lock);
 }
 
@@ -160,7 +153,7 @@ static void forget_workers(void) {
     pthread_mutex_init(&growing, NULL);
 }
 
-static void begin(void) {
+static void look_at_machine(void) {
     processors = (int)sysconf(_SC_NPROCESSORS_ONLN);
     pthread_atfork(NULL, NULL, forget_workers);
 }
@@ -169,7 +162,7 @@ static void begin(void) {
 static Team *add_team(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     Team *team = NULL;
-    pthread_once(&once, begin);
+    pthread_once(&once, look_at_machine);
     pthread_mutex_lock(&growing);
     const int count = atomic_load(&team_count);
     if (count < MOST_TEAMS) {

@@ -13,8 +13,8 @@ typedef struct Branch {
 
 struct RankTree {
     int ranks, branches;
-    Branch *branch; /* [0] is the root */
-    int64_t *first; /* [ranks + 1]: the units of each */
+    Branch *branch;      /* [0] is the root */
+    int64_t *first;      /* [ranks + 1]: the units of each */
     int path[64], depth; /* this rank's branches, from the root to its leaf */
     int next_tag;
     RanksRequest *requests; /* [2 ranks] */
@@ -38,7 +38,7 @@ static int left_ranks(int64_t units, int64_t left, int ranks) {
     return (int)(count < 1 ? 1 : count);
 }
 
-static int deal(RankTree *tree, int64_t first, int64_t units, int from, int to) {
+static int deal_out_units(RankTree *tree, int64_t first, int64_t units, int from, int to) {
     const int number = tree->branches++;
     Branch *branch = &tree->branch[number];
     *branch = (Branch){from, from, to, -1, -1};
@@ -48,8 +48,8 @@ static int deal(RankTree *tree, int64_t first, int64_t units, int from, int to) 
     }
     const int64_t left = left_units(units);
     branch->middle = from + left_ranks(units, left, to - from);
-    branch->left = deal(tree, first, left, from, branch->middle);
-    branch->right = deal(tree, first + left, units - left, branch->middle, to);
+    branch->left = deal_out_units(tree, first, left, from, branch->middle);
+    branch->right = deal_out_units(tree, first + left, units - left, branch->middle, to);
     return number;
 }
 
@@ -66,21 +66,17 @@ static void find_path(RankTree *tree) {
 }
 
 cf_status rank_tree_new(int64_t units, int ranks, RankTree **tree) {
-    RankTree *made;
-    cf_status status;
+    AUTO(rank_tree_free_at) RankTree *made = NULL;
     FORWARD(memory_new(1, sizeof *made, &made));
     made->ranks = units < ranks ? (int)units : ranks;
-    FORWARD_TO(failed, memory_new(2 * (size_t)made->ranks, sizeof *made->branch, &made->branch));
-    FORWARD_TO(failed, memory_new((size_t)made->ranks + 1, sizeof *made->first, &made->first));
-    FORWARD_TO(failed, memory_new(2 * (size_t)made->ranks, sizeof *made->requests, &made->requests));
+    FORWARD(memory_new(2 * (size_t)made->ranks, sizeof *made->branch, &made->branch));
+    FORWARD(memory_new((size_t)made->ranks + 1, sizeof *made->first, &made->first));
+    FORWARD(memory_new(2 * (size_t)made->ranks, sizeof *made->requests, &made->requests));
     made->first[made->ranks] = units;
-    deal(made, 0, units, 0, made->ranks);
+    deal_out_units(made, 0, units, 0, made->ranks);
     if (ranks_rank() < made->ranks) find_path(made);
-    *tree = made;
+    *tree = memory_take(&made);
     return CF_OK;
-failed:
-    rank_tree_free(made);
-    return status;
 }
 
 void rank_tree_free(RankTree *tree) {
@@ -128,19 +124,19 @@ cf_status rank_tree_gather(RankTree *tree, const void *own, size_t bytes, void *
     return CF_OK;
 }
 
-static void fold(const RankTree *tree, int number, void (*join)(void *, int, int, int), void *context) {
+static void fold_branch(const RankTree *tree, int number, void (*join)(void *, int, int, int), void *context) {
     const Branch *branch = &tree->branch[number];
     if (branch->left < 0) return;
-    fold(tree, branch->left, join, context);
-    fold(tree, branch->right, join, context);
+    fold_branch(tree, branch->left, join, context);
+    fold_branch(tree, branch->right, join, context);
     join(context, branch->from, branch->middle, branch->to);
 }
 
 void rank_tree_fold(const RankTree *tree, void (*join)(void *context, int to, int from, int end), void *context) {
-    fold(tree, 0, join, context);
+    fold_branch(tree, 0, join, context);
 }
 
-static void add(void *to, const void *from, size_t count, size_t element) {
+static void add_vectors(void *to, const void *from, size_t count, size_t element) {
     float *a = to;
     double *b = to;
     if (element == sizeof *a)
@@ -161,7 +157,7 @@ static char *vector_of(const Fold *f, int rank) {
 static void fold_sum(void *context, int to, int from, int end) {
     const Fold *f = context;
     (void)end;
-    add(vector_of(f, to), vector_of(f, from), f->count, f->element);
+    add_vectors(vector_of(f, to), vector_of(f, from), f->count, f->element);
 }
 
 cf_status rank_tree_sum(RankTree *tree, double *values, size_t count, double *all) {
@@ -187,18 +183,14 @@ struct RankJoin {
 cf_status rank_join_new(RankTree *tree, size_t count, size_t element, RankJoin **join) {
     /* Bytes of all ranks' vectors. Two send no more bytes so than piece by piece, but each adds twice as many. */
     enum { SHORT = 1 << 16, SHORT_OF_TWO = 1 << 18 };
-    RankJoin *made;
-    cf_status status;
+    AUTO(rank_join_free_at) RankJoin *made = NULL;
     FORWARD(memory_new(1, sizeof *made, &made));
     *made = (RankJoin){.tree = tree, .count = count, .element = element, .stage = -2};
     made->whole = count * element * (size_t)tree->ranks <= (tree->ranks == 2 ? SHORT_OF_TWO : SHORT);
-    FORWARD_TO(failed, memory_new(count * element * (made->whole ? (size_t)tree->ranks : 1), 1, &made->scratch));
-    FORWARD_TO(failed, memory_new(2 * (size_t)tree->ranks, sizeof *made->requests, &made->requests));
-    *join = made;
+    FORWARD(memory_new(count * element * (made->whole ? (size_t)tree->ranks : 1), 1, &made->scratch));
+    FORWARD(memory_new(2 * (size_t)tree->ranks, sizeof *made->requests, &made->requests));
+    *join = memory_take(&made);
     return CF_OK;
-failed:
-    rank_join_free(made);
-    return status;
 }
 
 void rank_join_free(RankJoin *join) {
@@ -228,7 +220,7 @@ typedef struct Meeting {
     int mine, other, adder;
 } Meeting;
 
-static Meeting meet(const RankJoin *join, int stage, int piece) {
+static Meeting meeting_of(const RankJoin *join, int stage, int piece) {
     const RankTree *tree = join->tree;
     int adder = piece;
     for (int s = 1; s <= stage; s++) adder = adder_in(&tree->branch[tree->path[s]], adder, piece);
@@ -237,31 +229,34 @@ static Meeting meet(const RankJoin *join, int stage, int piece) {
     return (Meeting){adder_in(&tree->branch[own], adder, piece), adder_in(&tree->branch[across], adder, piece), adder};
 }
 
-static cf_status post(RankJoin *join, bool sends, int other, int piece) {
+static cf_status post_piece(RankJoin *join, bool sends, int other, int piece) {
     const size_t begin = piece_begin(join, piece), bytes = piece_bytes(join, piece);
     RanksRequest *request = &join->requests[join->open++];
     if (sends) return ranks_post_send(request, other, join->tag, join->values + begin, bytes);
-    return ranks_post_receive(request, other, join->tag, (join->stage < 0 ? join->values : join->scratch) + begin, bytes);
+    return ranks_post_receive(request, other, join->tag, (join->stage < 0 ? join->values : join->scratch) + begin,
+                              bytes);
 }
 
 static cf_status post_stage(RankJoin *join) {
     const int me = ranks_rank();
     join->open = 0;
     for (int p = 0; p < join->tree->ranks; p++) {
-        const Meeting m = join->stage < 0 ? (Meeting){me, p, 0} : meet(join, join->stage, p);
+        const Meeting m = join->stage < 0 ? (Meeting){me, p, 0} : meeting_of(join, join->stage, p);
         if (join->stage < 0 ? p == me : m.mine != me) continue;
-        if (join->stage < 0) FORWARD(post(join, true, p, me));
-        FORWARD(post(join, join->stage >= 0 && m.adder != me, join->stage >= 0 && m.adder != me ? m.adder : m.other, p));
+        if (join->stage < 0) FORWARD(post_piece(join, true, p, me));
+        FORWARD(post_piece(join, join->stage >= 0 && m.adder != me,
+                           join->stage >= 0 && m.adder != me ? m.adder : m.other, p));
     }
     return CF_OK;
 }
 
 static void add_stage(RankJoin *join) {
     for (int p = 0; p < join->tree->ranks; p++) {
-        const Meeting m = meet(join, join->stage, p);
+        const Meeting m = meeting_of(join, join->stage, p);
         const size_t begin = piece_begin(join, p);
         if (m.mine == ranks_rank() && m.adder == m.mine)
-            add(join->values + begin, join->scratch + begin, piece_bytes(join, p) / join->element, join->element);
+            add_vectors(join->values + begin, join->scratch + begin, piece_bytes(join, p) / join->element,
+                        join->element);
     }
 }
 

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "base/memory.h"
 #include "base/ranks.h"
 
 typedef struct RankTree RankTree;
@@ -16,6 +17,7 @@ typedef struct RankJoin RankJoin;
 /* The tree for `units` over so many ranks at most; with fewer units than ranks some have none, and take part in nothing. */
 cf_status rank_tree_new(int64_t units, int ranks, RankTree **tree);
 void rank_tree_free(RankTree *tree);
+AUTO_HANDLE(RankTree, rank_tree_free)
 /* How many ranks have units: the first ones. */
 int rank_tree_ranks(const RankTree *tree);
 void rank_tree_units(const RankTree *tree, int rank, int64_t *first, int64_t *count);
@@ -31,6 +33,7 @@ cf_status rank_tree_sum(RankTree *tree, double *values, size_t count, double *al
 /* A sum of `count` floats or doubles (element 4 or 8) that can go on while something else is computed. */
 cf_status rank_join_new(RankTree *tree, size_t count, size_t element, RankJoin **join);
 void rank_join_free(RankJoin *join);
+AUTO_HANDLE(RankJoin, rank_join_free)
 /* Sums `values` in place, begun in the same order on all ranks. */
 cf_status rank_join_begin(RankJoin *join, void *values);
 /* Does what can be done without waiting. */

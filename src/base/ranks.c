@@ -96,7 +96,8 @@ double ranks_patience(void) {
 }
 
 int ranks_announced_rank(void) {
-    return environment_number("OMPI_COMM_WORLD_RANK") + environment_number("PMIX_RANK") + environment_number("PMI_RANK");
+    return environment_number("OMPI_COMM_WORLD_RANK") + environment_number("PMIX_RANK") +
+           environment_number("PMI_RANK");
 }
 
 #ifndef CIFRA_MPI
@@ -107,10 +108,11 @@ const char *ranks_library(void) {
 
 cf_status ranks_begin(const char *identity) {
     (void)identity;
-    FAIL_IF(ranks_announced() > 1, CF_BAD_USE,
-            "%d processes were started together, and this cifra was built without MPI: install Open MPI (Debian: apt-get "
-            "install libopenmpi-dev openmpi-bin) and build it again, or start it without mpirun",
-            ranks_announced());
+    FAIL_IF(
+        ranks_announced() > 1, CF_BAD_USE,
+        "%d processes were started together, and this cifra was built without MPI: install Open MPI (Debian: apt-get "
+        "install libopenmpi-dev openmpi-bin) and build it again, or start it without mpirun",
+        ranks_announced());
     return CF_OK;
 }
 
@@ -147,8 +149,7 @@ cf_status ranks_receive_text(int from, int tag, bool wait, int *sender, char **b
     return fail_alone();
 }
 
-void ranks_fail(void) {
-}
+void ranks_fail(void) {}
 
 #else
 
@@ -157,9 +158,9 @@ void ranks_fail(void) {
 
 #define MPI_FUNCTIONS(row)                                                                                             \
     row(Init_thread) row(Finalize) row(Abort) row(Comm_rank) row(Comm_size) row(Comm_set_errhandler)                   \
-    row(Get_processor_name) row(Isend) row(Irecv) row(Testall) row(Iprobe) row(Get_count) row(Error_string)
+        row(Get_processor_name) row(Isend) row(Irecv) row(Testall) row(Iprobe) row(Get_count) row(Error_string)
 
-static Library library = {.name = "libmpi.so.40"};
+static Library library = {.name = "libmpi.so.40", .global = true};
 static struct {
 #define MEMBER(function) __typeof__(MPI_##function) *function;
     MPI_FUNCTIONS(MEMBER)
@@ -176,16 +177,17 @@ const char *ranks_library(void) {
     return text;
 }
 
-static cf_status load(MPI_Errhandler *errors_return) {
-    library_load_global(&library);
+static cf_status load_mpi(MPI_Errhandler *errors_return) {
+    library_load(&library);
 #define FIND(function) mpi.function = (__typeof__(mpi.function))library_find(&library, "MPI_" #function, "Open MPI 4");
     MPI_FUNCTIONS(FIND)
 #undef FIND
     world = (MPI_Comm)library_find(&library, "ompi_mpi_comm_world", "Open MPI 4");
     byte_type = (MPI_Datatype)library_find(&library, "ompi_mpi_byte", "Open MPI 4");
     *errors_return = (MPI_Errhandler)library_find(&library, "ompi_mpi_errors_return", "Open MPI 4");
-    FAIL_IF(library.fault[0], CF_IO, "%s %s; several processes need it (Debian, Ubuntu: apt-get install libopenmpi3 openmpi-bin)",
-            library.name, library.fault);
+    FAIL_IF(library.fault[0], CF_IO,
+            "%s %s; several processes need it (Debian, Ubuntu: apt-get install libopenmpi3 openmpi-bin)", library.name,
+            library.fault);
     return CF_OK;
 }
 
@@ -254,14 +256,11 @@ typedef struct Wait {
 } Wait;
 
 static cf_status look_for_failure(void) {
-    char *text = NULL;
+    AUTO_FREE char *text = NULL;
     int from;
     if (rank) return CF_OK;
     FORWARD(ranks_receive_text(-1, TAG_FAILED, false, &from, &text, NULL));
-    if (!text) return CF_OK;
-    const cf_status status = FAIL(CF_IO, "rank %d, on %s", from, text);
-    free(text);
-    return status;
+    return text ? FAIL(CF_IO, "rank %d, on %s", from, text) : CF_OK;
 }
 
 static cf_status look_for_termination(Wait *wait, double now) {
@@ -314,14 +313,11 @@ cf_status ranks_receive_text(int from, int tag, bool wait_for, int *sender, char
         FORWARD(wait_on(&wait));
     }
     if (!there) return CF_OK;
-    FORWARD(memory_new((size_t)length + 1, 1, bytes));
-    cf_status result = ranks_post_receive(&request, status.MPI_SOURCE, tag, *bytes, (size_t)length);
-    if (!result) result = ranks_wait(&request, 1);
-    if (result) {
-        free(*bytes);
-        *bytes = NULL;
-        return result;
-    }
+    AUTO_FREE char *text = NULL;
+    FORWARD(memory_new((size_t)length + 1, 1, &text));
+    FORWARD(ranks_post_receive(&request, status.MPI_SOURCE, tag, text, (size_t)length));
+    FORWARD(ranks_wait(&request, 1));
+    *bytes = memory_take(&text);
     if (sender) *sender = status.MPI_SOURCE;
     if (count) *count = (size_t)length;
     return CF_OK;
@@ -345,9 +341,10 @@ void ranks_fail(void) {
 }
 
 /* The first line that differs. */
-static cf_status compare(const char *mine, const char *other, int from) {
+static cf_status compare_identity(const char *mine, const char *other, int from) {
     const char *host = strrchr(other, '\n');
-    for (; *mine && *mine == *other; mine++, other++);
+    for (; *mine && *mine == *other; mine++, other++)
+        ;
     if (!*mine) return CF_OK;
     const char *a = mine, *b = other;
     while (a[-1] != '\n') a--, b--;
@@ -358,39 +355,36 @@ static cf_status compare(const char *mine, const char *other, int from) {
 }
 
 static cf_status check_identities(const char *identity) {
-    cf_status status = CF_OK;
-    for (int r = 1; r < size && !status; r++) {
-        char *other;
+    for (int r = 1; r < size; r++) {
+        AUTO_FREE char *other = NULL;
         FORWARD(ranks_receive_text(r, TAG_IDENTITY, true, NULL, &other, NULL));
-        status = compare(identity, other, r);
-        const int processors = status ? 0 : atoi(other + strlen(identity) + 1);
-        if (!status && processors < fewest) fewest = processors, fewest_of = r;
-        free(other);
+        FORWARD(compare_identity(identity, other, r));
+        const int processors = atoi(other + strlen(identity) + 1);
+        if (processors < fewest) fewest = processors, fewest_of = r;
     }
-    return status;
+    return CF_OK;
 }
 
-static cf_status meet(const char *identity) {
-    char host[MPI_MAX_PROCESSOR_NAME], *text;
+static cf_status exchange_identities(const char *identity) {
+    AUTO_FREE char *text = NULL;
+    char host[MPI_MAX_PROCESSOR_NAME];
     if (!rank) fewest = omp_get_num_procs();
     if (!rank) return check_identities(identity);
     machine_name(host);
     FORWARD(memory_print(&text, "%s\n%d\n%s", identity, omp_get_num_procs(), host));
-    const cf_status status = ranks_send(0, TAG_IDENTITY, text, strlen(text));
-    free(text);
-    return status;
+    return ranks_send(0, TAG_IDENTITY, text, strlen(text));
 }
 
 cf_status ranks_begin(const char *identity) {
+    AUTO_FREE char *text = NULL;
     MPI_Errhandler errors_return;
-    char *text;
     int given;
     if (ranks_announced() < 2) return CF_OK;
     /* Of Open MPI 4 nothing is heard of a rank that was lost then: messages to and from it are never done. */
     FAIL_IF(environment_number("OMPI_MCA_orte_enable_recovery"), CF_BAD_USE,
             "mpirun would keep this job when a rank is lost, and the others would wait for that one for ever: start "
             "it without --enable-recovery; what is kept goes on by the same command");
-    FORWARD(load(&errors_return));
+    FORWARD(load_mpi(&errors_return));
     FAIL_IF(mpi.Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &given) || given < MPI_THREAD_SERIALIZED, CF_IO,
             "MPI did not start, or not for several threads");
     begun = true;
@@ -398,8 +392,7 @@ cf_status ranks_begin(const char *identity) {
     mpi.Comm_rank(world, &rank);
     mpi.Comm_size(world, &size);
     FORWARD(memory_print(&text, "\n%s", identity));
-    const cf_status status = meet(text);
-    free(text);
+    const cf_status status = exchange_identities(text);
     if (status) working = true; /* the others wait for a job */
     return status;
 }
@@ -417,28 +410,23 @@ void ranks_end(int exit_status) {
 
 enum { PART = 1 << 30 }; /* bytes of a long message's parts */
 
-cf_status ranks_send(int to, int tag, const void *bytes, size_t count) {
-    const char *from = bytes;
-    size_t sent = 0;
+static cf_status pass_in_parts(bool sends, int other, int tag, char *bytes, size_t count) {
+    size_t passed = 0;
     do { /* also a message of no bytes */
         RanksRequest request;
-        const size_t part = count - sent < PART ? count - sent : PART;
-        FORWARD(ranks_post_send(&request, to, tag, from + sent, part));
+        const size_t part = count - passed < PART ? count - passed : PART;
+        FORWARD((sends ? ranks_post_send(&request, other, tag, bytes + passed, part)
+                       : ranks_post_receive(&request, other, tag, bytes + passed, part)));
         FORWARD(ranks_wait(&request, 1));
-        sent += part;
-    } while (sent < count);
+        passed += part;
+    } while (passed < count);
     return CF_OK;
 }
 
+cf_status ranks_send(int to, int tag, const void *bytes, size_t count) {
+    return pass_in_parts(true, to, tag, (char *)(uintptr_t)bytes, count);
+}
+
 cf_status ranks_receive(int from, int tag, void *bytes, size_t count) {
-    char *to = bytes;
-    size_t taken = 0;
-    do {
-        RanksRequest request;
-        const size_t part = count - taken < PART ? count - taken : PART;
-        FORWARD(ranks_post_receive(&request, from, tag, to + taken, part));
-        FORWARD(ranks_wait(&request, 1));
-        taken += part;
-    } while (taken < count);
-    return CF_OK;
+    return pass_in_parts(false, from, tag, bytes, count);
 }

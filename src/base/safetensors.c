@@ -36,11 +36,10 @@ static cf_status parse_header(const char *path, StoredFile *file, size_t size, s
             "%s is no safetensors file: it has %zu bytes, and the length of the header alone takes %d", path, size,
             LENGTH_BYTES);
     uint64_t length = little_endian(file->bytes);
-    FAIL_IF(length > MOST_TENSOR_HEADER, CF_BAD_INPUT,
-            "%s is no safetensors file, or a foreign one: its first 8 bytes say that the header has %llu "
-            "bytes; at most "
-            "%d were expected",
-            path, (unsigned long long)length, MOST_TENSOR_HEADER);
+    FAIL_IF(
+        length > MOST_TENSOR_HEADER, CF_BAD_INPUT,
+        "%s is no safetensors file, or a foreign one: its first 8 bytes say that the header has %llu bytes; at most %d were expected",
+        path, (unsigned long long)length, MOST_TENSOR_HEADER);
     FAIL_IF(length > size - LENGTH_BYTES, CF_BAD_INPUT,
             "%s is cut short or damaged: its header should have %llu bytes, and %zu follow", path,
             (unsigned long long)length, size - LENGTH_BYTES);
@@ -75,16 +74,16 @@ static bool read_size(const json_t *number, size_t *size) {
     return true;
 }
 
-static cf_status read_shape(const char *path, const char *name, const json_t *shape, StoredTensor *tensor) {
+static cf_status read_shape(const json_t *shape, StoredTensor *tensor) {
     FAIL_IF(!json_is_array(shape) || json_array_size(shape) > TENSOR_MAX_DIMS, CF_BAD_INPUT,
-            "%s: tensor \"%.80s\": the shape must be a list of at most %d sizes", path, name, TENSOR_MAX_DIMS);
+            "the shape must be a list of at most %d sizes", TENSOR_MAX_DIMS);
     tensor->dims = (int)json_array_size(shape);
     tensor->count = 1;
     for (int i = 0; i < tensor->dims; i++) {
         FAIL_IF(!read_size(json_array_get(shape, (size_t)i), &tensor->shape[i]), CF_BAD_INPUT,
-                "%s: tensor \"%.80s\": size %d of the shape is not a whole number from 0", path, name, i + 1);
+                "size %d of the shape is not a whole number from 0", i + 1);
         FAIL_IF(!size_multiply(tensor->count, tensor->shape[i], &tensor->count), CF_BAD_INPUT,
-                "%s: tensor \"%.80s\": the shape has more elements than can be addressed", path, name);
+                "the shape has more elements than can be addressed");
     }
     return CF_OK;
 }
@@ -135,35 +134,31 @@ static bool is_float32(const StoredTensor *tensor) {
     return strcmp(tensor->type, "F32") == 0;
 }
 
-static cf_status check_size(const char *path, const char *name, const Range *range) {
+static cf_status check_size(const Range *range) {
     const StoredType *type = stored_type(range->tensor.type);
     const size_t size = type ? type->size : 0; /* of an unknown type it cannot be checked */
     size_t bytes;
     FAIL_IF(is_float32(&range->tensor) && range->begin % sizeof(float) != 0, CF_BAD_INPUT,
-            "%s: tensor \"%.80s\" begins at %zu of the data; a multiple of 4 was expected", path, name, range->begin);
+            "it begins at %zu of the data; a multiple of 4 was expected", range->begin);
     FAIL_IF(size && (!size_multiply(range->tensor.count, size, &bytes) || bytes != range->end - range->begin),
-            CF_BAD_INPUT, "%s: tensor \"%.80s\" has a shape of %zu elements, but %zu bytes of data", path, name,
-            range->tensor.count, range->end - range->begin);
+            CF_BAD_INPUT, "it has a shape of %zu elements, but %zu bytes of data", range->tensor.count,
+            range->end - range->begin);
     return CF_OK;
 }
 
-static cf_status read_entry(const char *path, const char *name, const json_t *entry, Range *range) {
+static cf_status read_entry(const json_t *entry, Range *range) {
     const json_t *type = json_object_get(entry, "dtype"), *shape = json_object_get(entry, "shape");
     const json_t *offsets = json_object_get(entry, "data_offsets");
-    FAIL_IF(!*name, CF_BAD_INPUT, "%s: a tensor has an empty name", path);
     FAIL_IF(!type || !shape || !offsets || json_object_size(entry) != 3, CF_BAD_INPUT,
-            "%s: tensor \"%.80s\" must have dtype, shape and data_offsets, and nothing else", path, name);
-    FAIL_IF(!json_is_string(type), CF_BAD_INPUT,
-            "%s: tensor \"%.80s\" has a dtype of a wrong kind; a text such as F32 was expected", path, name);
+            "it must have dtype, shape and data_offsets, and nothing else");
+    FAIL_IF(!json_is_string(type), CF_BAD_INPUT, "it has a dtype of a wrong kind; a text such as F32 was expected");
     range->tensor.type = json_string_value(type);
-    FORWARD(read_shape(path, name, shape, &range->tensor));
+    FORWARD(read_shape(shape, &range->tensor));
     FAIL_IF(!json_is_array(offsets) || json_array_size(offsets) != 2 ||
                 !read_size(json_array_get(offsets, 0), &range->begin) ||
                 !read_size(json_array_get(offsets, 1), &range->end) || range->begin > range->end,
-            CF_BAD_INPUT, "%s: tensor \"%.80s\": data_offsets must be a begin and an end not before it", path, name);
-    FORWARD(check_size(path, name, range));
-    range->tensor.name = name;
-    return CF_OK;
+            CF_BAD_INPUT, "data_offsets must be a begin and an end not before it");
+    return check_size(range);
 }
 
 /* Empty tensors share their begin with the next one: the end decides, so that they come first. */
@@ -234,11 +229,9 @@ static cf_status convert_values(StoredFile *file) {
 }
 
 static cf_status read_tensors(const char *path, size_t data_size, StoredFile *file) {
+    AUTO_FREE Range *ranges = NULL;
     const char *name;
-    json_t *entry;
-    Range *ranges = NULL;
-    cf_status status;
-    json_t *texts = json_object_get(file->header, METADATA);
+    json_t *entry, *texts = json_object_get(file->header, METADATA);
     size_t count = json_object_size(file->header) - (texts != NULL), used = 0;
     FAIL_IF(count > MOST_TENSORS, CF_BAD_INPUT, "%s holds %zu tensors; at most %d were expected", path, count,
             MOST_TENSORS);
@@ -247,29 +240,24 @@ static cf_status read_tensors(const char *path, size_t data_size, StoredFile *fi
     FORWARD(memory_new(count, sizeof *ranges, &ranges));
     json_object_foreach(file->header, name, entry) {
         if (entry == texts) continue;
-        FORWARD_TO(done, read_entry(path, name, entry, &ranges[used++]));
+        FAIL_IF(!*name, CF_BAD_INPUT, "%s: a tensor has an empty name", path);
+        ranges[used].tensor.name = name;
+        const cf_status status = read_entry(entry, &ranges[used++]);
+        if (status) return status_prefix(status, "%s: tensor \"%.80s\"", path, name);
     }
     qsort(ranges, count, sizeof *ranges, compare_ranges);
     file->tensor_count = count;
-    status = place_tensors(path, ranges, data_size, file);
-done:
-    free(ranges);
-    return status;
+    return place_tensors(path, ranges, data_size, file);
 }
 
 /* Before the header's bytes are overwritten; the digits become zeros on the way. */
 static cf_status take_checksum(const StoredFile *file, size_t size, size_t data_begin, char sum[SHA256_HEX]) {
-    Sha256 *sha;
     if (!json_object_get(json_object_get(file->header, METADATA), SEAL_KEY)) return CF_OK;
     char *digits = seal_place((char *)file->bytes + LENGTH_BYTES, data_begin - LENGTH_BYTES);
     snprintf(sum, SHA256_HEX, "no place"); /* written anew by another program: fits nothing */
     if (!digits) return CF_OK;
     memcpy(digits, SEAL_ZEROS, SHA256_HEX - 1);
-    FORWARD(sha256_new(&sha));
-    cf_status status = sha256_add(sha, file->bytes, size);
-    if (!status) return sha256_finish(sha, sum);
-    sha256_free(sha);
-    return status;
+    return sha256_bytes(file->bytes, size, sum);
 }
 
 /* Comes last, since what else is wrong says more. The checksum is then no text of the file's any more. */
@@ -287,27 +275,21 @@ static cf_status compare_checksum(const char *path, const char *sum, StoredFile 
     return CF_OK;
 }
 
-static cf_status read_into(const char *path, StoredFile *file) {
+cf_status safetensors_read(const char *path, StoredFile *file) {
+    AUTO(safetensors_free) StoredFile made = {0};
     size_t size, data_begin = 0;
     char sum[SHA256_HEX] = ""; /* that the bytes have; "" where the file has none to compare with */
-    FORWARD(file_read(path, MOST_TENSOR_FILE, &file->bytes, &size));
-    FORWARD(parse_header(path, file, size, &data_begin));
-    FORWARD(take_checksum(file, size, data_begin, sum));
-    memmove(file->bytes, file->bytes + data_begin, size - data_begin); /* aligned, whatever the header's length */
-    FORWARD(read_tensors(path, size - data_begin, file));
-    FORWARD(compare_checksum(path, sum, file));
-    FORWARD(convert_values(file));
-    return safetensors_index(path, file);
-}
-
-cf_status safetensors_read(const char *path, StoredFile *file) {
-    StoredFile made = {0};
-    const cf_status status = read_into(path, &made);
-    if (status)
-        safetensors_free(&made);
-    else
-        *file = made;
-    return status;
+    FORWARD(file_read(path, MOST_TENSOR_FILE, &made.bytes, &size));
+    FORWARD(parse_header(path, &made, size, &data_begin));
+    FORWARD(take_checksum(&made, size, data_begin, sum));
+    memmove(made.bytes, made.bytes + data_begin, size - data_begin); /* aligned, whatever the header's length */
+    FORWARD(read_tensors(path, size - data_begin, &made));
+    FORWARD(compare_checksum(path, sum, &made));
+    FORWARD(convert_values(&made));
+    FORWARD(safetensors_index(path, &made));
+    *file = made;
+    made = (StoredFile){0};
+    return CF_OK;
 }
 
 void safetensors_free(StoredFile *file) {

@@ -23,9 +23,9 @@ typedef struct StoredTensor {
     size_t shape[TENSOR_MAX_DIMS];
     size_t count;        /* product of the shape */
     const float *values; /* NULL in a file read: of a type that is no float's */
-    const int64_t *
-        integers; /* written in place of `values`, as I64; to stand in front of the floats, for readers that want them at
-                                multiples of 8. NULL in a file read */
+    /* Written in place of `values`, as I64; to stand in front of the floats, for readers that want them at multiples of 8. NULL in a
+     * file read. */
+    const int64_t *integers;
     /* Of a file read; not looked at when written. */
     const char *type;  /* dtype; lives as long as the program, or the file */
     size_t begin, end; /* bytes of the data */

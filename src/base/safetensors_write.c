@@ -48,7 +48,7 @@ static const void *data_of(const StoredTensor *tensor) {
 
 static cf_status add_tensor(json_t *header, const StoredTensor *tensor, size_t *offset) {
     size_t count = 1, bytes, end;
-    json_t *shape = json_array();
+    json_auto_t *shape = json_array();
     bool fits = tensor->dims >= 0 && tensor->dims <= TENSOR_MAX_DIMS && *tensor->name;
     for (int i = 0; fits && i < tensor->dims; i++) {
         fits = size_multiply(count, tensor->shape[i], &count);
@@ -56,14 +56,11 @@ static cf_status add_tensor(json_t *header, const StoredTensor *tensor, size_t *
     }
     fits = fits && count == tensor->count && size_multiply(count, value_size(tensor), &bytes) &&
            !__builtin_add_overflow(*offset, bytes, &end) && end <= MOST_TENSOR_FILE;
-    if (!fits) {
-        json_decref(shape);
-        return FAIL(CF_INTERNAL, "the tensor \"%.80s\" cannot be stored: its name, shape and count do not agree",
-                    tensor->name);
-    }
+    FAIL_IF(!fits, CF_INTERNAL, "the tensor \"%.80s\" cannot be stored: its name, shape and count do not agree",
+            tensor->name);
     FORWARD(put_member(header, tensor->name,
-                json_pack("{s:s, s:o, s:[I, I]}", "dtype", tensor->integers ? "I64" : "F32", "shape", shape,
-                          "data_offsets", (json_int_t)*offset, (json_int_t)end)));
+                       json_pack("{s:s, s:O, s:[I, I]}", "dtype", tensor->integers ? "I64" : "F32", "shape", shape,
+                                 "data_offsets", (json_int_t)*offset, (json_int_t)end)));
     *offset = end;
     return CF_OK;
 }
@@ -97,25 +94,16 @@ static cf_status pad_header(const char *path, const char *header, char **bytes, 
     return CF_OK;
 }
 
-static cf_status hash_tensors(Sha256 *sha, const StoredTensor *tensors, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (tensors[i].count)
-            FORWARD(sha256_add(sha, data_of(&tensors[i]), tensors[i].count * value_size(&tensors[i])));
-    return CF_OK;
-}
-
-static cf_status seal(char *header, size_t size, const StoredTensor *tensors, size_t tensor_count) {
-    Sha256 *sha;
+static cf_status write_checksum(char *header, size_t size, const StoredTensor *tensors, size_t tensor_count) {
+    AUTO(sha256_free_at) Sha256 *sha = NULL;
     char hex[SHA256_HEX], *digits = seal_place(header + LENGTH_BYTES, size - LENGTH_BYTES);
     FAIL_IF(!digits, CF_INTERNAL, "a header has no place for its checksum");
     FORWARD(sha256_new(&sha));
-    cf_status status = sha256_add(sha, header, size);
-    if (!status) status = hash_tensors(sha, tensors, tensor_count);
-    if (status) {
-        sha256_free(sha);
-        return status;
-    }
-    FORWARD(sha256_finish(sha, hex));
+    FORWARD(sha256_add(sha, header, size));
+    for (size_t i = 0; i < tensor_count; i++)
+        if (tensors[i].count)
+            FORWARD(sha256_add(sha, data_of(&tensors[i]), tensors[i].count * value_size(&tensors[i])));
+    FORWARD(sha256_finish(memory_take(&sha), hex));
     memcpy(digits, hex, SHA256_HEX - 1);
     return CF_OK;
 }
@@ -132,19 +120,15 @@ static cf_status write_draft(const char *path, const char *header, size_t size, 
 
 cf_status safetensors_write_keeping(const char *path, const StoredTensor *tensors, size_t tensor_count,
                                     const StoredText *texts, size_t text_count, const char *previous) {
-    char *text = NULL, *bytes = NULL;
+    AUTO_FREE char *text = NULL, *bytes = NULL;
     size_t size = 0;
     json_memory_begin();
-    json_t *header = json_object();
+    json_auto_t *header = json_object();
     FAIL_IF(!header, CF_NO_MEMORY, "out of memory while making the header of %s", path);
-    cf_status status = make_header(header, tensors, tensor_count, texts, text_count, &text);
-    json_decref(header);
-    if (!status) status = pad_header(path, text, &bytes, &size);
-    if (!status) status = seal(bytes, size, tensors, tensor_count);
-    if (!status) status = write_draft(path, bytes, size, tensors, tensor_count, previous);
-    free(text);
-    free(bytes);
-    return status;
+    FORWARD(make_header(header, tensors, tensor_count, texts, text_count, &text));
+    FORWARD(pad_header(path, text, &bytes, &size));
+    FORWARD(write_checksum(bytes, size, tensors, tensor_count));
+    return write_draft(path, bytes, size, tensors, tensor_count, previous);
 }
 
 cf_status safetensors_write(const char *path, const StoredTensor *tensors, size_t tensor_count, const StoredText *texts,

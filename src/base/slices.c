@@ -46,6 +46,25 @@ cf_status slices_run(int threads, int64_t count, SliceFn work, void *context) {
     return loop.status;
 }
 
+typedef struct Items {
+    ItemFn work;
+    void *context;
+    size_t count, together;
+} Items;
+
+static cf_status work_on_items(void *context, int64_t piece, int thread) {
+    const Items *items = context;
+    const size_t from = (size_t)piece * items->together, left = items->count - from;
+    const size_t end = from + (left < items->together ? left : items->together);
+    for (size_t i = from; i < end; i++) items->work(items->context, i, thread);
+    return CF_OK;
+}
+
+void slices_each(int threads, size_t count, size_t together, ItemFn work, void *context) {
+    Items items = {work, context, count, together};
+    slices_run(threads, (int64_t)((count + together - 1) / together), work_on_items, &items);
+}
+
 int slices_threads(int requested) {
     int threads = requested > 0 ? requested : omp_get_num_procs();
     /* Of ranks that are not bound to processors of their own each has its share. */

@@ -28,15 +28,12 @@ static ssize_t append_bytes(void *context, const char *bytes, size_t count) {
 
 cf_status text_draft(TextDraft *draft) {
     *draft = (TextDraft){0};
-    bool made = make_room(draft, 0);
-    if (made) {
+    if (make_room(draft, 0)) {
         draft->text[0] = '\0';
         draft->stream = fopencookie(draft, "w", (cookie_io_functions_t){.write = append_bytes});
     }
-    if (!draft->stream) {
-        text_draft_abandon(draft);
-        return FAIL(CF_NO_MEMORY, "out of memory while making a text");
-    }
+    if (!draft->stream) text_draft_abandon(draft);
+    FAIL_IF(!draft->stream, CF_NO_MEMORY, "out of memory while making a text");
     return CF_OK;
 }
 

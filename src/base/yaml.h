@@ -1,27 +1,64 @@
-/* YAML files into structs by libcyaml, with messages that name the file and the line.
+/* YAML files into structs, from a table of their keys, by the events of libyaml.
  *
- * libcyaml checks the form and tells lines in its log only; the first complaint and the innermost line are kept. What values mean
- * is the caller's to check; yaml_at_key then puts file and line in front.
+ * A mapping is a table of YamlKey, and a struct whose members its values fill; a key that is not given leaves its member as it was.
+ * The form is checked while it is read: unknown keys, keys given twice, values of another kind, lists of another length, aliases.
+ * Nothing is nested deeper than the tables say. What values mean is the caller's to check; every value has its line, for yaml_at:
+ *
+ *     AUTO(yaml_free_at) Yaml *yaml = NULL;
+ *     Settings settings = {.seeds = 3};
+ *     FORWARD(yaml_read(NULL, path, settings_keys, &settings, &yaml));
+ *     if (settings.seeds < 2) return yaml_at(yaml, &settings.seeds, FAIL(CF_BAD_INPUT, "two seeds or more expected"));
  */
 #pragma once
 
 #include "base/embedded.h"
-#include "base/status.h"
+#include "base/memory.h"
 
-#include <cyaml/cyaml.h>
+typedef enum YamlKind {
+    YAML_TEXT,   /* const char *, the Yaml's own; not empty, unless in a list */
+    YAML_NUMBER, /* double; as strtod has it, nan too */
+    YAML_INT,    /* int; decimal, octal from 0, hexadecimal from 0x */
+    YAML_WHOLE,  /* int64_t, likewise */
+    YAML_BOOL,   /* bool; true, yes, on, 1, false, no, off, 0 in any case */
+    YAML_WORD,   /* int (or an enum): the place of the text among `words` */
+    YAML_MAPPING /* a struct with `keys` */
+} YamlKind;
 
-/* `data` is the address of the pointer that the schema's outermost value fills; release with yaml_free. `keys`: all keys of
- * the schema, for hints; ends with NULL. `path` is for messages. */
-cf_status yaml_load(const char *path, const char *text, size_t size, const cyaml_schema_value_t *schema,
-                    const char *const *keys, void *data);
-void yaml_free(const cyaml_schema_value_t *schema, void *data);
+typedef struct YamlKey {
+    const char *name; /* NULL ends a table. Two rows may have one name: a single value, and a list */
+    YamlKind kind;
+    size_t at; /* of the member; of a list that is a pointer to its items, the Yaml's own */
+    bool needed;
+    bool or_null;         /* null, ~ and nothing are as if the key were not there */
+    size_t count_at;      /* lists: of the unsigned that says how many items there are */
+    unsigned least, most; /* of them; most 0: no list. Room for the most is taken at once */
+    const struct YamlKey *keys;
+    size_t size;              /* lists of mappings: of an item */
+    const char *const *words; /* end with NULL */
+} YamlKey;
+
+enum { YAML_MOST_KEYS = 96 }; /* of one table */
+
+#define YAML_AT(type, member) .at = offsetof(type, member)
+#define YAML_LIST(type, member, low, high)                                                                             \
+    .at = offsetof(type, member), .count_at = offsetof(type, member##_count), .least = low, .most = high
+/* The kind and the rest of a list of mappings. */
+#define YAML_MAPPINGS(type, member, low, high, table)                                                                  \
+    YAML_MAPPING, YAML_LIST(type, member, low, high), .keys = table, .size = sizeof *((type *)0)->member
+
+/* What a file's values point into, and their lines. */
+typedef struct Yaml Yaml;
+
+/* Reads NAME of `files`, where they have a NAME.yaml, or else the file at a path. `made` is a struct for `keys`; *yaml is to be freed
+ * on any path, and after the values' last use. CF_BAD_INPUT with the line. */
+cf_status yaml_read(const EmbeddedFile *files, const char *name_or_path, const YamlKey *keys, void *made, Yaml **yaml);
+void yaml_free(Yaml *yaml);
+AUTO_HANDLE(Yaml, yaml_free)
 
 /* NAME.yaml among files that the library carries; NULL: it is not there. */
 const char *yaml_built_in(const EmbeddedFile *files, const char *name);
-/* The text of such a file, or of the one at a path, in a new string. */
-cf_status yaml_text(const EmbeddedFile *files, const char *name_or_path, char **text);
-
-/* The line (from 1) that has `key` for the time number `which` (from 0); 0: none. */
-int yaml_line_of_key(const char *text, const char *key, int which);
-/* A failure, with the file and the line of the key that it is about; CF_OK as it is. */
-cf_status yaml_at_key(cf_status status, const char *path, const char *text, const char *key, int which);
+/* The line of the member or item at that address: that of its key, of an item its own; 0: it was not given. A mapping has the address of
+ * its struct, and so of the first member, which comes before it where both are given. */
+int yaml_line(const Yaml *yaml, const void *value);
+/* A failure with the file and the value's line in front; CF_OK as it is. */
+cf_status yaml_at(const Yaml *yaml, const void *value, cf_status status);

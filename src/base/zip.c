@@ -89,7 +89,7 @@ static cf_status find_directory(Archive *a) {
 /* ---- Entries ---- */
 
 /* Numbers of 8 bytes from the extra field 1, in the order of those that have no room. */
-static cf_status read_extra64(const Archive *a, const ZipEntry *e, uint64_t at, uint64_t end, uint64_t *numbers[3]) {
+static cf_status read_extra64(const Archive *a, uint64_t at, uint64_t end, uint64_t *numbers[3]) {
     int k = 0;
     while (k < 3 && *numbers[k] != IN_ZIP64) k++;
     for (uint64_t length; k < 3 && lies_within(at, 4, end); at += 4 + length) {
@@ -105,28 +105,41 @@ static cf_status read_extra64(const Archive *a, const ZipEntry *e, uint64_t at, 
         break;
     }
     while (k < 3 && *numbers[k] != IN_ZIP64) k++;
-    FAIL_IF(k < 3, CF_BAD_INPUT, "%s: the entry \"%.*s\": its sizes do not stand in an extra field of zip64", a->path,
-            (int)e->length, e->name);
+    FAIL_IF(k < 3, CF_BAD_INPUT, "its sizes do not stand in an extra field of zip64");
     return CF_OK;
 }
 
 static cf_status place_data(const Archive *a, uint64_t local, uint64_t size, ZipEntry *e) {
+    const unsigned long long header = local;
     FAIL_IF(!lies_within(local, LOCAL_SIZE, a->directory) || number_at(a, local, 4) != LOCAL_MARK, CF_BAD_INPUT,
-            "%s: the entry \"%.*s\": its header was expected at byte %llu", a->path, (int)e->length, e->name,
-            (unsigned long long)local);
+            "its header was expected at byte %llu", header);
     const uint64_t length = number_at(a, local + 26, 2);
     const uint64_t begin = local + LOCAL_SIZE + length + number_at(a, local + 28, 2);
     FAIL_IF(!lies_within(begin, size, a->directory), CF_BAD_INPUT,
-            "%s: the entry \"%.*s\": %llu bytes at byte %llu do not lie in front of the directory at byte %llu",
-            a->path, (int)e->length, e->name, (unsigned long long)size, (unsigned long long)begin,
-            (unsigned long long)a->directory);
+            "%llu bytes at byte %llu do not lie in front of the directory at byte %llu", (unsigned long long)size,
+            (unsigned long long)begin, (unsigned long long)a->directory);
     FAIL_IF(length != e->length || memcmp(a->bytes + local + LOCAL_SIZE, e->name, e->length) != 0, CF_BAD_INPUT,
-            "%s: the entry \"%.*s\" has another name at byte %llu", a->path, (int)e->length, e->name,
-            (unsigned long long)local);
+            "it has another name at byte %llu", header);
     e->local = (size_t)local;
     e->begin = (size_t)begin;
     e->size = (size_t)size;
     return CF_OK;
+}
+
+/* What stands behind the name that the entry at `from` has; `extra` bytes of extra fields. */
+static cf_status read_sizes(const Archive *a, uint64_t from, uint64_t extra, ZipEntry *e) {
+    const uint64_t fields = from + ENTRY_SIZE + e->length, method = number_at(a, from + 10, 2);
+    uint64_t size = number_at(a, from + 24, 4), packed = number_at(a, from + 20, 4), local = number_at(a, from + 42, 4);
+    FORWARD(read_extra64(a, fields, fields + extra, (uint64_t *[]){&size, &packed, &local}));
+    FAIL_IF(number_at(a, from + 8, 2) & ENCRYPTED, CF_BAD_INPUT, "it is encrypted");
+    FAIL_IF(method != STORED && method != DEFLATED, CF_BAD_INPUT,
+            "it is compressed by method %llu; 0 (stored) or 8 (deflate) was expected", (unsigned long long)method);
+    FAIL_IF(method == STORED ? size != packed : size / DEFLATE_RATIO > packed, CF_BAD_INPUT,
+            "it claims %llu bytes, and has %llu; it is damaged", (unsigned long long)size, (unsigned long long)packed);
+    e->crc = (uint32_t)number_at(a, from + 16, 4);
+    e->deflated = method == DEFLATED;
+    e->unpacked = (size_t)size;
+    return place_data(a, local, packed, e);
 }
 
 /* Moves *at behind the entry. */
@@ -140,23 +153,9 @@ static cf_status read_entry(const Archive *a, uint64_t *at, ZipEntry *e) {
             (unsigned long long)from);
     e->name = (const char *)a->bytes + from + ENTRY_SIZE;
     e->length = (size_t)length;
-    e->crc = (uint32_t)number_at(a, from + 16, 4);
-    uint64_t size = number_at(a, from + 24, 4), packed = number_at(a, from + 20, 4), local = number_at(a, from + 42, 4);
-    uint64_t *const numbers[3] = {&size, &packed, &local};
-    FORWARD(read_extra64(a, e, from + ENTRY_SIZE + length, from + ENTRY_SIZE + length + extra, (uint64_t **)numbers));
-    const uint64_t method = number_at(a, from + 10, 2);
-    FAIL_IF(number_at(a, from + 8, 2) & ENCRYPTED, CF_BAD_INPUT, "%s: the entry \"%.*s\" is encrypted", a->path,
-            (int)e->length, e->name);
-    FAIL_IF(method != STORED && method != DEFLATED, CF_BAD_INPUT,
-            "%s: the entry \"%.*s\" is compressed by method %llu; 0 (stored) or 8 (deflate) was expected", a->path,
-            (int)e->length, e->name, (unsigned long long)method);
-    FAIL_IF(method == STORED ? size != packed : size / DEFLATE_RATIO > packed, CF_BAD_INPUT,
-            "%s: the entry \"%.*s\" claims %llu bytes, and has %llu; it is damaged", a->path, (int)e->length, e->name,
-            (unsigned long long)size, (unsigned long long)packed);
-    e->deflated = method == DEFLATED;
-    e->unpacked = (size_t)size;
     *at += total;
-    return place_data(a, local, packed, e);
+    const cf_status status = read_sizes(a, from, extra, e);
+    return status ? status_prefix(status, "%s: the entry \"%.*s\"", a->path, (int)e->length, e->name) : CF_OK;
 }
 
 static int by_place(const void *left, const void *right) {
@@ -184,20 +183,21 @@ static cf_status check_entries(const char *path, ZipEntries *entries) {
     return CF_OK;
 }
 
+static void entries_free(ZipEntries *entries) {
+    free(entries->all);
+}
+
 cf_status zip_list(const char *path, const unsigned char *bytes, size_t size, ZipEntries *entries) {
     Archive a = {.path = path, .bytes = bytes, .size = size};
-    ZipEntries made = {0};
-    cf_status status;
+    AUTO(entries_free) ZipEntries made = {0};
     FORWARD(find_directory(&a));
     FORWARD(memory_new((size_t)a.count, sizeof *made.all, &made.all));
     for (uint64_t at = a.directory; made.count < a.count; made.count++)
-        FORWARD_TO(failed, read_entry(&a, &at, &made.all[made.count]));
-    FORWARD_TO(failed, check_entries(path, &made));
+        FORWARD(read_entry(&a, &at, &made.all[made.count]));
+    FORWARD(check_entries(path, &made));
     *entries = made;
+    made.all = NULL;
     return CF_OK;
-failed:
-    free(made.all);
-    return status;
 }
 
 ZipEntry *zip_find(const ZipEntries *entries, const char *name, size_t length) {
@@ -249,15 +249,13 @@ static cf_status inflate_entry(const char *path, const unsigned char *bytes, con
 }
 
 cf_status zip_unpack(const char *path, const unsigned char *bytes, const ZipEntry *entry, unsigned char **content) {
-    unsigned char *made;
-    cf_status status = CF_OK;
+    AUTO_FREE unsigned char *made = NULL;
     FORWARD(memory_new(entry->unpacked + 1, 1, &made));
     if (entry->deflated)
-        status = inflate_entry(path, bytes, entry, made);
+        FORWARD(inflate_entry(path, bytes, entry, made));
     else
         memcpy(made, bytes + entry->begin, entry->size);
-    if (!status) status = check_crc(path, (uint32_t)crc32_z(0, made, entry->unpacked), entry);
-    if (status) free(made);
-    if (!status) *content = made;
-    return status;
+    FORWARD(check_crc(path, (uint32_t)crc32_z(0, made, entry->unpacked), entry));
+    *content = memory_take(&made);
+    return CF_OK;
 }

@@ -285,7 +285,7 @@ static cf_status read_variable(MatFile *file, size_t *at) {
     FORWARD(read_head(file, &variable));
     FAIL_IF(file->count == MAX_VARIABLES, CF_BAD_INPUT, "%s has more than %d variables; X and y were expected", path,
             MAX_VARIABLES);
-    FORWARD(memory_room(&file->variables, file->count, sizeof variable));
+    FORWARD(memory_grow(&file->variables, file->count, sizeof variable));
     file->variables[file->count++] = variable;
     *at += variable.size;
     return CF_OK;

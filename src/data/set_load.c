@@ -105,7 +105,7 @@ static cf_status look_for_name(const char *name, const char *data_dir, Place *pl
 /* ---- Listing ---- */
 
 static cf_status new_entry(SetList *list, const char *name, bool found, SetEntry **entry) {
-    FORWARD(memory_room(&list->entries, list->count, sizeof **entry));
+    FORWARD(memory_grow(&list->entries, list->count, sizeof **entry));
     *entry = &list->entries[list->count++];
     (*entry)->found = found;
     return memory_copy_string(name, &(*entry)->name);

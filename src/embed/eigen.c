@@ -16,7 +16,7 @@ enum { MOST_SWEEPS = 60 };
 #define AT(m, i, j) (m)[(size_t)(i) * (size_t)n + (size_t)(j)]
 
 /* Turns rows and columns p, q of `a` so that a[p][q] is 0; vectors, which are rows, turn along. */
-static void turn(double *a, double *vectors, int n, int p, int q) {
+static void rotate_pair(double *a, double *vectors, int n, int p, int q) {
     double theta = (AT(a, q, q) - AT(a, p, p)) / (2 * AT(a, p, q));
     double t = (theta >= 0 ? 1 : -1) / (fabs(theta) + sqrt(theta * theta + 1));
     double c = 1 / sqrt(t * t + 1), s = t * c;
@@ -62,13 +62,21 @@ void symmetric_eigen(double *a, int n, double *values, double *vectors) {
         for (int p = 0; p < n; p++)
             for (int q = p + 1; q < n; q++) {
                 if (fabs(AT(a, p, q)) <= 1e-17 * sqrt(fabs(AT(a, p, p)) * fabs(AT(a, q, q))) + 1e-300) continue;
-                turn(a, vectors, n, p, q);
+                rotate_pair(a, vectors, n, p, q);
                 turned++;
             }
         if (!turned) break;
     }
     for (int i = 0; i < n; i++) values[i] = AT(a, i, i);
     sort_descending(values, vectors, n);
+}
+
+void make_largest_positive(double *vector, size_t n) {
+    size_t largest = 0;
+    for (size_t i = 1; i < n; i++)
+        if (fabs(vector[i]) > fabs(vector[largest])) largest = i;
+    if (vector[largest] < 0)
+        for (size_t i = 0; i < n; i++) vector[i] = -vector[i];
 }
 
 /* ---- A large sparse one: blocks of vectors ---- */
@@ -80,7 +88,7 @@ typedef struct Block {
     const EigenJob *job;
     size_t n;
     int m, wanted;
-    int64_t pieces;
+    size_t pieces;
     double *x, *y;                /* [n][m] */
     double *sums;                 /* [pieces][m m] */
     double *gram, *turn, *values; /* [m m], [m m], [m] */
@@ -90,8 +98,17 @@ typedef struct Block {
     double scale, shift, back;
 } Block;
 
-static size_t piece_end(int64_t piece, size_t n) {
-    size_t end = ((size_t)piece + 1) * ROWS;
+static void block_free(Block *b) {
+    free(b->x);
+    free(b->y);
+    free(b->sums);
+    free(b->gram);
+    free(b->turn);
+    free(b->values);
+}
+
+static size_t piece_end(size_t piece, size_t n) {
+    size_t end = (piece + 1) * ROWS;
     return end < n ? end : n;
 }
 
@@ -114,78 +131,72 @@ static inline __attribute__((always_inline)) void product_rows(const Block *b, s
     }
 }
 
-static cf_status product_piece(void *context, int64_t piece, int thread) {
+static void product_piece(void *context, size_t piece, int thread) {
     const Block *b = context;
-    size_t first = (size_t)piece * ROWS, end = piece_end(piece, b->n);
+    const size_t first = piece * ROWS, end = piece_end(piece, b->n);
     (void)thread;
     if (b->m == 8)
         product_rows(b, first, end, 8);
     else
         product_rows(b, first, end, b->m);
-    return CF_OK;
 }
 
-static cf_status product(Block *b, const double *from, double *to, double scale, double shift, double back) {
+static void multiply_block(Block *b, const double *from, double *to, double scale, double shift, double back) {
     b->from = from;
     b->to = to;
     b->scale = scale;
     b->shift = shift;
     b->back = back;
-    return slices_run(b->job->threads, b->pieces, product_piece, b);
+    slices_each(b->job->threads, b->pieces, 1, product_piece, b);
 }
 
 /* sums[piece] = from^T to over the piece's rows. */
-static cf_status inner_piece(void *context, int64_t piece, int thread) {
+static void inner_piece(void *context, size_t piece, int thread) {
     const Block *b = context;
     const int m = b->m;
-    double *sums = b->sums + (size_t)piece * (size_t)(m * m);
+    double *sums = b->sums + piece * (size_t)(m * m);
     (void)thread;
     memset(sums, 0, (size_t)(m * m) * sizeof *sums);
-    for (size_t i = (size_t)piece * ROWS; i < piece_end(piece, b->n); i++) {
+    for (size_t i = piece * ROWS; i < piece_end(piece, b->n); i++) {
         const double *left = b->from + i * (size_t)m, *right = b->to + i * (size_t)m;
         for (int r = 0; r < m; r++)
             for (int c = 0; c < m; c++) sums[r * m + c] += left[r] * right[c];
     }
-    return CF_OK;
 }
 
 /* gram = left^T right. */
-static cf_status inner(Block *b, const double *left, double *right) {
+static void inner_products(Block *b, const double *left, double *right) {
     const size_t entries = (size_t)(b->m * b->m);
     b->from = left;
     b->to = right;
-    FORWARD(slices_run(b->job->threads, b->pieces, inner_piece, b));
+    slices_each(b->job->threads, b->pieces, 1, inner_piece, b);
     memset(b->gram, 0, entries * sizeof *b->gram);
-    for (int64_t p = 0; p < b->pieces; p++)
-        for (size_t e = 0; e < entries; e++) b->gram[e] += b->sums[(size_t)p * entries + e];
-    return CF_OK;
+    for (size_t p = 0; p < b->pieces; p++)
+        for (size_t e = 0; e < entries; e++) b->gram[e] += b->sums[p * entries + e];
 }
 
-/* Each row of `to` times turn^T: new column c is the combination in turn's row c. */
-static cf_status turn_piece(void *context, int64_t piece, int thread) {
+/* A row of `to` times turn^T: new column c is the combination in turn's row c. */
+static void turn_row(void *context, size_t i, int thread) {
     const Block *b = context;
     const int m = b->m;
+    double row[EIGEN_MOST], *to = b->to + i * (size_t)m;
     (void)thread;
-    for (size_t i = (size_t)piece * ROWS; i < piece_end(piece, b->n); i++) {
-        double row[EIGEN_MOST], *to = b->to + i * (size_t)m;
-        memcpy(row, to, (size_t)m * sizeof *row);
-        for (int c = 0; c < m; c++) {
-            double sum = 0;
-            for (int r = 0; r < m; r++) sum += b->turn[c * m + r] * row[r];
-            to[c] = sum;
-        }
+    memcpy(row, to, (size_t)m * sizeof *row);
+    for (int c = 0; c < m; c++) {
+        double sum = 0;
+        for (int r = 0; r < m; r++) sum += b->turn[c * m + r] * row[r];
+        to[c] = sum;
     }
-    return CF_OK;
 }
 
-static cf_status turn_block(Block *b, double *block) {
+static void turn_block(Block *b, double *block) {
     b->to = block;
-    return slices_run(b->job->threads, b->pieces, turn_piece, b);
+    slices_each(b->job->threads, b->n, ROWS, turn_row, b);
 }
 
 /* ---- The steps ---- */
 
-static void draw(Block *b) {
+static void draw_block(Block *b) {
     RngStream stream = rng_stream(b->job->seed, RNG_EMBED_INIT, 1, 0);
     for (size_t e = 0; e < b->n * (size_t)b->m; e += 4) {
         uint32_t words[4];
@@ -207,12 +218,12 @@ static void deflate(Block *b) {
 
 /* Columns of x become orthonormal, by the eigenvectors of their inner products (Stathopoulos, Wu 2002): unlike a Cholesky
  * factor these exist where columns are nearly dependent, as after a strong filter. Twice, for full accuracy. */
-static cf_status orthonormalise(Block *b) {
+static void orthonormalise(Block *b) {
     const int m = b->m;
     for (int pass = 0; pass < 2; pass++) {
         double length[EIGEN_MOST];
         deflate(b);
-        FORWARD(inner(b, b->x, b->x));
+        inner_products(b, b->x, b->x);
         for (int c = 0; c < m; c++) length[c] = sqrt(b->gram[c * m + c]);
         for (int r = 0; r < m; r++)
             for (int c = 0; c < m; c++)
@@ -224,21 +235,20 @@ static cf_status orthonormalise(Block *b) {
             for (int c = 0; c < m; c++)
                 b->turn[r * m + c] = length[c] > 0 ? b->turn[r * m + c] / (root * length[c]) : 0;
         }
-        FORWARD(turn_block(b, b->x));
+        turn_block(b, b->x);
     }
-    return CF_OK;
 }
 
 /* x becomes the Ritz vectors, y = M x; values the Ritz values, largest first. */
-static cf_status rayleigh_ritz(Block *b) {
-    FORWARD(product(b, b->x, b->y, 1, 0, 0));
-    FORWARD(inner(b, b->x, b->y));
+static void rayleigh_ritz(Block *b) {
+    multiply_block(b, b->x, b->y, 1, 0, 0);
+    inner_products(b, b->x, b->y);
     for (int r = 0; r < b->m; r++)
         for (int c = 0; c < r; c++)
             b->gram[r * b->m + c] = b->gram[c * b->m + r] = (b->gram[r * b->m + c] + b->gram[c * b->m + r]) / 2;
     symmetric_eigen(b->gram, b->m, b->values, b->turn);
-    FORWARD(turn_block(b, b->x));
-    return turn_block(b, b->y);
+    turn_block(b, b->x);
+    turn_block(b, b->y);
 }
 
 /* The largest length of M v - value v over the wanted vectors. */
@@ -254,19 +264,17 @@ static double largest_residual(const Block *b) {
 }
 
 /* x = T(degree) x, Chebyshev's polynomial on the eigenvalues from -1 to `bound`, on which it stays within -1 .. 1. */
-static cf_status filter(Block *b, double bound, int degree) {
+static void filter_block(Block *b, double bound, int degree) {
     const double half = (bound + 1) / 2, middle = (bound - 1) / 2;
-    FORWARD(product(b, b->x, b->y, 1 / half, middle, 0));
-    for (int d = 2; d <= degree; d++) {
-        FORWARD(product(b, b->y, b->x, 2 / half, middle, -1)); /* T(d) over T(d - 2) */
-        double *kept = b->x;
-        b->x = b->y;
-        b->y = kept;
+    for (int d = 1; d <= degree; d++) {
+        double *last = d > 1 ? b->y : b->x, *next = d > 1 ? b->x : b->y;
+        multiply_block(b, last, next, (d > 1 ? 2 : 1) / half, middle, d > 1 ? -1 : 0); /* T(d) over T(d - 2) */
+        b->x = last;
+        b->y = next;
     }
     double *kept = b->x;
     b->x = b->y;
     b->y = kept;
-    return CF_OK;
 }
 
 /* High enough that the first wanted grows by 1e6 against the unwanted; beyond, columns only become dependent. */
@@ -276,16 +284,16 @@ static int degree_for(const Block *b, double bound) {
     return needed < FIRST_DEGREE ? FIRST_DEGREE : needed > LARGEST_DEGREE ? LARGEST_DEGREE : (int)needed;
 }
 
-static cf_status iterate(Block *b, double *residual) {
+static cf_status iterate_block(Block *b, double *residual) {
     double bound = 0.5;
     int degree = FIRST_DEGREE;
-    draw(b);
+    draw_block(b);
     for (int iteration = 0; iteration < MOST_ITERATIONS; iteration++) {
-        FAIL_IF(b->job->go_on && !b->job->go_on(b->job->context), CF_INTERRUPTED,
+        FAIL_IF(b->job->progress && !b->job->progress(0, b->job->progress_context), CF_INTERRUPTED,
                 "stopped while looking for eigenvectors");
-        FORWARD(filter(b, bound, degree));
-        FORWARD(orthonormalise(b));
-        FORWARD(rayleigh_ritz(b));
+        filter_block(b, bound, degree);
+        orthonormalise(b);
+        rayleigh_ritz(b);
         *residual = largest_residual(b);
         if (*residual <= b->job->tolerance) break;
         bound = fmin(fmax(b->values[b->m - 1], -0.5), 0.9999999);
@@ -294,44 +302,25 @@ static cf_status iterate(Block *b, double *residual) {
     return CF_OK;
 }
 
-static void take_vectors(const Block *b, double *values, double *vectors) {
-    for (int c = 0; c < b->wanted; c++) {
-        double *vector = vectors + (size_t)c * b->n;
-        size_t largest = 0;
-        for (size_t i = 0; i < b->n; i++) {
-            vector[i] = b->x[i * (size_t)b->m + (size_t)c];
-            if (fabs(vector[i]) > fabs(vector[largest])) largest = i;
-        }
-        for (size_t i = 0; i < b->n && vector[largest] < 0; i++)
-            if (i != largest) vector[i] = -vector[i];
-        vector[largest] = fabs(vector[largest]);
-        values[c] = b->values[c];
-    }
-}
-
 cf_status eigen_largest(const EigenJob *job, double *values, double *vectors, double *residual) {
     const size_t n = job->matrix->n;
     const int m = job->count + GUARD;
     const size_t entries = (size_t)(m * m);
-    Block b = {.job = job, .n = n, .m = m, .wanted = job->count, .pieces = (int64_t)((n + ROWS - 1) / ROWS)};
-    cf_status status;
+    AUTO(block_free) Block b = {.job = job, .n = n, .m = m, .wanted = job->count, .pieces = (n + ROWS - 1) / ROWS};
     FAIL_IF(m > EIGEN_MOST || (size_t)m >= n, CF_INTERNAL, "%d eigenvectors of %zu rows", job->count, n);
-    FORWARD_TO(done, memory_new(n * (size_t)m, sizeof *b.x, &b.x));
-    FORWARD_TO(done, memory_new(n * (size_t)m, sizeof *b.y, &b.y));
-    FORWARD_TO(done, memory_new((size_t)b.pieces * entries, sizeof *b.sums, &b.sums));
-    FORWARD_TO(done, memory_new(entries, sizeof *b.gram, &b.gram));
-    FORWARD_TO(done, memory_new(entries, sizeof *b.turn, &b.turn));
-    FORWARD_TO(done, memory_new((size_t)m, sizeof *b.values, &b.values));
-    FORWARD_TO(done, iterate(&b, residual));
-    take_vectors(&b, values, vectors);
-done:
-    free(b.x);
-    free(b.y);
-    free(b.sums);
-    free(b.gram);
-    free(b.turn);
-    free(b.values);
-    return status;
+    FORWARD(memory_new(n * (size_t)m, sizeof *b.x, &b.x));
+    FORWARD(memory_new(n * (size_t)m, sizeof *b.y, &b.y));
+    FORWARD(memory_new(b.pieces * entries, sizeof *b.sums, &b.sums));
+    FORWARD(memory_new(entries, sizeof *b.gram, &b.gram));
+    FORWARD(memory_new(entries, sizeof *b.turn, &b.turn));
+    FORWARD(memory_new((size_t)m, sizeof *b.values, &b.values));
+    FORWARD(iterate_block(&b, residual));
+    for (int c = 0; c < b.wanted; c++) {
+        values[c] = b.values[c];
+        for (size_t i = 0; i < n; i++) vectors[(size_t)c * n + i] = b.x[i * (size_t)m + (size_t)c];
+        make_largest_positive(vectors + (size_t)c * n, n);
+    }
+    return CF_OK;
 }
 
 size_t eigen_memory(size_t n, int count) {

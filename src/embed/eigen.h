@@ -1,11 +1,14 @@
 /* Eigenvalues of symmetric matrices: all of a small one, the largest of a large sparse one. */
 #pragma once
 
-#include "base/status.h"
+#include "embed/points.h"
 
 /* All eigenvalues of a small matrix by Jacobi's rotations (Golub, Van Loan, 8.5): a[n][n] is destroyed, values[n] descending, vectors[n][n]
  * a row each. For n up to some hundred. */
 void symmetric_eigen(double *a, int n, double *values, double *vectors);
+
+/* Turns a vector so that its entry largest in magnitude, the first of equals, is positive. */
+void make_largest_positive(double *vector, size_t n);
 
 /* The largest eigenvalues of a large sparse symmetric matrix, by Chebyshev-filtered subspace iteration.
  *
@@ -31,8 +34,8 @@ typedef struct EigenJob {
     double tolerance;    /* largest length of M v - value v */
     uint64_t seed;
     int threads;
-    bool (*go_on)(void *context); /* asked now and then; false: CF_INTERRUPTED. NULL: nobody asks */
-    void *context;
+    FractionFn progress; /* told 0 now and then, for being stopped */
+    void *progress_context;
 } EigenJob;
 
 /* values [count], largest first; vectors [count][n] of length 1, with the entry largest in magnitude (the first of equals)

@@ -8,13 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 512 }; /* a piece */
+enum { TOGETHER = 512 }; /* points of a piece */
 
 /* ---- One point's memberships in its neighbours ---- */
 
 enum { MOST_STEPS = 200 };
 
-double fuzzy_decay(double x) {
+/* e^-x for x >= 0, the same bits everywhere. */
+static double decay(double x) {
     return x > 600 ? 0 : portable_exp2(-x * 1.4426950408889634);
 }
 
@@ -23,7 +24,7 @@ double natural_log(double x) {
 }
 
 /* The local_connectivity-th distance above zero, between two of them where it is no whole number (umap-learn). */
-static double nearest(const float *distance, int count, double local_connectivity) {
+static double nearest_above_zero(const float *distance, int count, double local_connectivity) {
     const int index = (int)local_connectivity;
     const double between = local_connectivity - index;
     int zeros = 0;
@@ -49,7 +50,7 @@ static double solve_sigma(const float *distance, int count, double rho) {
     for (int step = 0; step < MOST_STEPS; step++) {
         double sum = within, slope = 0;
         for (int j = within; j < count; j++) {
-            double d = (double)distance[j] - rho, e = fuzzy_decay(t * d);
+            double d = (double)distance[j] - rho, e = decay(t * d);
             sum += e;
             slope += d * e;
         }
@@ -62,7 +63,7 @@ static double solve_sigma(const float *distance, int count, double rho) {
 }
 
 Smooth fuzzy_smooth(const float *distance, int count, double local_connectivity, double mean) {
-    Smooth smooth = {.rho = nearest(distance, count, local_connectivity)};
+    Smooth smooth = {.rho = nearest_above_zero(distance, count, local_connectivity)};
     double own = 0;
     for (int j = 0; j < count; j++) own += (double)distance[j];
     own /= count + 1;
@@ -74,16 +75,7 @@ Smooth fuzzy_smooth(const float *distance, int count, double local_connectivity,
 
 float fuzzy_membership(float distance, Smooth smooth) {
     double beyond = (double)distance - smooth.rho;
-    return beyond <= 0 || smooth.sigma <= 0 ? 1 : (float)fuzzy_decay(beyond / smooth.sigma);
-}
-
-static size_t piece_end(int64_t piece, size_t n) {
-    size_t end = ((size_t)piece + 1) * ROWS;
-    return end < n ? end : n;
-}
-
-static int64_t pieces_of(size_t n) {
-    return (int64_t)((n + ROWS - 1) / ROWS);
+    return beyond <= 0 || smooth.sigma <= 0 ? 1 : (float)decay(beyond / smooth.sigma);
 }
 
 /* ---- Both directions joined ---- */
@@ -107,20 +99,16 @@ static int by_target(const void *left, const void *right) {
     return (a->to > b->to) - (a->to < b->to);
 }
 
-static cf_status weigh_rows(void *context, int64_t piece, int thread) {
+static void weigh_row(void *context, size_t i, int thread) {
     const Joining *joining = context;
-    const Neighbors *neighbors = joining->neighbors;
-    const int k = neighbors->k;
+    const size_t k = (size_t)joining->neighbors->k;
+    const float *distance = joining->neighbors->distance + i * k;
+    Link *out = joining->out + i * k;
+    Smooth smooth = fuzzy_smooth(distance, (int)k, joining->local_connectivity, joining->mean);
     (void)thread;
-    for (size_t i = (size_t)piece * ROWS; i < piece_end(piece, neighbors->n); i++) {
-        const float *distance = neighbors->distance + i * (size_t)k;
-        Link *out = joining->out + i * (size_t)k;
-        Smooth smooth = fuzzy_smooth(distance, k, joining->local_connectivity, joining->mean);
-        for (int j = 0; j < k; j++)
-            out[j] = (Link){neighbors->index[i * (size_t)k + (size_t)j], fuzzy_membership(distance[j], smooth)};
-        qsort(out, (size_t)k, sizeof *out, by_target);
-    }
-    return CF_OK;
+    for (size_t j = 0; j < k; j++)
+        out[j] = (Link){joining->neighbors->index[i * k + j], fuzzy_membership(distance[j], smooth)};
+    qsort(out, k, sizeof *out, by_target);
 }
 
 /* Every link seen from its other end. Sources come in ascending order, so each range is sorted. */
@@ -138,45 +126,35 @@ static void turn_around(Joining *joining) {
     start[0] = 0;
 }
 
-static float join(double mix, double v, double w) {
+static float join_directions(double mix, double v, double w) {
     return (float)(mix * (v + w - v * w) + (1 - mix) * (v * w));
 }
 
-/* Merges point i's two lists into `column` and `weight`, or only counts where these are NULL. */
-static size_t merge_row(const Joining *joining, size_t i, uint32_t *column, float *weight) {
+/* Merges point i's two lists into the graph, or only counts where that has no room yet. */
+static void merge_row(void *context, size_t i, int thread) {
+    const Joining *joining = context;
+    FuzzyGraph *graph = joining->graph;
     const size_t k = (size_t)joining->neighbors->k;
     const Link *out = joining->out + i * k, *out_end = out + k;
     const Link *in = joining->in + joining->in_start[i], *in_end = joining->in + joining->in_start[i + 1];
     size_t count = 0;
+    (void)thread;
     while (out < out_end || in < in_end) {
         bool take_out = out < out_end && (in == in_end || out->to <= in->to);
         bool take_in = in < in_end && (!take_out || in->to == out->to);
         uint32_t to = take_out ? out->to : in->to;
-        float joined = join(joining->mix, take_out ? (double)out->weight : 0, take_in ? (double)in->weight : 0);
+        float joined =
+            join_directions(joining->mix, take_out ? (double)out->weight : 0, take_in ? (double)in->weight : 0);
         out += take_out;
         in += take_in;
         if (!(joined > 0)) continue;
-        if (column) column[count] = to, weight[count] = joined;
+        if (graph->weight) {
+            graph->column[graph->start[i] + count] = to;
+            graph->weight[graph->start[i] + count] = joined;
+        }
         count++;
     }
-    return count;
-}
-
-static cf_status count_rows(void *context, int64_t piece, int thread) {
-    const Joining *joining = context;
-    (void)thread;
-    for (size_t i = (size_t)piece * ROWS; i < piece_end(piece, joining->neighbors->n); i++)
-        joining->graph->start[i + 1] = merge_row(joining, i, NULL, NULL);
-    return CF_OK;
-}
-
-static cf_status fill_rows(void *context, int64_t piece, int thread) {
-    const Joining *joining = context;
-    FuzzyGraph *graph = joining->graph;
-    (void)thread;
-    for (size_t i = (size_t)piece * ROWS; i < piece_end(piece, joining->neighbors->n); i++)
-        merge_row(joining, i, graph->column + graph->start[i], graph->weight + graph->start[i]);
-    return CF_OK;
+    if (!graph->weight) graph->start[i + 1] = count;
 }
 
 static double mean_distance(const Neighbors *neighbors) {
@@ -189,28 +167,24 @@ static double mean_distance(const Neighbors *neighbors) {
 cf_status fuzzy_graph_new(const Neighbors *neighbors, double set_op_mix, double local_connectivity, int threads,
                           FuzzyGraph *graph) {
     const size_t n = neighbors->n, links = n * (size_t)neighbors->k;
-    const int64_t pieces = pieces_of(n);
-    FuzzyGraph made = {.n = n};
-    Joining joining = {neighbors, local_connectivity, set_op_mix, mean_distance(neighbors), NULL, NULL, NULL, &made};
-    cf_status status;
-    FORWARD_TO(done, memory_new(links, sizeof(Link), &joining.out));
-    FORWARD_TO(done, memory_new(links, sizeof(Link), &joining.in));
-    FORWARD_TO(done, memory_new(n + 2, sizeof(size_t), &joining.in_start));
-    FORWARD_TO(done, memory_new(n + 1, sizeof(size_t), &made.start));
-    FORWARD_TO(done, slices_run(threads, pieces, weigh_rows, &joining));
+    AUTO(fuzzy_graph_free) FuzzyGraph made = {.n = n};
+    AUTO_FREE Link *out = NULL, *in = NULL;
+    AUTO_FREE size_t *in_start = NULL;
+    FORWARD(memory_new(links, sizeof(Link), &out));
+    FORWARD(memory_new(links, sizeof(Link), &in));
+    FORWARD(memory_new(n + 2, sizeof(size_t), &in_start));
+    FORWARD(memory_new(n + 1, sizeof(size_t), &made.start));
+    Joining joining = {neighbors, local_connectivity, set_op_mix, mean_distance(neighbors), out, in, in_start, &made};
+    slices_each(threads, n, TOGETHER, weigh_row, &joining);
     turn_around(&joining);
-    FORWARD_TO(done, slices_run(threads, pieces, count_rows, &joining));
+    slices_each(threads, n, TOGETHER, merge_row, &joining);
     for (size_t i = 0; i < n; i++) made.start[i + 1] += made.start[i];
-    FORWARD_TO(done, memory_new(made.start[n], sizeof *made.column, &made.column));
-    FORWARD_TO(done, memory_new(made.start[n], sizeof *made.weight, &made.weight));
-    FORWARD_TO(done, slices_run(threads, pieces, fill_rows, &joining));
+    FORWARD(memory_new(made.start[n], sizeof *made.column, &made.column));
+    FORWARD(memory_new(made.start[n], sizeof *made.weight, &made.weight));
+    slices_each(threads, n, TOGETHER, merge_row, &joining);
     *graph = made;
-done:
-    if (status) fuzzy_graph_free(&made);
-    free(joining.out);
-    free(joining.in);
-    free(joining.in_start);
-    return status;
+    made = (FuzzyGraph){0};
+    return CF_OK;
 }
 
 /* ---- Classes ---- */
@@ -222,35 +196,31 @@ typedef struct Supervising {
     float *strongest;    /* [n] of each row, after the factors */
 } Supervising;
 
-static cf_status weaken_rows(void *context, int64_t piece, int thread) {
+static void weaken_row(void *context, size_t i, int thread) {
     const Supervising *s = context;
     FuzzyGraph *graph = s->graph;
+    float strongest = 0;
     (void)thread;
-    for (size_t i = (size_t)piece * ROWS; i < piece_end(piece, graph->n); i++) {
-        float strongest = 0;
-        for (size_t e = graph->start[i]; e < graph->start[i + 1]; e++) {
-            int own = s->target[i], other = s->target[graph->column[e]];
-            double factor = own < 0 || other < 0 ? s->unknown : own == other ? 1 : s->far;
-            graph->weight[e] = (float)((double)graph->weight[e] * factor);
-            if (graph->weight[e] > strongest) strongest = graph->weight[e];
-        }
-        s->strongest[i] = strongest;
+    for (size_t e = graph->start[i]; e < graph->start[i + 1]; e++) {
+        int own = s->target[i], other = s->target[graph->column[e]];
+        double factor = own < 0 || other < 0 ? s->unknown : own == other ? 1 : s->far;
+        graph->weight[e] = (float)((double)graph->weight[e] * factor);
+        if (graph->weight[e] > strongest) strongest = graph->weight[e];
     }
-    return CF_OK;
+    s->strongest[i] = strongest;
 }
 
 /* The two directions of an edge are its weight over either end's strongest. */
-static cf_status rejoin_rows(void *context, int64_t piece, int thread) {
+static void rejoin_row(void *context, size_t i, int thread) {
     const Supervising *s = context;
     FuzzyGraph *graph = s->graph;
     (void)thread;
-    for (size_t i = (size_t)piece * ROWS; i < piece_end(piece, graph->n); i++)
-        for (size_t e = graph->start[i]; e < graph->start[i + 1]; e++) {
-            double w = (double)graph->weight[e];
-            if (w > 0)
-                graph->weight[e] = join(1, w / (double)s->strongest[i], w / (double)s->strongest[graph->column[e]]);
-        }
-    return CF_OK;
+    for (size_t e = graph->start[i]; e < graph->start[i + 1]; e++) {
+        double w = (double)graph->weight[e];
+        if (w > 0)
+            graph->weight[e] =
+                join_directions(1, w / (double)s->strongest[i], w / (double)s->strongest[graph->column[e]]);
+    }
 }
 
 static void keep_from(FuzzyGraph *graph, float lowest) {
@@ -271,16 +241,14 @@ static void keep_from(FuzzyGraph *graph, float lowest) {
  * 474). Here what stands in the exponents goes from 0 at weight 0 to umap-learn's at 0.5, the default. */
 cf_status fuzzy_graph_supervise(FuzzyGraph *graph, const int *target, double weight, int threads) {
     const double odds = weight < 1 ? weight / (1 - weight) : INFINITY;
-    Supervising s = {graph, target, fuzzy_decay(5 * odds), fuzzy_decay(odds < 1 ? odds : 1), NULL};
-    cf_status status;
+    AUTO_FREE float *strongest = NULL;
     if (weight <= 0) return CF_OK; /* also not each point's strongest edge as 1, which is of this step */
-    FORWARD(memory_new(graph->n, sizeof *s.strongest, &s.strongest));
-    FORWARD_TO(done, slices_run(threads, pieces_of(graph->n), weaken_rows, &s));
-    FORWARD_TO(done, slices_run(threads, pieces_of(graph->n), rejoin_rows, &s));
+    FORWARD(memory_new(graph->n, sizeof *strongest, &strongest));
+    Supervising s = {graph, target, decay(5 * odds), decay(odds < 1 ? odds : 1), strongest};
+    slices_each(threads, graph->n, TOGETHER, weaken_row, &s);
+    slices_each(threads, graph->n, TOGETHER, rejoin_row, &s);
     keep_from(graph, 0); /* what has become 0 is no edge */
-done:
-    free(s.strongest);
-    return status;
+    return CF_OK;
 }
 
 /* ---- Local radii ---- */
@@ -302,25 +270,22 @@ static double edge_distance(const Neighbors *neighbors, size_t i, uint32_t j) {
     return NAN;
 }
 
-static cf_status measure_radii(void *context, int64_t piece, int thread) {
+static void measure_radius(void *context, size_t i, int thread) {
     const Radii *r = context;
     const FuzzyGraph *graph = r->graph;
+    double sum = 0, weights = 0;
     (void)thread;
-    for (size_t i = (size_t)piece * ROWS; i < piece_end(piece, graph->n); i++) {
-        double sum = 0, weights = 0;
-        for (size_t e = graph->start[i]; e < graph->start[i + 1]; e++) {
-            const double d = edge_distance(r->neighbors, i, graph->column[e]);
-            sum += (double)graph->weight[e] * d * d;
-            weights += (double)graph->weight[e];
-        }
-        r->radius[i] = weights > 0 ? natural_log(1e-8 + sum / weights) : NAN;
+    for (size_t e = graph->start[i]; e < graph->start[i + 1]; e++) {
+        const double d = edge_distance(r->neighbors, i, graph->column[e]);
+        sum += (double)graph->weight[e] * d * d;
+        weights += (double)graph->weight[e];
     }
-    return CF_OK;
+    r->radius[i] = weights > 0 ? natural_log(1e-8 + sum / weights) : NAN;
 }
 
-cf_status fuzzy_graph_radii(const FuzzyGraph *graph, const Neighbors *neighbors, int threads, double *radius) {
+void fuzzy_graph_radii(const FuzzyGraph *graph, const Neighbors *neighbors, int threads, double *radius) {
     Radii radii = {graph, neighbors, radius};
-    return slices_run(threads, pieces_of(graph->n), measure_radii, &radii);
+    slices_each(threads, graph->n, TOGETHER, measure_radius, &radii);
 }
 
 /* ---- The whole graph ---- */
@@ -338,7 +303,8 @@ void fuzzy_graph_prune(FuzzyGraph *graph, int epochs) {
 
 cf_status fuzzy_graph_parts(const FuzzyGraph *graph, uint32_t *part, size_t *parts) {
     const uint32_t none = UINT32_MAX;
-    uint32_t *queue, count = 0;
+    AUTO_FREE uint32_t *queue = NULL;
+    uint32_t count = 0;
     FORWARD(memory_new(graph->n, sizeof *queue, &queue));
     memset(part, 0xff, graph->n * sizeof *part);
     for (size_t i = 0; i < graph->n; i++) {
@@ -357,7 +323,6 @@ cf_status fuzzy_graph_parts(const FuzzyGraph *graph, uint32_t *part, size_t *par
         count++;
     }
     *parts = count;
-    free(queue);
     return CF_OK;
 }
 

@@ -26,8 +26,7 @@ typedef struct Smooth {
  * counted in). local_connectivity 0 puts rho at 0. */
 Smooth fuzzy_smooth(const float *distance, int count, double local_connectivity, double mean);
 float fuzzy_membership(float distance, Smooth smooth);
-/* e^-x for x >= 0, and the natural logarithm, the same bits everywhere. */
-double fuzzy_decay(double x);
+/* The natural logarithm, the same bits everywhere. */
 double natural_log(double x);
 
 cf_status fuzzy_graph_new(const Neighbors *neighbors, double set_op_mix, double local_connectivity, int threads,
@@ -42,7 +41,7 @@ void fuzzy_graph_prune(FuzzyGraph *graph, int epochs);
 cf_status fuzzy_graph_parts(const FuzzyGraph *graph, uint32_t *part, size_t *parts);
 /* radius[i] = log(1e-8 + the mean squared distance of point i to those it has edges to, by the weights): its local radius (Narayan,
  * Berger, Cho 2021). `neighbors` are those that the graph was made of. NaN of a point without an edge. */
-cf_status fuzzy_graph_radii(const FuzzyGraph *graph, const Neighbors *neighbors, int threads, double *radius);
+void fuzzy_graph_radii(const FuzzyGraph *graph, const Neighbors *neighbors, int threads, double *radius);
 /* Bytes of a graph of so many points with `others` neighbours each, at most, and bytes that making it takes, itself included. */
 size_t fuzzy_graph_size(size_t n, int others);
 size_t fuzzy_graph_memory(size_t n, int others);

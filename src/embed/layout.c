@@ -19,7 +19,7 @@ typedef struct Curve {
 } Curve;
 
 /* The sum of squares at (a, b), and the normal equations of its linearisation where they are asked for. */
-static double squares(const Curve *curve, double a, double b, double normal[3], double right[2]) {
+static double squares_of_curve(const Curve *curve, double a, double b, double normal[3], double right[2]) {
     double sum = 0;
     if (normal) normal[0] = normal[1] = normal[2] = right[0] = right[1] = 0;
     for (int i = 0; i < DISTANCES; i++) {
@@ -48,11 +48,12 @@ cf_status curve_fit(double min_dist, double spread, double *a, double *b) {
         curve.d[i] = d;
         curve.wanted[i] = beyond < 0 ? 1 : portable_exp2(-beyond * 1.4426950408889634);
     }
-    double sum = squares(&curve, x, y, normal, right);
+    double sum = squares_of_curve(&curve, x, y, normal, right);
     for (int step = 0; step < MOST_STEPS && damping < 1e12; step++) {
         double p = normal[0] * (1 + damping), q = normal[2] * (1 + damping), det = p * q - normal[1] * normal[1];
         double dx = (q * right[0] - normal[1] * right[1]) / det, dy = (p * right[1] - normal[1] * right[0]) / det;
-        double next = x + dx > 0 && y + dy > 0 && y + dy < 50 ? squares(&curve, x + dx, y + dy, NULL, NULL) : INFINITY;
+        double next =
+            x + dx > 0 && y + dy > 0 && y + dy < 50 ? squares_of_curve(&curve, x + dx, y + dy, NULL, NULL) : INFINITY;
         if (!(next <= sum)) {
             damping *= 10;
             continue;
@@ -61,7 +62,7 @@ cf_status curve_fit(double min_dist, double spread, double *a, double *b) {
         y += dy;
         if (fabs(dx) < 1e-12 * x && fabs(dy) < 1e-12 * y) break;
         damping *= 0.1;
-        sum = squares(&curve, x, y, normal, right);
+        sum = squares_of_curve(&curve, x, y, normal, right);
     }
     *a = x / portable_pow(spread, 2 * y);
     *b = y;
@@ -69,8 +70,6 @@ cf_status curve_fit(double min_dist, double spread, double *a, double *b) {
 }
 
 /* ---- The timetable ---- */
-
-enum { ROWS = 512 }; /* points a piece */
 
 typedef struct Making {
     const FuzzyGraph *graph;
@@ -118,54 +117,32 @@ static void place_events(const Making *making, size_t i, bool pushing, PerRound 
     }
 }
 
-static size_t piece_end(int64_t piece, size_t n) {
-    size_t end = ((size_t)piece + 1) * ROWS;
-    return end < n ? end : n;
-}
-
-static cf_status count_rows(void *context, int64_t piece, int thread) {
+/* Counts a point's events in the slots behind its own, or, once these are begins, puts the events there. */
+static void count_or_place(void *context, size_t i, int thread) {
     const Making *making = context;
     LayoutEvents *events = making->events;
     (void)thread;
-    for (size_t i = (size_t)piece * ROWS; i < piece_end(piece, events->n); i++)
-        for (int kind = 0; kind < 2; kind++) {
-            PerRound count = {0};
-            place_events(making, i, !kind, count, NULL);
-            for (int r = 0; r < events->rounds; r++)
-                events->start[event_slot(events, r, i) + (size_t)kind + 1] = count[r];
-        }
-    return CF_OK;
-}
-
-static cf_status fill_rows(void *context, int64_t piece, int thread) {
-    const Making *making = context;
-    LayoutEvents *events = making->events;
-    (void)thread;
-    for (size_t i = (size_t)piece * ROWS; i < piece_end(piece, events->n); i++)
-        for (int kind = 0; kind < 2; kind++) {
-            PerRound place;
-            for (int r = 0; r < events->rounds; r++) place[r] = events->start[event_slot(events, r, i) + (size_t)kind];
-            place_events(making, i, !kind, place, events->event);
-        }
-    return CF_OK;
+    for (int kind = 0; kind < 2; kind++) {
+        PerRound place = {0};
+        for (int r = 0; r < events->rounds && events->event; r++)
+            place[r] = events->start[event_slot(events, r, i) + (size_t)kind];
+        place_events(making, i, !kind, place, events->event);
+        for (int r = 0; r < events->rounds && !events->event; r++)
+            events->start[event_slot(events, r, i) + (size_t)kind + 1] = place[r];
+    }
 }
 
 cf_status layout_events_new(const FuzzyGraph *graph, bool both, int rounds, int threads, LayoutEvents *events) {
+    enum { TOGETHER = 512 }; /* points of a piece */
     const size_t slots = 2 * graph->n * (size_t)rounds;
-    const int64_t pieces = (int64_t)((graph->n + ROWS - 1) / ROWS);
-    LayoutEvents made = {.n = graph->n, .rounds = rounds};
-    Making making = {graph, &made, both, fuzzy_graph_strongest(graph)};
-    cf_status status;
-    FORWARD_TO(failed, memory_new(slots + 1, sizeof *made.start, &made.start));
-    FORWARD_TO(failed, slices_run(threads, pieces, count_rows, &making));
-    for (size_t s = 0; s < slots; s++) made.start[s + 1] += made.start[s];
-    FORWARD_TO(failed, memory_new(made.start[slots], sizeof *made.event, &made.event));
-    FORWARD_TO(failed, slices_run(threads, pieces, fill_rows, &making));
-    *events = made;
+    Making making = {graph, events, both, fuzzy_graph_strongest(graph)};
+    *events = (LayoutEvents){.n = graph->n, .rounds = rounds};
+    FORWARD(memory_new(slots + 1, sizeof *events->start, &events->start));
+    slices_each(threads, graph->n, TOGETHER, count_or_place, &making);
+    for (size_t s = 0; s < slots; s++) events->start[s + 1] += events->start[s];
+    FORWARD(memory_new(events->start[slots], sizeof *events->event, &events->event));
+    slices_each(threads, graph->n, TOGETHER, count_or_place, &making);
     return CF_OK;
-failed:
-    layout_events_free(&made);
-    return status;
 }
 
 void layout_events_free(LayoutEvents *events) {
@@ -226,21 +203,17 @@ static void list_due(const Layout *layout, size_t first, int count, Scratch *s) 
     }
 }
 
-/* Points with equal numbers of pushes and of other pulls, up to MOST_SORTED of each, make a bucket. */
-static void fill_buckets(Scratch *s, int count) {
+/* Points with equal numbers of pushes and of other pulls, up to MOST_SORTED of each, make a bucket. Returns how many points have no event at
+ * all; they come first. */
+static int order_by_events(Scratch *s, int count) {
+    int start[BUCKETS + 1] = {0};
     for (int p = 0; p < count; p++) {
         int32_t pushes = s->pushes[p], others = s->pulls[p] - pushes;
         pushes = pushes < MOST_SORTED ? pushes : MOST_SORTED;
         others = others < MOST_SORTED ? others : MOST_SORTED;
         s->bucket[p] = (uint8_t)(pushes * (MOST_SORTED + 1) + others);
+        start[s->bucket[p] + 1]++;
     }
-}
-
-/* Returns how many points have no event at all; they come first. */
-static int order_by_events(Scratch *s, int count) {
-    int start[BUCKETS + 1] = {0};
-    fill_buckets(s, count);
-    for (int p = 0; p < count; p++) start[s->bucket[p] + 1]++;
     int idle = start[1];
     for (int b = 0; b < BUCKETS; b++) start[b + 1] += start[b];
     for (int p = 0; p < count; p++) s->order[start[s->bucket[p]]++] = (uint16_t)p;
@@ -272,9 +245,9 @@ static void move_group(const Layout *layout, size_t first, const uint16_t *order
             layout->next[(first + order[l]) * (size_t)components + (size_t)c] = y[c * LAYOUT_LANES + l];
 }
 
-static cf_status move_piece(void *context, int64_t piece, int thread) {
+static void move_piece(void *context, size_t piece, int thread) {
     const Layout *layout = context;
-    const size_t first = (size_t)piece * PIECE, n = layout->events.n, components = (size_t)layout->job->components;
+    const size_t first = piece * PIECE, n = layout->events.n, components = (size_t)layout->job->components;
     const int count = n - first < PIECE ? (int)(n - first) : PIECE;
     Scratch *s = &layout->scratch[thread];
     list_due(layout, first, count, s);
@@ -282,7 +255,6 @@ static cf_status move_piece(void *context, int64_t piece, int thread) {
            (size_t)count * components * sizeof(float));
     for (int g = order_by_events(s, count); g < count; g += LAYOUT_LANES)
         move_group(layout, first, s->order + g, count - g < LAYOUT_LANES ? count - g : LAYOUT_LANES, s);
-    return CF_OK;
 }
 
 /* ---- Density ---- */
@@ -315,43 +287,40 @@ static cf_status density_new(Layout *layout) {
     return CF_OK;
 }
 
-/* Radii in the embedding as it is. */
-static cf_status measure_piece(void *context, int64_t piece, int thread) {
+/* Radii in the embedding as it is, of so many points as the kernel takes. */
+static void measure_group(void *context, size_t group_number, int thread) {
     const Layout *layout = context;
     const FuzzyGraph *graph = layout->job->graph;
-    const size_t n = graph->n, components = (size_t)layout->job->components, first = (size_t)piece * PIECE;
+    const size_t n = graph->n, components = (size_t)layout->job->components, g = group_number * LAYOUT_LANES;
+    float y[LAYOUT_MOST_COMPONENTS * LAYOUT_LANES] __attribute__((aligned(64))), sums[2][LAYOUT_LANES];
+    LayoutGroup group = {0};
     (void)thread;
-    for (size_t g = first; g < n && g < first + PIECE; g += LAYOUT_LANES) {
-        float y[LAYOUT_MOST_COMPONENTS * LAYOUT_LANES] __attribute__((aligned(64))), sums[2][LAYOUT_LANES];
-        LayoutGroup group = {0};
-        for (size_t l = 0; l < LAYOUT_LANES; l++) {
-            const size_t i = g + l < n ? g + l : g;
-            group.pull_count[l] = g + l < n ? (int32_t)(graph->start[i + 1] - graph->start[i]) : 0;
-            group.pulls[l] = graph->column + (group.pull_count[l] ? graph->start[i] : 0);
-            for (size_t c = 0; c < components; c++) y[c * LAYOUT_LANES + l] = layout->now[i * components + c];
-        }
-        layout->kernels->closeness(&layout->pass, &group, y, sums);
-        for (size_t l = 0; l < LAYOUT_LANES && g + l < n; l++) {
-            const double near = (double)sums[0][l];
-            const bool known = near > 0 && !isnan(layout->radius[g + l]);
-            layout->radius[n + g + l] = known ? natural_log(1e-8 + (double)sums[1][l] / near) : NAN;
-            layout->radius[2 * n + g + l] = near;
-        }
+    for (size_t l = 0; l < LAYOUT_LANES; l++) {
+        const size_t i = g + l < n ? g + l : g;
+        group.pull_count[l] = g + l < n ? (int32_t)(graph->start[i + 1] - graph->start[i]) : 0;
+        group.pulls[l] = graph->column + (group.pull_count[l] ? graph->start[i] : 0);
+        for (size_t c = 0; c < components; c++) y[c * LAYOUT_LANES + l] = layout->now[i * components + c];
     }
-    return CF_OK;
+    layout->kernels->closeness(&layout->pass, &group, y, sums);
+    for (size_t l = 0; l < LAYOUT_LANES && g + l < n; l++) {
+        const double near = (double)sums[0][l];
+        const bool known = near > 0 && !isnan(layout->radius[g + l]);
+        layout->radius[n + g + l] = known ? natural_log(1e-8 + (double)sums[1][l] / near) : NAN;
+        layout->radius[2 * n + g + l] = near;
+    }
 }
 
 /* What pulls need in this epoch: of each point w / (S e^r) and w / S, S its sum of closeness, r its radius, w the derivative of the
  * correlation by it. umap-learn's constants: the covariance over n - 1, the variance over n with the shift. */
-static cf_status density_begin(Layout *layout) {
+static void density_begin(Layout *layout) {
     const LayoutJob *job = layout->job;
     const size_t n = job->graph->n;
     const double *original = layout->radius, *radius = original + n, *near = radius + n;
     double mean, variance, covariance = 0;
     layout->pass.density = NULL;
-    if (!layout->ends || (layout->epoch + 1.0) / job->epochs <= 1 - job->density->fraction) return CF_OK;
+    if (!layout->ends || (layout->epoch + 1.0) / job->epochs <= 1 - job->density->fraction) return;
     layout->pass.others = layout->now;
-    FORWARD(slices_run(job->threads, (int64_t)((n + PIECE - 1) / PIECE), measure_piece, layout));
+    slices_each(job->threads, (n + LAYOUT_LANES - 1) / LAYOUT_LANES, PIECE / LAYOUT_LANES, measure_group, layout);
     const size_t count = moments(radius, n, &mean, &variance);
     variance += job->density->shift;
     for (size_t i = 0; i < n; i++)
@@ -365,26 +334,23 @@ static cf_status density_begin(Layout *layout) {
     layout->pass.density = layout->ends;
     layout->pass.density_scale =
         (float)(job->density->lambda * layout->weights * (EVENT_WHOLE / 2) / (sqrt(variance) * (double)count));
-    return CF_OK;
 }
 
 /* ---- Epochs ---- */
 
-static cf_status run_epoch(Layout *layout) {
+static void run_epoch(Layout *layout) {
     const LayoutJob *job = layout->job;
-    const int64_t pieces = (int64_t)((layout->events.n + PIECE - 1) / PIECE);
     /* umap-learn's: the step of an epoch is the one set at the end of the epoch before. */
     layout->pass.step = (float)(job->learning_rate * (1 - (double)(layout->epoch - 1) / job->epochs));
-    FORWARD(density_begin(layout));
+    density_begin(layout);
     for (layout->round = 0; layout->round < layout->events.rounds; layout->round++) {
         layout->pass.random = rng_stream(job->seed, RNG_LAYOUT, layout->epoch, (uint32_t)layout->round);
         layout->pass.others = job->fixed ? job->fixed : layout->now;
-        FORWARD(slices_run(job->threads, pieces, move_piece, layout));
+        slices_each(job->threads, (layout->events.n + PIECE - 1) / PIECE, 1, move_piece, layout);
         float *reached = layout->next;
         layout->next = (float *)layout->now;
         layout->now = reached;
     }
-    return CF_OK;
 }
 
 /* Events of the piece and round with the most. */
@@ -399,7 +365,7 @@ static size_t most_events(const LayoutEvents *events) {
     return most;
 }
 
-static cf_status prepare(Layout *layout) {
+static cf_status prepare_layout(Layout *layout) {
     const LayoutJob *job = layout->job;
     const size_t threads = (size_t)job->threads;
     FORWARD(layout_events_new(job->graph, !job->fixed, job->fixed ? 1 : LAYOUT_ROUNDS, job->threads, &layout->events));
@@ -417,11 +383,18 @@ static cf_status prepare(Layout *layout) {
     return CF_OK;
 }
 
+static void layout_release(Layout *layout) {
+    layout_events_free(&layout->events);
+    free(layout->scratch);
+    free(layout->lists);
+    free(layout->ends);
+    free(layout->radius);
+}
+
 cf_status layout_run(const LayoutJob *job, float *points) {
     const size_t values = job->graph->n * (size_t)job->components;
-    Layout layout = {.job = job, .kernels = layout_kernels(), .now = points};
-    float *second;
-    cf_status status;
+    AUTO_FREE float *second = NULL;
+    AUTO(layout_release) Layout layout = {.job = job, .kernels = layout_kernels(), .now = points};
     FORWARD(memory_new(values, sizeof *second, &second));
     layout.next = second;
     layout.pass = (LayoutPass){.count = (uint32_t)(job->fixed ? job->fixed_count : job->graph->n),
@@ -430,23 +403,14 @@ cf_status layout_run(const LayoutJob *job, float *points) {
                                .a = (float)job->a,
                                .b = (float)job->b,
                                .repulsion = (float)job->repulsion};
-    FORWARD_TO(done, prepare(&layout));
+    FORWARD(prepare_layout(&layout));
     for (layout.epoch = 1; layout.epoch < (uint32_t)job->epochs; layout.epoch++) {
-        FORWARD_TO(done, run_epoch(&layout));
-        if (job->progress && !job->progress((double)layout.epoch / job->epochs, job->progress_context)) {
-            status = FAIL(CF_INTERRUPTED, "stopped in epoch %u of %d of the layout", layout.epoch, job->epochs);
-            goto done;
-        }
+        run_epoch(&layout);
+        FAIL_IF(job->progress && !job->progress((double)layout.epoch / job->epochs, job->progress_context),
+                CF_INTERRUPTED, "stopped in epoch %u of %d of the layout", layout.epoch, job->epochs);
     }
     if (layout.now == second) memcpy(points, second, values * sizeof *points);
-done:
-    layout_events_free(&layout.events);
-    free(second);
-    free(layout.scratch);
-    free(layout.lists);
-    free(layout.ends);
-    free(layout.radius);
-    return status;
+    return CF_OK;
 }
 
 size_t layout_memory(size_t n, int others, int components) {

@@ -13,9 +13,6 @@
 #include "base/status.h"
 #include "embed/fuzzy_graph.h"
 
-/* Return false to stop: CF_INTERRUPTED. */
-typedef bool (*LayoutProgressFn)(double done, void *context);
-
 /* densMAP (Narayan, Berger, Cho 2021): in the last `fraction` of the epochs points also move so that the correlation of the local
  * radii in the embedding with those of the original grows. The radius of a point in the embedding is the logarithm of the mean
  * squared distance to those it has edges to, by their closeness. */
@@ -36,7 +33,7 @@ typedef struct LayoutJob {
     const LayoutDensity *density; /* NULL: none; never with fixed points */
     uint64_t seed;
     int threads;
-    LayoutProgressFn progress; /* NULL: none */
+    FractionFn progress;
     void *progress_context;
 } LayoutJob;
 
@@ -81,7 +78,7 @@ static inline size_t event_slot(const LayoutEvents *events, int round, size_t i)
 
 /* One event per entry of the graph, all with pushes, in one round (`both` false: the columns are fixed points, and each row's
  * strongest edge is used in every epoch); or two in `rounds` rounds (`both`: the graph is symmetric, and its strongest edge is
- * used in every epoch). */
+ * used in every epoch). To be freed on any path. */
 cf_status layout_events_new(const FuzzyGraph *graph, bool both, int rounds, int threads, LayoutEvents *events);
 void layout_events_free(LayoutEvents *events);
 

@@ -28,8 +28,8 @@ typedef struct LayoutPass {
 
 /* The lanes; unused ones have no pulls. */
 typedef struct LayoutGroup {
-    const uint32_t
-        *pulls[LAYOUT_LANES]; /* indices among the others; pulls[lane][0] must be readable even if there is none */
+    /* Indices among the others; pulls[lane][0] must be readable even if there is none. */
+    const uint32_t *pulls[LAYOUT_LANES];
     int32_t pull_count[LAYOUT_LANES];
     int32_t push_count[LAYOUT_LANES]; /* so many of the first pulls are each followed by pushes */
     uint32_t own[LAYOUT_LANES];       /* never pushed from this one; UINT32_MAX: none */

@@ -2,7 +2,6 @@
 
 #include "base/memory.h"
 #include "base/slices.h"
-#include "embed/points.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -29,29 +28,14 @@ typedef struct Row {
 
 typedef struct Hashing {
     const Points *points;
-    const bool *alone;
+    const bool *alone; /* [n] rows that form groups of their own; NULL: none */
     Row *rows;
 } Hashing;
 
-/* Multiply and rotate over the row's words; equal hashes are compared in full. */
-static uint64_t hash_row(const float *row, int dim) {
-    uint64_t hash = 0x9E3779B97F4A7C15u;
-    for (int d = 0; d < dim; d++) {
-        uint32_t word;
-        memcpy(&word, &row[d], sizeof word);
-        hash = (hash ^ word) * 0xD6E8FEB86659FD93u;
-        hash ^= hash >> 32;
-    }
-    return hash;
-}
-
-static cf_status hash_piece(void *context, int64_t index, int thread) {
+static void hash_one(void *context, size_t i, int thread) {
     const Hashing *hashing = context;
-    size_t from = (size_t)index * PIECE, to = from + PIECE < hashing->points->n ? from + PIECE : hashing->points->n;
     (void)thread;
-    for (size_t i = from; i < to; i++)
-        hashing->rows[i] = (Row){hash_row(points_row(hashing->points, i), hashing->points->dim), (uint32_t)i};
-    return CF_OK;
+    hashing->rows[i] = (Row){row_hash(points_row(hashing->points, i), hashing->points->dim), (uint32_t)i};
 }
 
 static int compare_contents(const Hashing *hashing, uint32_t a, uint32_t b) {
@@ -60,6 +44,7 @@ static int compare_contents(const Hashing *hashing, uint32_t a, uint32_t b) {
                   (size_t)hashing->points->dim * sizeof(float));
 }
 
+/* Equal hashes are compared in full. */
 static int compare_rows(const void *left, const void *right, void *context) {
     const Row *a = left, *b = right;
     if (a->hash != b->hash) return a->hash < b->hash ? -1 : 1;
@@ -94,70 +79,18 @@ static void number_groups(size_t n, Duplicates *made) {
     made->first[made->groups] = n;
 }
 
-static void duplicates_free(Duplicates *duplicates) {
-    free(duplicates->group);
-    free(duplicates->members);
-    free(duplicates->first);
-    *duplicates = (Duplicates){0};
-}
-
-/* `alone` [n], if not NULL: rows that form groups of their own. */
-static cf_status duplicates_find(const Points *points, const bool *alone, int threads, Duplicates *duplicates) {
-    Duplicates made = {0};
-    Hashing hashing = {points, alone, NULL};
-    size_t n = points->n;
-    cf_status status;
-    FORWARD_TO(failed, memory_new(n, sizeof *made.group, &made.group));
-    FORWARD_TO(failed, memory_new(n, sizeof *made.members, &made.members));
-    FORWARD_TO(failed, memory_new(n + 1, sizeof *made.first, &made.first));
-    FORWARD_TO(failed, memory_new(n, sizeof *hashing.rows, &hashing.rows));
-    FORWARD_TO(failed, slices_run(threads, (int64_t)((n + PIECE - 1) / PIECE), hash_piece, &hashing));
-    find_leaders(&hashing, made.group);
-    number_groups(n, &made);
-    free(hashing.rows);
-    *duplicates = made;
+static cf_status duplicates_find(const Points *points, const bool *alone, int threads, Duplicates *made) {
+    AUTO_FREE Row *rows = NULL;
+    const size_t n = points->n;
+    FORWARD(memory_new(n, sizeof *made->group, &made->group));
+    FORWARD(memory_new(n, sizeof *made->members, &made->members));
+    FORWARD(memory_new(n + 1, sizeof *made->first, &made->first));
+    FORWARD(memory_new(n, sizeof *rows, &rows));
+    Hashing hashing = {points, alone, rows};
+    slices_each(threads, n, PIECE, hash_one, &hashing);
+    find_leaders(&hashing, made->group);
+    number_groups(n, made);
     return CF_OK;
-failed:
-    free(hashing.rows);
-    duplicates_free(&made);
-    return status;
-}
-
-/* ---- Lists of neighbours ---- */
-
-cf_status nearest_new(size_t n, int k, Nearest *nearest) {
-    Nearest made = {.n = n, .k = k};
-    size_t count;
-    FAIL_IF(!size_multiply(n, (size_t)k, &count), CF_NO_MEMORY, "%d neighbours of %zu points are too many", k, n);
-    FORWARD(memory_new(count, sizeof *made.index, &made.index));
-    cf_status status = memory_new(count, sizeof *made.distance, &made.distance);
-    if (status) {
-        nearest_free(&made);
-        return status;
-    }
-    *nearest = made;
-    return CF_OK;
-}
-
-void nearest_free(Nearest *nearest) {
-    free(nearest->index);
-    free(nearest->distance);
-    *nearest = (Nearest){0};
-}
-
-void nearest_take_first(size_t self, int k, double *distance, uint32_t *index) {
-    uint32_t j = 0;
-    for (int c = 0; c < k; c++, j++) {
-        if (j == self) j++;
-        distance[c] = 1;
-        index[c] = j;
-    }
-}
-
-void neighbors_free(Neighbors *neighbors) {
-    free(neighbors->index);
-    free(neighbors->distance);
-    *neighbors = (Neighbors){0};
 }
 
 /* ---- Points without their duplicates ---- */
@@ -169,58 +102,72 @@ typedef struct Distinct {
 } Distinct;
 
 static void distinct_free(Distinct *distinct) {
-    duplicates_free(&distinct->duplicates);
+    free(distinct->duplicates.group);
+    free(distinct->duplicates.members);
+    free(distinct->duplicates.first);
     free(distinct->rows);
     free(distinct->side.square);
-    *distinct = (Distinct){0};
 }
 
 /* Rows of zeros have no direction, so under METRIC_COSINE they are at distance 1 even from each other. */
-static cf_status mark_zeros(const Points *points, bool **zeros) {
-    FORWARD(memory_new(points->n, sizeof **zeros, zeros));
+static void mark_zeros(const Points *points, bool *zeros) {
     for (size_t i = 0; i < points->n; i++) {
         const float *row = points_row(points, i);
         int d = 0;
         while (d < points->dim && row[d] == 0) d++;
-        (*zeros)[i] = d == points->dim;
+        zeros[i] = d == points->dim;
     }
-    return CF_OK;
 }
 
-static cf_status make_distinct(const Points *points, Metric metric, int threads, Distinct *made) {
-    bool *zeros = NULL;
-    if (metric == METRIC_COSINE) FORWARD(mark_zeros(points, &zeros));
-    cf_status status = duplicates_find(points, zeros, threads, &made->duplicates);
-    free(zeros);
-    FORWARD(status);
-    size_t groups = made->duplicates.groups;
+/* To be freed on any path. */
+static cf_status distinct_new(const Points *points, Metric metric, int threads, Distinct *made) {
+    const bool cosine = metric == METRIC_COSINE;
+    AUTO_FREE bool *zeros = NULL;
+    if (cosine) {
+        FORWARD(memory_new(points->n, sizeof *zeros, &zeros));
+        mark_zeros(points, zeros);
+    }
+    FORWARD(duplicates_find(points, zeros, threads, &made->duplicates));
+    const size_t groups = made->duplicates.groups;
     FORWARD(memory_new(groups, sizeof *made->rows, &made->rows));
-    for (size_t g = 0; g < groups; g++) made->rows[g] = made->duplicates.members[made->duplicates.first[g]];
     made->side = (NeighborSide){points, made->rows, groups, NULL};
-    if (metric != METRIC_COSINE) return CF_OK;
-    FORWARD(memory_new(groups, sizeof(double), &made->side.square));
+    if (cosine) FORWARD(memory_new(groups, sizeof(double), &made->side.square));
     for (size_t g = 0; g < groups; g++) {
+        made->rows[g] = made->duplicates.members[made->duplicates.first[g]];
         const float *row = points_row(points, made->rows[g]);
-        made->side.square[g] = row_dot(row, row, points->dim);
+        if (cosine) made->side.square[g] = row_dot(row, row, points->dim);
     }
     return CF_OK;
 }
 
-static cf_status distinct_new(const Points *points, Metric metric, int threads, Distinct *distinct) {
-    Distinct made = {0};
-    cf_status status = make_distinct(points, metric, threads, &made);
-    if (status) distinct_free(&made);
-    if (!status) *distinct = made;
-    return status;
+/* ---- Lists of neighbours ---- */
+
+cf_status nearest_new(size_t n, int k, Nearest *nearest) {
+    size_t count;
+    *nearest = (Nearest){.n = n, .k = k};
+    FAIL_IF(!size_multiply(n, (size_t)k, &count), CF_NO_MEMORY, "%d neighbours of %zu points are too many", k, n);
+    FORWARD(memory_new(count, sizeof *nearest->index, &nearest->index));
+    return memory_new(count, sizeof *nearest->distance, &nearest->distance);
+}
+
+void nearest_free(Nearest *nearest) {
+    free(nearest->index);
+    free(nearest->distance);
+    *nearest = (Nearest){0};
+}
+
+void neighbors_free(Neighbors *neighbors) {
+    free(neighbors->index);
+    free(neighbors->distance);
+    *neighbors = (Neighbors){0};
 }
 
 /* ---- Back to all points ---- */
 
 typedef struct Expansion {
     const Duplicates *owners;  /* of the rows asked about */
-    const Duplicates *members; /* of the rows found */
+    const Duplicates *members; /* of the rows found; the same pointer: among themselves */
     const Nearest *nearest;
-    bool among_themselves;
     Metric metric;
     Neighbors *neighbors;
     double *distance; /* [threads][k] */
@@ -234,40 +181,34 @@ static void insert_group(const Expansion *work, size_t i, uint32_t group, double
     size_t from = all->first[group], to = all->first[group + 1];
     if (to - from > (size_t)k + 1) to = from + (size_t)k + 1;
     for (size_t m = from; m < to; m++)
-        if (!work->among_themselves || all->members[m] != i) nearest_insert(list, index, k, distance, all->members[m]);
+        if (work->owners != all || all->members[m] != i) nearest_insert(list, index, k, distance, all->members[m]);
 }
 
-static cf_status expand_piece(void *context, int64_t piece, int thread) {
+static void expand_row(void *context, size_t i, int thread) {
     const Expansion *work = context;
-    Neighbors *neighbors = work->neighbors;
-    size_t k = (size_t)neighbors->k, from = (size_t)piece * PIECE, to = from + PIECE;
+    const Nearest *nearest = work->nearest;
+    const size_t k = (size_t)work->neighbors->k;
     double *list = work->distance + (size_t)thread * k;
-    for (size_t i = from; i < to && i < neighbors->n; i++) {
-        uint32_t group = work->owners->group[i], *index = neighbors->index + i * k;
-        const Nearest *nearest = work->nearest;
-        for (size_t c = 0; c < k; c++) list[c] = INFINITY, index[c] = UINT32_MAX;
-        if (work->among_themselves) insert_group(work, i, group, 0, list, index);
-        for (size_t c = 0; c < (size_t)nearest->k; c++) {
-            size_t at = group * (size_t)nearest->k + c;
-            insert_group(work, i, nearest->index[at], nearest->distance[at], list, index);
-        }
-        for (size_t c = 0; c < k; c++)
-            neighbors->distance[i * k + c] = (float)(work->metric == METRIC_EUCLIDEAN ? sqrt(list[c]) : list[c]);
-    }
-    return CF_OK;
+    float *distance = work->neighbors->distance + i * k;
+    uint32_t group = work->owners->group[i], *index = work->neighbors->index + i * k;
+    for (size_t c = 0; c < k; c++) list[c] = INFINITY, index[c] = UINT32_MAX;
+    if (work->owners == work->members) insert_group(work, i, group, 0, list, index);
+    for (size_t at = group * (size_t)nearest->k; at < (group + (size_t)1) * (size_t)nearest->k; at++)
+        insert_group(work, i, nearest->index[at], nearest->distance[at], list, index);
+    for (size_t c = 0; c < k; c++) distance[c] = (float)(work->metric == METRIC_EUCLIDEAN ? sqrt(list[c]) : list[c]);
 }
 
 /* `nearest` of the owners' groups among the members' groups becomes neighbours among rows. */
-static cf_status expand(const Duplicates *owners, const Duplicates *members, const Nearest *nearest,
-                        const NeighborOptions *options, Neighbors *neighbors) {
-    Expansion work = {owners, members, nearest, owners == members, options->metric, neighbors, NULL};
-    size_t n = neighbors->n, k = (size_t)neighbors->k;
+static cf_status expand_groups(const Duplicates *owners, const Duplicates *members, const Nearest *nearest,
+                               const NeighborOptions *options, Neighbors *neighbors) {
+    const size_t n = neighbors->n, k = (size_t)neighbors->k;
+    AUTO_FREE double *lists = NULL;
     FORWARD(memory_new(n * k, sizeof *neighbors->index, &neighbors->index));
     FORWARD(memory_new(n * k, sizeof *neighbors->distance, &neighbors->distance));
-    FORWARD(memory_new((size_t)options->threads * k, sizeof *work.distance, &work.distance));
-    cf_status status = slices_run(options->threads, (int64_t)((n + PIECE - 1) / PIECE), expand_piece, &work);
-    free(work.distance);
-    return status;
+    FORWARD(memory_new((size_t)options->threads * k, sizeof *lists, &lists));
+    Expansion work = {owners, members, nearest, options->metric, neighbors, lists};
+    slices_each(options->threads, n, PIECE, expand_row, &work);
+    return CF_OK;
 }
 
 /* ---- Which way ---- */
@@ -295,95 +236,64 @@ static cf_status check_options(size_t n, size_t most, const NeighborOptions *opt
     return CF_OK;
 }
 
-static cf_status find_among(const Distinct *distinct, const NeighborOptions *options, Neighbors *neighbors) {
-    size_t others = distinct->side.n - 1;
-    int k = (size_t)options->k < others ? options->k : (int)others;
-    Nearest nearest = {0};
-    /* With one distinct point all neighbours are its copies. */
-    if (k > 0 && neighbors->exact) FORWARD(nearest_exact(&distinct->side, &distinct->side, options, k, &nearest));
-    if (k > 0 && !neighbors->exact) FORWARD(nearest_descent(&distinct->side, options, k, &nearest));
-    cf_status status = expand(&distinct->duplicates, &distinct->duplicates, &nearest, options, neighbors);
-    nearest_free(&nearest);
-    return status;
-}
-
-/* ---- Correlation ---- */
-
-static cf_status find_correlated(const Points *points, const NeighborOptions *options, Neighbors *neighbors) {
-    NeighborOptions cosine = *options;
-    Points centered;
-    float *values;
-    FORWARD(points_centered(points, &centered, &values));
-    cosine.metric = METRIC_COSINE;
-    const cf_status status = neighbors_find(&centered, &cosine, neighbors);
-    free(values);
-    return status;
-}
-
-static cf_status query_correlated(const Points *reference, const Points *queries, const NeighborOptions *options,
-                                  Neighbors *neighbors) {
-    NeighborOptions cosine = *options;
-    Points those, these;
-    float *values, *asked = NULL;
-    FORWARD(points_centered(reference, &those, &values));
-    cf_status status = points_centered(queries, &these, &asked);
-    cosine.metric = METRIC_COSINE;
-    if (!status) status = neighbors_query(&those, &these, &cosine, neighbors);
-    free(values);
-    free(asked);
-    return status;
-}
-
 /* ---- The two questions ---- */
 
-cf_status neighbors_find(const Points *points, const NeighborOptions *options, Neighbors *neighbors) {
-    if (options->metric == METRIC_CORRELATION) return find_correlated(points, options, neighbors);
-    NeighborOptions own = *options;
-    Neighbors made = {.n = points->n, .k = options->k};
-    Distinct distinct = {0};
-    FORWARD(check_options(points->n, points->n - 1, options));
-    own.threads = slices_threads(options->threads);
-    FORWARD(distinct_new(points, options->metric, own.threads, &distinct));
-    made.exact = is_exact(distinct.side.n, options);
-    made.method = made.exact ? "exact" : "NN-descent";
-    cf_status status = find_among(&distinct, &own, &made);
-    distinct_free(&distinct);
-    if (status) neighbors_free(&made);
-    if (!status) *neighbors = made;
-    return status;
+/* With one distinct point all neighbours are its copies. */
+static cf_status find_among(const Distinct *distinct, const NeighborOptions *options, Neighbors *neighbors) {
+    const size_t others = distinct->side.n - 1;
+    const int k = (size_t)options->k < others ? options->k : (int)others;
+    AUTO(nearest_free) Nearest nearest = {0};
+    if (k > 0 && neighbors->exact) FORWARD(nearest_exact(&distinct->side, &distinct->side, options, k, &nearest));
+    if (k > 0 && !neighbors->exact) FORWARD(nearest_descent(&distinct->side, options, k, &nearest));
+    return expand_groups(&distinct->duplicates, &distinct->duplicates, &nearest, options, neighbors);
 }
 
-static cf_status find_between(const Distinct *reference, const Distinct *queries, const NeighborOptions *options,
-                              Neighbors *neighbors) {
-    int k = (size_t)options->k < reference->side.n ? options->k : (int)reference->side.n;
-    Nearest nearest = {0};
-    FORWARD(nearest_exact(&queries->side, &reference->side, options, k, &nearest));
-    cf_status status = expand(&queries->duplicates, &reference->duplicates, &nearest, options, neighbors);
-    nearest_free(&nearest);
-    return status;
+static NeighborOptions options_of_prepared(const NeighborOptions *options) {
+    NeighborOptions own = *options;
+    own.metric = metric_prepared(options->metric);
+    own.threads = slices_threads(options->threads);
+    return own;
+}
+
+cf_status neighbors_find(const Points *points, const NeighborOptions *options, Neighbors *neighbors) {
+    const NeighborOptions own = options_of_prepared(options);
+    AUTO_FREE float *centered = NULL;
+    AUTO(distinct_free) Distinct distinct = {0};
+    AUTO(neighbors_free) Neighbors made = {.n = points->n, .k = options->k};
+    Points prepared;
+    FORWARD(check_options(points->n, points->n - 1, options));
+    FORWARD(points_prepare(points, options->metric, &prepared, &centered));
+    FORWARD(distinct_new(&prepared, own.metric, own.threads, &distinct));
+    made.exact = is_exact(distinct.side.n, options);
+    made.method = made.exact ? "exact" : "NN-descent";
+    FORWARD(find_among(&distinct, &own, &made));
+    *neighbors = made;
+    made = (Neighbors){0};
+    return CF_OK;
 }
 
 cf_status neighbors_query(const Points *reference, const Points *queries, const NeighborOptions *options,
                           Neighbors *neighbors) {
-    if (options->metric == METRIC_CORRELATION) return query_correlated(reference, queries, options, neighbors);
-    NeighborOptions own = *options;
-    Neighbors made = {.n = queries->n, .k = options->k, .exact = true, .method = "exact"};
-    Distinct those = {0}, these = {0};
-    cf_status status;
+    const NeighborOptions own = options_of_prepared(options);
+    AUTO_FREE float *centered = NULL, *centered_queries = NULL;
+    AUTO(distinct_free) Distinct those = {0}, these = {0};
+    AUTO(nearest_free) Nearest nearest = {0};
+    AUTO(neighbors_free) Neighbors made = {.n = queries->n, .k = options->k, .exact = true, .method = "exact"};
+    Points prepared, asked;
     FORWARD(check_options(queries->n, reference->n, options));
     FAIL_IF(reference->dim != queries->dim, CF_BAD_INPUT,
             "the new points have %d values each, and those they are compared with have %d", queries->dim,
             reference->dim);
-    own.threads = slices_threads(options->threads);
-    FORWARD_TO(done, distinct_new(reference, options->metric, own.threads, &those));
-    FORWARD_TO(done, distinct_new(queries, options->metric, own.threads, &these));
-    FORWARD_TO(done, find_between(&those, &these, &own, &made));
-done:
-    distinct_free(&those);
-    distinct_free(&these);
-    if (status) neighbors_free(&made);
-    if (!status) *neighbors = made;
-    return status;
+    FORWARD(points_prepare(reference, options->metric, &prepared, &centered));
+    FORWARD(points_prepare(queries, options->metric, &asked, &centered_queries));
+    FORWARD(distinct_new(&prepared, own.metric, own.threads, &those));
+    FORWARD(distinct_new(&asked, own.metric, own.threads, &these));
+    const int k = (size_t)own.k < those.side.n ? own.k : (int)those.side.n;
+    FORWARD(nearest_exact(&these.side, &those.side, &own, k, &nearest));
+    FORWARD(expand_groups(&these.duplicates, &those.duplicates, &nearest, &own, &made));
+    *neighbors = made;
+    made = (Neighbors){0};
+    return CF_OK;
 }
 
 /* The copies of the rows, candidates, and lists in double and float; for NN-descent its lists and tables; a thread's

@@ -58,6 +58,7 @@ typedef struct Nearest {
     double *distance; /* [n][k] */
 } Nearest;
 
+/* To be freed on any path. */
 cf_status nearest_new(size_t n, int k, Nearest *nearest);
 void nearest_free(Nearest *nearest);
 
@@ -68,9 +69,6 @@ typedef struct NeighborSide {
     size_t n;
     double *square; /* [n] sums of squares, METRIC_COSINE */
 } NeighborSide;
-
-/* The distance of row i of `a` from row j of `b` (squared for METRIC_EUCLIDEAN; METRIC_CORRELATION is METRIC_COSINE by then). */
-double side_distance(const NeighborSide *a, size_t i, const NeighborSide *b, size_t j, Metric metric);
 
 /* Puts (distance, index) in its place in the ascending list, whose last entry falls out; nothing if it is no better
  * than the last. */
@@ -85,10 +83,24 @@ static inline void nearest_insert(double *distance, uint32_t *index, int k, doub
     index[at] = i;
 }
 
-/* The nearest of row `self` (SIZE_MAX: of a query), which has no direction: all distances are 1, so the first rows. */
-void nearest_take_first(size_t self, int k, double *distance, uint32_t *index);
+/* Rows among which one looks, every `stride`-th; UINT32_MAX: none. */
+typedef struct RowList {
+    const uint32_t *rows;
+    size_t count, stride;
+} RowList;
+
+static inline void neighbors_report(const NeighborOptions *options, double done) {
+    if (options->progress) options->progress(done, options->progress_context);
+}
+
+/* In neighbors_exact.c: fills row i of `nearest` with the nearest of row i of `a` among the listed rows of `b` (NULL: among all), itself left
+ * out where b == a. What is missing is UINT32_MAX at an infinite distance. A row without a direction is at distance 1 from all, so its
+ * nearest are the first ones. */
+void nearest_of_row(const NeighborSide *a, size_t i, const NeighborSide *b, Metric metric, const RowList *among,
+                    Nearest *nearest);
 
 /* neighbors_exact.c: for each row of `a` its k nearest of `b`; b == a: of the other rows. 1 <= k <= what there is. */
-cf_status nearest_exact(const NeighborSide *a, const NeighborSide *b, const NeighborOptions *options, int k, Nearest *nearest);
+cf_status nearest_exact(const NeighborSide *a, const NeighborSide *b, const NeighborOptions *options, int k,
+                        Nearest *nearest);
 /* neighbors_descent.c: as nearest_exact(a, a, ..), nearly. */
 cf_status nearest_descent(const NeighborSide *a, const NeighborOptions *options, int k, Nearest *nearest);

@@ -12,7 +12,6 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/slices.h"
-#include "embed/points.h"
 #include "nn/cpu/matrix_product.h"
 
 #include <math.h>
@@ -59,16 +58,16 @@ static size_t node_begin(size_t n, size_t nodes, size_t node) {
 }
 
 /* Sorts the rows of one node along a line; the halves are the nodes of the next level. */
-static cf_status split_node(void *context, int64_t index, int thread) {
+static void split_node(void *context, size_t item, int thread) {
     const Growing *work = context;
-    size_t nodes = (size_t)1 << work->level, tree = (size_t)index / nodes, node = (size_t)index % nodes;
+    size_t nodes = (size_t)1 << work->level, tree = item / nodes, node = item % nodes;
     size_t n = work->rows->n, dim = (size_t)work->rows->dim;
     size_t from = node_begin(n, nodes, node), count = node_begin(n, nodes, node + 1) - from;
     uint32_t *order = work->forest->order + tree * n + from, words[4];
     Projected *projected = work->projected + tree * n + from;
     float *direction = work->directions + (size_t)thread * dim;
     RngStream stream = rng_stream(work->seed, RNG_NEIGHBORS, tree, 0);
-    if (count < 2) return CF_OK;
+    if (count < 2) return;
     rng_block(&stream, nodes + node, words);
     const float *a = work->rows->values + order[words[0] % count] * dim;
     const float *b = work->rows->values + order[words[1] % count] * dim;
@@ -77,24 +76,6 @@ static cf_status split_node(void *context, int64_t index, int thread) {
         projected[i] = (Projected){row_dot(work->rows->values + order[i] * dim, direction, (int)dim), order[i]};
     qsort(projected, count, sizeof *projected, compare_projected);
     for (size_t i = 0; i < count; i++) order[i] = projected[i].row;
-    return CF_OK;
-}
-
-static cf_status grow(Growing *work, int threads) {
-    Forest *forest = work->forest;
-    size_t n = work->rows->n, values = (size_t)forest->trees * n;
-    FORWARD(memory_new(values, sizeof *forest->order, &forest->order));
-    FORWARD(memory_new(values, sizeof *work->projected, &work->projected));
-    FORWARD(memory_new((size_t)threads * (size_t)work->rows->dim, sizeof(float), &work->directions));
-    for (size_t i = 0; i < values; i++) forest->order[i] = (uint32_t)(i % n);
-    forest->leaves = 1;
-    for (work->level = 0; (n + forest->leaves - 1) / forest->leaves > LEAF; work->level++) {
-        FORWARD(slices_run(threads, (int64_t)((size_t)forest->trees * forest->leaves), split_node, work));
-        forest->leaves *= 2;
-    }
-    FORWARD(memory_new(forest->leaves + 1, sizeof *forest->first, &forest->first));
-    for (size_t leaf = 0; leaf <= forest->leaves; leaf++) forest->first[leaf] = node_begin(n, forest->leaves, leaf);
-    return CF_OK;
 }
 
 static void forest_free(Forest *forest) {
@@ -103,15 +84,22 @@ static void forest_free(Forest *forest) {
     *forest = (Forest){0};
 }
 
+/* To be freed on any path. */
 static cf_status forest_new(const ProductRows *rows, int trees, uint64_t seed, int threads, Forest *forest) {
-    Forest made = {.trees = trees, .n = rows->n};
-    Growing work = {.rows = rows, .seed = seed, .forest = &made};
-    cf_status status = grow(&work, threads);
-    free(work.projected);
-    free(work.directions);
-    if (status) forest_free(&made);
-    if (!status) *forest = made;
-    return status;
+    const size_t n = rows->n, values = (size_t)trees * n;
+    AUTO_FREE Projected *projected = NULL;
+    AUTO_FREE float *directions = NULL;
+    *forest = (Forest){.trees = trees, .n = n, .leaves = 1};
+    FORWARD(memory_new(values, sizeof *forest->order, &forest->order));
+    FORWARD(memory_new(values, sizeof *projected, &projected));
+    FORWARD(memory_new((size_t)threads * (size_t)rows->dim, sizeof(float), &directions));
+    Growing work = {rows, seed, forest, 0, projected, directions};
+    for (size_t i = 0; i < values; i++) forest->order[i] = (uint32_t)(i % n);
+    for (; (n + forest->leaves - 1) / forest->leaves > LEAF; work.level++, forest->leaves *= 2)
+        slices_each(threads, (size_t)trees * forest->leaves, 1, split_node, &work);
+    FORWARD(memory_new(forest->leaves + 1, sizeof *forest->first, &forest->first));
+    for (size_t leaf = 0; leaf <= forest->leaves; leaf++) forest->first[leaf] = node_begin(n, forest->leaves, leaf);
+    return CF_OK;
 }
 
 /* ---- The search ---- */
@@ -123,7 +111,7 @@ enum {
     FOUND = 8,    /* of a join, for one of its points, at most */
     CHUNK = 4096, /* points whose joins are gathered together */
     MOST_ROUNDS = 16,
-    ROWS_PER_PIECE = 64
+    TOGETHER = 64 /* points of a piece */
 };
 static const double few_changes = 0.003; /* of all entries, that end the search */
 static const uint32_t nobody = UINT32_MAX;
@@ -132,6 +120,7 @@ typedef struct Entry {
     float distance;
     uint32_t row;
 } Entry;
+enum { ROW_STRIDE = sizeof(Entry) / sizeof(uint32_t) }; /* from one entry's row to the next one's */
 
 typedef struct Descent {
     const NeighborSide *side;
@@ -154,12 +143,17 @@ typedef struct Descent {
     int tree;
     uint32_t round;
     float *gathered, *products; /* [threads][JOINED][dim], [threads][JOINED][JOINED] */
-    size_t *changes;            /* [pieces] */
+    uint32_t *changes;          /* [n] */
     Nearest *nearest;
 } Descent;
 
-static int64_t pieces_of(size_t n) {
-    return (int64_t)((n + ROWS_PER_PIECE - 1) / ROWS_PER_PIECE);
+static void descent_free(Descent *search) {
+    void *own[] = {search->lists,    search->fresh,      search->around, search->around_fresh, search->around_count,
+                   search->worth,    search->back_first, search->back,   search->cursor,       search->found,
+                   search->gathered, search->products,   search->changes};
+    for (size_t i = 0; i < COUNT_OF(own); i++) free(own[i]);
+    product_rows_free(&search->rows);
+    forest_free(&search->forest);
 }
 
 static bool before(Entry a, Entry b) {
@@ -167,7 +161,7 @@ static bool before(Entry a, Entry b) {
 }
 
 /* Whether the entry was new and good enough. */
-static bool insert(Descent *search, size_t i, Entry entry) {
+static bool insert_entry(Descent *search, size_t i, Entry entry) {
     size_t kept = (size_t)search->kept, at = kept - 1;
     Entry *list = search->lists + i * kept;
     bool *fresh = search->fresh + i * kept;
@@ -183,9 +177,8 @@ static bool insert(Descent *search, size_t i, Entry entry) {
     return true;
 }
 
-/* Squared distances (of the product rows' scale) among `count` rows, to products[count][count]. */
-static cf_status join_rows(const Descent *search, const uint32_t *rows, int count, int thread,
-                           const float **distances) {
+/* Squared distances (of the product rows' scale) among `count` rows: [count][count]. */
+static const float *join_rows(const Descent *search, const uint32_t *rows, int count, int thread) {
     size_t dim = (size_t)search->rows.dim;
     float *gathered = search->gathered + (size_t)thread * JOINED * dim;
     float *products = search->products + (size_t)thread * JOINED * JOINED;
@@ -197,24 +190,21 @@ static cf_status join_rows(const Descent *search, const uint32_t *rows, int coun
             float *value = &products[a * count + b];
             *value = (search->rows.norms[rows[a]] + search->rows.norms[rows[b]]) - 2 * *value;
         }
-    *distances = products;
-    return CF_OK;
+    return products;
 }
 
 /* ---- The beginning ---- */
 
 /* No two leaves of a tree share a point. */
-static cf_status join_leaf(void *context, int64_t index, int thread) {
+static void join_leaf(void *context, size_t leaf, int thread) {
     Descent *search = context;
     const Forest *forest = &search->forest;
-    size_t from = forest->first[index], count = forest->first[index + 1] - from;
+    size_t from = forest->first[leaf], count = forest->first[leaf + 1] - from;
     const uint32_t *rows = forest->order + (size_t)search->tree * forest->n + from;
-    const float *distances;
-    FORWARD(join_rows(search, rows, (int)count, thread, &distances));
+    const float *distances = join_rows(search, rows, (int)count, thread);
     for (size_t a = 0; a < count; a++)
         for (size_t b = 0; b < count; b++)
-            if (a != b) insert(search, rows[a], (Entry){distances[a * count + b], rows[b]});
-    return CF_OK;
+            if (a != b) insert_entry(search, rows[a], (Entry){distances[a * count + b], rows[b]});
 }
 
 /* ---- One round ---- */
@@ -253,29 +243,25 @@ static void put_around(Descent *search, size_t i, uint32_t row, bool fresh) {
 }
 
 /* Point i's list, then those that have it in theirs (`back` holds i's places in lists). */
-static cf_status gather_around(void *context, int64_t piece, int thread) {
+static void gather_around(void *context, size_t i, int thread) {
     enum { MOST_NAMERS = 512 };
     Descent *search = context;
-    size_t from = (size_t)piece * ROWS_PER_PIECE, to = from + ROWS_PER_PIECE, kept = (size_t)search->kept;
+    const size_t kept = (size_t)search->kept;
     Namer namers[MOST_NAMERS];
+    size_t count = 0;
     (void)thread;
-    for (size_t i = from; i < to && i < search->n; i++) {
-        size_t count = 0;
-        search->around_count[i] = 0;
-        search->worth[i] = false;
-        for (size_t c = 0; c < kept && c < JOINED / 2; c++)
-            if (search->lists[i * kept + c].row != nobody)
-                put_around(search, i, search->lists[i * kept + c].row, search->fresh[i * kept + c]);
-        for (size_t b = search->back_first[i]; b < search->back_first[i + 1] && count < MOST_NAMERS; b++) {
-            size_t by = search->back[b] / kept;
-            namers[count++] = (Namer){chance(search, i, by), (uint32_t)by, search->fresh[search->back[b]]};
-        }
-        qsort(namers, count, sizeof *namers, compare_namers);
-        for (size_t c = 0; c < count; c++) put_around(search, i, namers[c].row, namers[c].fresh);
-        for (int c = 0; c < search->around_count[i]; c++)
-            search->worth[i] |= search->around_fresh[i * JOINED + (size_t)c];
+    search->around_count[i] = 0;
+    search->worth[i] = false;
+    for (size_t c = 0; c < kept && c < JOINED / 2; c++)
+        if (search->lists[i * kept + c].row != nobody)
+            put_around(search, i, search->lists[i * kept + c].row, search->fresh[i * kept + c]);
+    for (size_t b = search->back_first[i]; b < search->back_first[i + 1] && count < MOST_NAMERS; b++) {
+        size_t by = search->back[b] / kept;
+        namers[count++] = (Namer){chance(search, i, by), (uint32_t)by, search->fresh[search->back[b]]};
     }
-    return CF_OK;
+    qsort(namers, count, sizeof *namers, compare_namers);
+    for (size_t c = 0; c < count; c++) put_around(search, i, namers[c].row, namers[c].fresh);
+    for (int c = 0; c < search->around_count[i]; c++) search->worth[i] |= search->around_fresh[i * JOINED + (size_t)c];
 }
 
 /* back[first[i] ..]: the places of row i in a table of `width` columns, `count` of them used (NULL: all). */
@@ -298,17 +284,16 @@ static void index_back(Descent *search, const uint32_t *rows, size_t stride, siz
 }
 
 /* The joins of one point of the chunk. */
-static cf_status join_point(void *context, int64_t index, int thread) {
+static void join_point(void *context, size_t item, int thread) {
     Descent *search = context;
-    size_t j = search->chunk + (size_t)index, kept = (size_t)search->kept;
+    size_t j = search->chunk + item, kept = (size_t)search->kept;
     const uint32_t *rows = search->around + j * JOINED;
     const bool *fresh = search->around_fresh + j * JOINED;
     int count = search->around_count[j];
-    Entry *found = search->found + (size_t)index * JOINED * FOUND;
-    const float *distances;
+    Entry *found = search->found + item * JOINED * FOUND;
     for (int f = 0; f < count * FOUND; f++) found[f] = (Entry){INFINITY, nobody};
-    if (!search->worth[j]) return CF_OK;
-    FORWARD(join_rows(search, rows, count, thread, &distances));
+    if (!search->worth[j]) return;
+    const float *distances = join_rows(search, rows, count, thread);
     for (int a = 0; a < count; a++) {
         Entry *best = found + a * FOUND, worst = search->lists[rows[a] * kept + kept - 1];
         for (int b = 0; b < count; b++) {
@@ -319,79 +304,55 @@ static cf_status join_point(void *context, int64_t index, int thread) {
             best[at] = entry;
         }
     }
-    return CF_OK;
 }
 
-/* Every point takes what the chunk's joins found for it, in the order of the joins. */
-static cf_status gather_found(void *context, int64_t piece, int thread) {
+/* A point takes what the chunk's joins found for it, in the order of the joins. */
+static void gather_found(void *context, size_t i, int thread) {
     Descent *search = context;
-    size_t from = (size_t)piece * ROWS_PER_PIECE, to = from + ROWS_PER_PIECE;
     (void)thread;
-    for (size_t i = from; i < to && i < search->n; i++)
-        for (; search->cursor[i] < search->back_first[i + 1]; search->cursor[i]++) {
-            size_t place = search->back[search->cursor[i]];
-            if (place >= (search->chunk + CHUNK) * JOINED) break;
-            const Entry *found = search->found + (place - search->chunk * JOINED) * FOUND;
-            for (int f = 0; f < FOUND && found[f].row != nobody; f++)
-                search->changes[piece] += insert(search, i, found[f]);
-        }
-    return CF_OK;
+    for (; search->cursor[i] < search->back_first[i + 1]; search->cursor[i]++) {
+        size_t place = search->back[search->cursor[i]];
+        if (place >= (search->chunk + CHUNK) * JOINED) break;
+        const Entry *found = search->found + (place - search->chunk * JOINED) * FOUND;
+        for (int f = 0; f < FOUND && found[f].row != nobody; f++)
+            search->changes[i] += insert_entry(search, i, found[f]);
+    }
 }
 
-static cf_status run_round(Descent *search, size_t *changes) {
-    int threads = search->options->threads;
-    size_t n = search->n;
-    index_back(search, &search->lists->row, sizeof(Entry) / sizeof(uint32_t), (size_t)search->kept, NULL);
-    FORWARD(slices_run(threads, pieces_of(n), gather_around, search));
+/* Returns how many entries of lists it has changed. */
+static size_t run_round(Descent *search) {
+    const int threads = search->options->threads;
+    const size_t n = search->n;
+    size_t changes = 0;
+    index_back(search, &search->lists->row, ROW_STRIDE, (size_t)search->kept, NULL);
+    slices_each(threads, n, TOGETHER, gather_around, search);
     memset(search->fresh, 0, n * (size_t)search->kept);
-    memset(search->changes, 0, (size_t)pieces_of(n) * sizeof *search->changes);
+    memset(search->changes, 0, n * sizeof *search->changes);
     index_back(search, search->around, 1, JOINED, search->around_count);
     memcpy(search->cursor, search->back_first, n * sizeof *search->cursor);
     for (search->chunk = 0; search->chunk < n; search->chunk += CHUNK) {
-        size_t count = n - search->chunk < CHUNK ? n - search->chunk : CHUNK;
-        FORWARD(slices_run(threads, (int64_t)count, join_point, search));
-        FORWARD(slices_run(threads, pieces_of(n), gather_found, search));
+        slices_each(threads, n - search->chunk < CHUNK ? n - search->chunk : CHUNK, 1, join_point, search);
+        slices_each(threads, n, TOGETHER, gather_found, search);
     }
-    *changes = 0;
-    for (int64_t p = 0; p < pieces_of(n); p++) *changes += search->changes[p];
-    return CF_OK;
+    for (size_t i = 0; i < n; i++) changes += search->changes[i];
+    return changes;
 }
 
 /* ---- All of it ---- */
 
-/* For lists longer than what the leaves of few points can fill. */
-static void look_at_all(const Descent *search, size_t i, double *distance, uint32_t *index) {
-    for (int c = 0; c < search->k; c++) distance[c] = INFINITY, index[c] = nobody;
-    for (size_t j = 0; j < search->n; j++)
-        if (j != i)
-            nearest_insert(distance, index, search->k,
-                           side_distance(search->side, i, search->side, j, search->options->metric), (uint32_t)j);
-}
-
-static cf_status finish_piece(void *context, int64_t piece, int thread) {
+/* In double; of all rows where a list is longer than what the leaves of few points could fill. */
+static void finish_row(void *context, size_t i, int thread) {
     const Descent *search = context;
-    size_t from = (size_t)piece * ROWS_PER_PIECE, to = from + ROWS_PER_PIECE;
+    const Metric metric = search->options->metric;
+    const size_t kept = (size_t)search->kept;
+    const RowList list = {&search->lists[i * kept].row, kept, ROW_STRIDE};
     (void)thread;
-    for (size_t i = from; i < to && i < search->n; i++) {
-        double *distance = search->nearest->distance + i * (size_t)search->k;
-        uint32_t *index = search->nearest->index + i * (size_t)search->k;
-        if (search->options->metric == METRIC_COSINE && search->side->square[i] == 0) {
-            nearest_take_first(i, search->k, distance, index);
-            continue;
-        }
-        for (int c = 0; c < search->k; c++) distance[c] = INFINITY, index[c] = nobody;
-        for (int c = 0; c < search->kept; c++) {
-            uint32_t j = search->lists[i * (size_t)search->kept + (size_t)c].row;
-            if (j == nobody) continue;
-            nearest_insert(distance, index, search->k,
-                           side_distance(search->side, i, search->side, j, search->options->metric), j);
-        }
-        if (index[search->k - 1] == nobody) look_at_all(search, i, distance, index);
-    }
-    return CF_OK;
+    nearest_of_row(search->side, i, search->side, metric, &list, search->nearest);
+    if (search->nearest->index[(i + 1) * (size_t)search->k - 1] == nobody)
+        nearest_of_row(search->side, i, search->side, metric, NULL, search->nearest);
 }
 
-static cf_status allocate(Descent *search) {
+static cf_status allocate_search(Descent *search) {
     size_t n = search->n, kept = (size_t)search->kept, threads = (size_t)search->options->threads;
     size_t dim = (size_t)search->rows.dim, count;
     FAIL_IF(!size_multiply(n, kept > JOINED ? kept : JOINED, &count), CF_NO_MEMORY,
@@ -408,56 +369,34 @@ static cf_status allocate(Descent *search) {
     FORWARD(memory_new((size_t)CHUNK * JOINED * FOUND, sizeof *search->found, &search->found));
     FORWARD(memory_new(threads * JOINED * dim, sizeof(float), &search->gathered));
     FORWARD(memory_new(threads * JOINED * JOINED, sizeof(float), &search->products));
-    FORWARD(memory_new((size_t)pieces_of(n), sizeof *search->changes, &search->changes));
+    FORWARD(memory_new(n, sizeof *search->changes, &search->changes));
     for (size_t i = 0; i < n * kept; i++) search->lists[i] = (Entry){INFINITY, nobody};
     return CF_OK;
 }
 
-static void report(const Descent *search, double done) {
-    if (search->options->progress) search->options->progress(done, search->options->progress_context);
-}
-
 static cf_status descend(Descent *search) {
     const NeighborOptions *options = search->options;
-    size_t changes = 0;
-    FORWARD(allocate(search));
+    FORWARD(allocate_search(search));
     FORWARD(forest_new(&search->rows, TREES, options->seed, options->threads, &search->forest));
     for (search->tree = 0; search->tree < TREES; search->tree++)
-        FORWARD(slices_run(options->threads, (int64_t)search->forest.leaves, join_leaf, search));
+        slices_each(options->threads, search->forest.leaves, 1, join_leaf, search);
     forest_free(&search->forest);
-    report(search, 0.2);
+    neighbors_report(options, 0.2);
     for (search->round = 1; search->round <= MOST_ROUNDS; search->round++) {
-        FORWARD(run_round(search, &changes));
-        if ((double)changes < few_changes * (double)search->n * search->kept) break;
-        report(search, 0.2 + 0.75 * search->round / MOST_ROUNDS);
+        if ((double)run_round(search) < few_changes * (double)search->n * search->kept) break;
+        neighbors_report(options, 0.2 + 0.75 * search->round / MOST_ROUNDS);
     }
-    FORWARD(slices_run(options->threads, pieces_of(search->n), finish_piece, search));
-    report(search, 1);
+    slices_each(options->threads, search->n, TOGETHER, finish_row, search);
+    neighbors_report(options, 1);
     return CF_OK;
 }
 
-static void descent_free(Descent *search) {
-    void *own[] = {search->lists,    search->fresh,      search->around, search->around_fresh, search->around_count,
-                   search->worth,    search->back_first, search->back,   search->cursor,       search->found,
-                   search->gathered, search->products,   search->changes};
-    for (size_t i = 0; i < COUNT_OF(own); i++) free(own[i]);
-    product_rows_free(&search->rows);
-    forest_free(&search->forest);
-}
-
 cf_status nearest_descent(const NeighborSide *a, const NeighborOptions *options, int k, Nearest *nearest) {
-    Nearest made = {0};
-    ProductFrame frame = {0};
-    Descent search = {.side = a, .options = options, .n = a->n, .k = k, .kept = k + MORE, .nearest = &made};
-    cf_status status;
-    FORWARD_TO(done, nearest_new(a->n, k, &made));
-    FORWARD_TO(done, product_frame_new(a->points, NULL, options->metric, options->threads, &frame));
-    FORWARD_TO(done, product_rows_new(&frame, a->points, a->rows, a->n, options->threads, &search.rows));
-    FORWARD_TO(done, descend(&search));
-done:
-    product_frame_free(&frame);
-    descent_free(&search);
-    if (status) nearest_free(&made);
-    if (!status) *nearest = made;
-    return status;
+    AUTO(product_frame_free) ProductFrame frame = {0};
+    AUTO(descent_free)
+    Descent search = {.side = a, .options = options, .n = a->n, .k = k, .kept = k + MORE, .nearest = nearest};
+    FORWARD(nearest_new(a->n, k, nearest));
+    FORWARD(product_frame_new(a->points, NULL, options->metric, options->threads, &frame));
+    FORWARD(product_rows_new(&frame, a->points, a->rows, a->n, options->threads, &search.rows));
+    return descend(&search);
 }

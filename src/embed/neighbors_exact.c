@@ -11,7 +11,6 @@
 #include "base/memory.h"
 #include "base/ranks.h"
 #include "base/slices.h"
-#include "embed/points.h"
 #include "nn/cpu/matrix_product.h"
 
 #include <math.h>
@@ -26,10 +25,8 @@ typedef struct Search {
     Metric metric;
     int dim, k, kept; /* kept: candidates of a row */
     ProductFrame frame;
-    ProductRows ma, mb; /* of whole numbers only the norms, borrowed */
-    bool whole;         /* rows are wa and wb, not floats */
-    WholeRows wa, wb;
-    float *limits; /* [a->n] the worst candidate's approximate distance */
+    ProductRows ma, mb; /* ma is zeroed where they are among themselves */
+    float *limits;      /* [a->n] the worst candidate's approximate distance */
     float *approximate;
     uint32_t *candidates; /* [a->n][kept], ascending by (approximate, candidate) */
     float *products;      /* [threads][BLOCK * BLOCK] */
@@ -38,6 +35,20 @@ typedef struct Search {
     Nearest *nearest;
     const NeighborOptions *options;
 } Search;
+
+static void search_free(Search *search) {
+    product_rows_free(&search->ma);
+    product_rows_free(&search->mb);
+    product_frame_free(&search->frame);
+    free(search->limits);
+    free(search->approximate);
+    free(search->candidates);
+    free(search->products);
+}
+
+static const ProductRows *rows_of_a(const Search *search) {
+    return search->a == search->b ? &search->mb : &search->ma;
+}
 
 static size_t block_size(size_t n, int64_t block) {
     size_t from = (size_t)block * BLOCK;
@@ -48,15 +59,12 @@ static int64_t blocks_of(size_t n) {
     return (int64_t)((n + BLOCK - 1) / BLOCK);
 }
 
-/* ---- Preparation ---- */
+/* ---- Distances by their definition ---- */
 
-static const float *side_row(const NeighborSide *side, size_t i) {
-    return points_row(side->points, side->rows[i]);
-}
-
-double side_distance(const NeighborSide *a, size_t i, const NeighborSide *b, size_t j, Metric metric) {
+/* Squared for METRIC_EUCLIDEAN. */
+static double side_distance(const NeighborSide *a, size_t i, const NeighborSide *b, size_t j, Metric metric) {
     int dim = a->points->dim;
-    const float *x = side_row(a, i), *y = side_row(b, j);
+    const float *x = points_row(a->points, a->rows[i]), *y = points_row(b->points, b->rows[j]);
     if (metric == METRIC_EUCLIDEAN) return row_squared_distance(x, y, dim);
     if (metric == METRIC_MANHATTAN) return row_manhattan_distance(x, y, dim);
     if (metric == METRIC_HAMMING) return row_differences(x, y, dim) / dim;
@@ -66,9 +74,26 @@ double side_distance(const NeighborSide *a, size_t i, const NeighborSide *b, siz
     return fmax(0, 1 - row_dot(x, y, dim) / sqrt(product));
 }
 
+void nearest_of_row(const NeighborSide *a, size_t i, const NeighborSide *b, Metric metric, const RowList *among,
+                    Nearest *nearest) {
+    const int k = nearest->k;
+    const size_t self = a == b ? i : SIZE_MAX;
+    double *distance = nearest->distance + i * (size_t)k;
+    uint32_t *index = nearest->index + i * (size_t)k;
+    for (int c = 0; c < k; c++) distance[c] = INFINITY, index[c] = nobody;
+    if (metric == METRIC_COSINE && a->square[i] == 0) {
+        for (int c = 0; c < k; c++) distance[c] = 1, index[c] = (uint32_t)((size_t)c + ((size_t)c >= self));
+        return;
+    }
+    for (size_t c = 0; c < (among ? among->count : b->n); c++) {
+        const uint32_t j = among ? among->rows[c * among->stride] : (uint32_t)c;
+        if (j != self && j != nobody) nearest_insert(distance, index, k, side_distance(a, i, b, j, metric), j);
+    }
+}
+
 /* ---- Candidates ---- */
 
-static void keep(Search *search, size_t row, float d, uint32_t candidate) {
+static void keep_candidate(Search *search, size_t row, float d, uint32_t candidate) {
     float *list = search->approximate + row * (size_t)search->kept;
     uint32_t *names = search->candidates + row * (size_t)search->kept;
     int at = search->kept - 1;
@@ -115,65 +140,60 @@ static void scan_block(Search *search, int64_t I, int64_t J, bool mutual, const 
     for (size_t j = 0; j < n; j++) closed[j] = -INFINITY;
     for (size_t i = 0; i < m; i++) {
         const float *row = products + i * n, *norms = search->mb.norms + j0;
-        float norm = search->ma.norms[i0 + i];
+        float norm = rows_of_a(search)->norms[i0 + i];
         int found = find_hits(row, norm, norms, search->limits[i0 + i], mutual ? search->limits + j0 : closed, (int)n,
                               distances, hits);
         for (int h = 0; h < found; h++) {
             size_t j = hits[h];
             float d = (norm + norms[j]) - 2 * row[j];
             if (among_themselves && i0 + i == j0 + j) continue;
-            keep(search, i0 + i, d, (uint32_t)(j0 + j));
-            if (mutual) keep(search, j0 + j, d, (uint32_t)(i0 + i));
+            keep_candidate(search, i0 + i, d, (uint32_t)(j0 + j));
+            if (mutual) keep_candidate(search, j0 + j, d, (uint32_t)(i0 + i));
         }
     }
 }
 
 static void multiply_block(const Search *search, int64_t I, int64_t J, float *products) {
+    const ProductRows *ma = rows_of_a(search), *mb = &search->mb;
     size_t dim = (size_t)search->dim, a = (size_t)I * BLOCK * dim, b = (size_t)J * BLOCK * dim;
     int m = (int)block_size(search->a->n, I), n = (int)block_size(search->b->n, J);
-    if (search->whole)
-        matrix_product_bf16(m, n, search->dim, search->wa.values + a, search->wb.values + b, products);
+    if (mb->whole)
+        matrix_product_bf16(m, n, search->dim, ma->whole + a, mb->whole + b, products);
     else
-        matrix_product(m, n, search->dim, search->ma.values + a, search->mb.values + b, products);
+        matrix_product(m, n, search->dim, ma->values + a, mb->values + b, products);
 }
 
 /* Piece `index` of a round is the index-th pair I <= J with I + J = round (modulo the number of blocks). No block is
  * in two pairs of a round, so pieces write only to rows of their own; after all rounds every pair was had once. */
-static cf_status meet_pair(void *context, int64_t index, int thread) {
+static void meet_pair(void *context, size_t pair, int thread) {
     Search *search = context;
     float *products = search->products + (size_t)thread * BLOCK * BLOCK;
-    int64_t low = search->round / 2; /* pairs with I + J = round: I from 0 to low; the others: I + J = round + blocks */
+    const int64_t index = (int64_t)pair,
+                  low = search->round / 2; /* I + J = round: I from 0 to low; the others: I + J = round + blocks */
     int64_t I = index <= low ? index : index - low - 1 + search->round + 1;
     int64_t J = index <= low ? search->round - I : search->round + search->blocks - I;
     multiply_block(search, I, J, products);
     scan_block(search, I, J, I != J, products);
-    return CF_OK;
 }
 
-static void report(const Search *search, double done) {
-    if (search->options->progress) search->options->progress(done, search->options->progress_context);
-}
-
-static cf_status meet_all(Search *search) {
+static void meet_all(Search *search) {
     int64_t blocks = search->blocks;
     for (search->round = search->rank; search->round < blocks; search->round += search->ranks) {
         int64_t low = search->round / 2 + 1, high = (search->round + blocks) / 2 - search->round;
-        FORWARD(slices_run(search->options->threads, low + high, meet_pair, search));
-        report(search, 0.95 * (double)(search->round + 1) / (double)blocks);
+        slices_each(search->options->threads, (size_t)(low + high), 1, meet_pair, search);
+        neighbors_report(search->options, 0.95 * (double)(search->round + 1) / (double)blocks);
     }
-    return CF_OK;
 }
 
 /* A block of queries against all of the reference. */
-static cf_status meet_reference(void *context, int64_t index, int thread) {
+static void meet_reference(void *context, size_t block, int thread) {
     Search *search = context;
     float *products = search->products + (size_t)thread * BLOCK * BLOCK;
     for (int64_t J = 0; J < search->blocks; J++) {
-        multiply_block(search, index, J, products);
-        scan_block(search, index, J, false, products);
-        if (thread == 0) report(search, 0.95 * (double)index / (double)blocks_of(search->a->n));
+        multiply_block(search, (int64_t)block, J, products);
+        scan_block(search, (int64_t)block, J, false, products);
+        if (thread == 0) neighbors_report(search->options, 0.95 * (double)block / (double)blocks_of(search->a->n));
     }
-    return CF_OK;
 }
 
 /* ---- The end in double ---- */
@@ -189,51 +209,25 @@ static double worst_error(const Search *search, double norm, double reach) {
     return 1.1 * u * (search->dim + 32) * size + search->dim * 0x1p-120;
 }
 
-static void search_in_double(const Search *search, size_t i, double *distance, uint32_t *index) {
-    for (int c = 0; c < search->k; c++) distance[c] = INFINITY, index[c] = nobody;
-    for (size_t j = 0; j < search->b->n; j++)
-        if (search->a != search->b || i != j)
-            nearest_insert(distance, index, search->k, side_distance(search->a, i, search->b, j, search->metric),
-                           (uint32_t)j);
-}
-
-static void finish_row(const Search *search, size_t i) {
-    const uint32_t *names = search->candidates + i * (size_t)search->kept;
-    double *distance = search->nearest->distance + i * (size_t)search->k;
-    uint32_t *index = search->nearest->index + i * (size_t)search->k;
-    if (search->metric == METRIC_COSINE && search->a->square[i] == 0) {
-        nearest_take_first(search->a == search->b ? i : SIZE_MAX, search->k, distance, index);
-        return;
-    }
-    for (int c = 0; c < search->k; c++) distance[c] = INFINITY, index[c] = nobody;
-    for (int c = 0; c < search->kept && names[c] != nobody; c++)
-        nearest_insert(distance, index, search->k, side_distance(search->a, i, search->b, names[c], search->metric),
-                       names[c]);
-    double reach = distance[search->k - 1];
-    reach *= search->metric == METRIC_COSINE ? 2 : search->frame.scale * search->frame.scale;
-    double surely = (double)search->limits[i] - worst_error(search, (double)search->ma.norms[i], reach);
-    if (!(surely > reach)) search_in_double(search, i, distance, index);
-}
-
-static cf_status finish_piece(void *context, int64_t index, int thread) {
+static void measure_pairs(void *context, size_t i, int thread) {
     const Search *search = context;
-    size_t from = (size_t)index * ROWS_PER_PIECE, to = from + ROWS_PER_PIECE;
-    for (size_t i = from; i < to && i < search->a->n; i++)
-        if (metric_is_pairwise(search->metric))
-            search_in_double(search, i, search->nearest->distance + i * (size_t)search->k,
-                             search->nearest->index + i * (size_t)search->k);
-        else
-            finish_row(search, i);
-    if (metric_is_pairwise(search->metric) && thread == 0) report(search, (double)from / (double)search->a->n);
-    return CF_OK;
+    nearest_of_row(search->a, i, search->b, search->metric, NULL, search->nearest);
+    if (thread == 0 && i % ROWS_PER_PIECE == 0) neighbors_report(search->options, (double)i / (double)search->a->n);
+}
+
+static void measure_candidates(void *context, size_t i, int thread) {
+    const Search *search = context;
+    const RowList candidates = {search->candidates + i * (size_t)search->kept, (size_t)search->kept, 1};
+    (void)thread;
+    nearest_of_row(search->a, i, search->b, search->metric, &candidates, search->nearest);
+    if (search->metric == METRIC_COSINE && search->a->square[i] == 0) return;
+    double reach = search->nearest->distance[(i + 1) * (size_t)search->k - 1];
+    reach *= search->metric == METRIC_COSINE ? 2 : search->frame.scale * search->frame.scale;
+    double surely = (double)search->limits[i] - worst_error(search, (double)rows_of_a(search)->norms[i], reach);
+    if (!(surely > reach)) nearest_of_row(search->a, i, search->b, search->metric, NULL, search->nearest);
 }
 
 /* ---- All of it ---- */
-
-/* More candidates than asked for, so that rounding seldom decides: on images 1 row in 10,000 is searched in double. */
-static int candidates_kept(int k) {
-    return k + k / 4 + 8;
-}
 
 static cf_status find_candidates(Search *search) {
     size_t count, rows = search->a->n;
@@ -246,45 +240,27 @@ static cf_status find_candidates(Search *search) {
     for (size_t i = 0; i < rows; i++) search->limits[i] = INFINITY;
     for (size_t i = 0; i < count; i++) search->approximate[i] = INFINITY, search->candidates[i] = nobody;
     search->blocks = blocks_of(search->b->n);
-    if (search->a == search->b) return meet_all(search);
-    return slices_run(search->options->threads, blocks_of(rows), meet_reference, search);
-}
-
-/* Whole numbers, as images have them, go through bfloat16 where the processor is fast with it. */
-static cf_status prepare_whole(Search *search, bool *done) {
-    const NeighborSide *a = search->a, *b = search->b;
-    int threads = search->options->threads;
-    double scale = 0;
-    *done = false;
-    if (search->metric != METRIC_EUCLIDEAN || b->n < FEW_POINTS || !matrix_product_has_bf16()) return CF_OK;
-    FORWARD(whole_rows_scale(b->points, a == b ? NULL : a->points, threads, &scale));
-    if (scale == 0) return CF_OK;
-    search->whole = true;
-    FORWARD(whole_rows_new(b->points, b->rows, b->n, scale, threads, &search->wb));
-    search->wa = search->wb;
-    if (a != b) {
-        search->wa = (WholeRows){0};
-        FORWARD(whole_rows_new(a->points, a->rows, a->n, scale, threads, &search->wa));
-    }
-    search->frame.scale = scale;
-    search->ma.norms = search->wa.norms;
-    search->mb.norms = search->wb.norms;
-    *done = true;
+    if (search->a == search->b)
+        meet_all(search);
+    else
+        slices_each(search->options->threads, (size_t)blocks_of(rows), 1, meet_reference, search);
     return CF_OK;
 }
 
-static cf_status prepare(Search *search) {
+/* Whole numbers, as images have them, go through bfloat16 where the processor is fast with it. */
+static cf_status prepare_rows(Search *search) {
     const NeighborSide *a = search->a, *b = search->b;
-    int threads = search->options->threads;
-    bool done;
-    FORWARD(prepare_whole(search, &done));
-    if (done) return CF_OK;
-    FORWARD(product_frame_new(b->points, a == b ? NULL : a->points, search->metric, threads, &search->frame));
+    const Points *others = a == b ? NULL : a->points;
+    const int threads = search->options->threads;
+    double scale = 0;
+    if (search->metric == METRIC_EUCLIDEAN && b->n >= FEW_POINTS && matrix_product_has_bf16())
+        scale = whole_rows_scale(b->points, others, threads);
+    if (scale > 0)
+        search->frame = (ProductFrame){METRIC_EUCLIDEAN, NULL, scale};
+    else
+        FORWARD(product_frame_new(b->points, others, search->metric, threads, &search->frame));
     FORWARD(product_rows_new(&search->frame, b->points, b->rows, b->n, threads, &search->mb));
-    search->ma = search->mb;
-    if (a == b) return CF_OK;
-    search->ma = (ProductRows){0};
-    return product_rows_new(&search->frame, a->points, a->rows, a->n, threads, &search->ma);
+    return a == b ? CF_OK : product_rows_new(&search->frame, a->points, a->rows, a->n, threads, &search->ma);
 }
 
 /* ---- Over ranks (base/ranks.h): each has its rounds, and sends what candidates these gave to the first one ---- */
@@ -297,36 +273,33 @@ static bool is_spread(const Search *search) {
 static cf_status call_ranks(Search *search) {
     const NeighborSide *side = search->a;
     const Points *points = side->points;
-    char *job;
+    AUTO_FREE char *job = NULL;
     search->ranks = ranks_size();
-    FORWARD(memory_print(&job, "{\"job\":\"neighbors\",\"points\":%zu,\"dim\":%d,\"rows\":%zu,\"metric\":%d,\"k\":%d}", points->n,
-                         points->dim, side->n, (int)search->metric, search->k));
-    cf_status status = CF_OK;
-    for (int r = 1; r < search->ranks && !status; r++) {
-        status = ranks_send(r, TAG_JOB, job, strlen(job));
-        if (!status) status = ranks_send(r, TAG_STATE, side->rows, side->n * sizeof *side->rows);
-        if (!status) status = ranks_send(r, TAG_STATE, points->values, points->n * (size_t)points->dim * sizeof(float));
+    FORWARD(memory_print(&job, "{\"job\":\"neighbors\",\"points\":%zu,\"dim\":%d,\"rows\":%zu,\"metric\":%d,\"k\":%d}",
+                         points->n, points->dim, side->n, (int)search->metric, search->k));
+    for (int r = 1; r < search->ranks; r++) {
+        FORWARD(ranks_send(r, TAG_JOB, job, strlen(job)));
+        FORWARD(ranks_send(r, TAG_STATE, side->rows, side->n * sizeof *side->rows));
+        FORWARD(ranks_send(r, TAG_STATE, points->values, points->n * (size_t)points->dim * sizeof(float)));
     }
-    free(job);
-    return status;
+    return CF_OK;
 }
 
 /* The best of all lists, as if they had been one from the beginning. */
 static cf_status take_candidates(Search *search) {
     const size_t count = search->a->n * (size_t)search->kept;
-    float *approximate;
-    uint32_t *candidates = NULL;
+    AUTO_FREE float *approximate = NULL;
+    AUTO_FREE uint32_t *candidates = NULL;
     FORWARD(memory_new(count, sizeof *approximate, &approximate));
-    cf_status status = memory_new(count, sizeof *candidates, &candidates);
-    for (int r = 1; r < search->ranks && !status; r++) {
-        status = ranks_receive(r, TAG_ANSWER, approximate, count * sizeof *approximate);
-        if (!status) status = ranks_receive(r, TAG_ANSWER, candidates, count * sizeof *candidates);
-        for (size_t i = 0; i < count && !status; i++)
-            if (candidates[i] != nobody) keep(search, i / (size_t)search->kept, approximate[i], candidates[i]);
+    FORWARD(memory_new(count, sizeof *candidates, &candidates));
+    for (int r = 1; r < search->ranks; r++) {
+        FORWARD(ranks_receive(r, TAG_ANSWER, approximate, count * sizeof *approximate));
+        FORWARD(ranks_receive(r, TAG_ANSWER, candidates, count * sizeof *candidates));
+        for (size_t i = 0; i < count; i++)
+            if (candidates[i] != nobody)
+                keep_candidate(search, i / (size_t)search->kept, approximate[i], candidates[i]);
     }
-    free(approximate);
-    free(candidates);
-    return status;
+    return CF_OK;
 }
 
 static cf_status find_spread(Search *search) {
@@ -334,7 +307,7 @@ static cf_status find_spread(Search *search) {
         ranks_working(true);
         FORWARD(call_ranks(search));
     }
-    FORWARD(prepare(search));
+    FORWARD(prepare_rows(search));
     FORWARD(find_candidates(search));
     if (search->ranks == 1) return CF_OK;
     FORWARD(take_candidates(search));
@@ -342,70 +315,48 @@ static cf_status find_spread(Search *search) {
     return CF_OK;
 }
 
-static void search_free(Search *search) {
-    if (search->whole) search->ma = search->mb = (ProductRows){0};
-    if (search->a != search->b) product_rows_free(&search->ma);
-    if (search->a != search->b) whole_rows_free(&search->wa);
-    product_rows_free(&search->mb);
-    whole_rows_free(&search->wb);
-    product_frame_free(&search->frame);
-    void *own[] = {search->limits, search->approximate, search->candidates, search->products};
-    for (size_t i = 0; i < COUNT_OF(own); i++) free(own[i]);
+/* More candidates than asked for, so that rounding seldom decides: on images 1 row in 10,000 is searched in double. */
+static Search search_of(const NeighborSide *a, const NeighborSide *b, const NeighborOptions *options, int k) {
+    return (Search){.a = a,
+                    .b = b,
+                    .metric = options->metric,
+                    .dim = a->points->dim,
+                    .k = k,
+                    .kept = k + k / 4 + 8,
+                    .ranks = 1,
+                    .options = options};
 }
 
 /* The frame of products follows from all points, so each rank gets all. */
-static cf_status serve(Search *search, NeighborSide *side, Points *points, float *values, uint32_t *rows) {
-    const size_t count = side->n * (size_t)search->kept;
-    FORWARD(ranks_receive(0, TAG_STATE, rows, side->n * sizeof *rows));
-    FORWARD(ranks_receive(0, TAG_STATE, values, points->n * (size_t)points->dim * sizeof *values));
-    FORWARD(prepare(search));
-    FORWARD(find_candidates(search));
-    FORWARD(ranks_send(0, TAG_ANSWER, search->approximate, count * sizeof(float)));
-    return ranks_send(0, TAG_ANSWER, search->candidates, count * sizeof(uint32_t));
-}
-
 cf_status neighbors_serve(size_t n, int dim, size_t rows_count, const NeighborOptions *options) {
-    float *values = NULL;
-    uint32_t *rows = NULL;
+    AUTO_FREE float *values = NULL;
+    AUTO_FREE uint32_t *rows = NULL;
     size_t count;
     FAIL_IF(!size_multiply(n, (size_t)dim, &count), CF_NO_MEMORY, "%zu points are too many", n);
     FORWARD(memory_new(count, sizeof *values, &values));
-    cf_status status = memory_new(rows_count, sizeof *rows, &rows);
-    Points points = {values, n, dim};
-    NeighborSide side = {&points, rows, rows_count, NULL};
-    Search search = {.a = &side, .b = &side, .metric = options->metric, .dim = dim, .k = options->k, .kept = candidates_kept(options->k),
-                     .options = options, .rank = ranks_rank(), .ranks = ranks_size()};
-    if (!status) status = serve(&search, &side, &points, values, rows);
-    search_free(&search);
-    free(values);
-    free(rows);
-    return status;
-}
-
-static cf_status run_search(Search *search) {
-    if (!metric_is_pairwise(search->metric)) FORWARD(find_spread(search));
-    FORWARD(slices_run(search->options->threads, (int64_t)((search->a->n + ROWS_PER_PIECE - 1) / ROWS_PER_PIECE),
-                       finish_piece, search));
-    report(search, 1);
-    return CF_OK;
+    FORWARD(memory_new(rows_count, sizeof *rows, &rows));
+    const Points points = {values, n, dim};
+    const NeighborSide side = {&points, rows, rows_count, NULL};
+    AUTO(search_free) Search search = search_of(&side, &side, options, options->k);
+    search.rank = ranks_rank();
+    search.ranks = ranks_size();
+    FORWARD(ranks_receive(0, TAG_STATE, rows, rows_count * sizeof *rows));
+    FORWARD(ranks_receive(0, TAG_STATE, values, count * sizeof *values));
+    FORWARD(prepare_rows(&search));
+    FORWARD(find_candidates(&search));
+    const size_t found = rows_count * (size_t)search.kept;
+    FORWARD(ranks_send(0, TAG_ANSWER, search.approximate, found * sizeof(float)));
+    return ranks_send(0, TAG_ANSWER, search.candidates, found * sizeof(uint32_t));
 }
 
 cf_status nearest_exact(const NeighborSide *a, const NeighborSide *b, const NeighborOptions *options, int k,
                         Nearest *nearest) {
-    Nearest made = {0};
-    Search search = {.a = a,
-                     .b = b,
-                     .metric = options->metric,
-                     .dim = a->points->dim,
-                     .k = k,
-                     .kept = candidates_kept(k),
-                     .nearest = &made,
-                     .ranks = 1,
-                     .options = options};
-    cf_status status = nearest_new(a->n, k, &made);
-    if (!status) status = run_search(&search);
-    search_free(&search);
-    if (status) nearest_free(&made);
-    if (!status) *nearest = made;
-    return status;
+    AUTO(search_free) Search search = search_of(a, b, options, k);
+    FORWARD(nearest_new(a->n, k, nearest));
+    search.nearest = nearest;
+    const bool pairwise = metric_is_pairwise(search.metric);
+    if (!pairwise) FORWARD(find_spread(&search));
+    slices_each(options->threads, a->n, ROWS_PER_PIECE, pairwise ? measure_pairs : measure_candidates, &search);
+    neighbors_report(options, 1);
+    return CF_OK;
 }

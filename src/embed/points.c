@@ -4,6 +4,7 @@
 #include "base/slices.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,8 +33,11 @@ cf_status points_check(const Points *points, const char *what) {
     return CF_OK;
 }
 
-cf_status points_centered(const Points *points, Points *centered, float **values) {
+cf_status points_prepare(const Points *points, Metric metric, Points *prepared, float **values) {
     const size_t dim = (size_t)points->dim;
+    *prepared = *points;
+    *values = NULL;
+    if (metric != METRIC_CORRELATION) return CF_OK;
     FORWARD(memory_new(points->n * dim, sizeof **values, values));
     for (size_t i = 0; i < points->n; i++) {
         const float *row = points_row(points, i);
@@ -41,11 +45,22 @@ cf_status points_centered(const Points *points, Points *centered, float **values
         for (size_t d = 0; d < dim; d++) sum += (double)row[d];
         for (size_t d = 0; d < dim; d++) (*values)[i * dim + d] = (float)((double)row[d] - sum / (double)dim);
     }
-    *centered = (Points){*values, points->n, points->dim};
+    prepared->values = *values;
     return CF_OK;
 }
 
-/* ---- Sums over rows ---- */
+/* ---- Rows ---- */
+
+uint64_t row_hash(const float *row, int dim) {
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (int d = 0; d < dim; d++) {
+        uint32_t bits;
+        memcpy(&bits, row + d, sizeof bits);
+        hash = (hash ^ bits) * 0x100000001b3u;
+        hash ^= hash >> 32; /* high bits come down: FNV alone only goes up */
+    }
+    return hash;
+}
 
 enum { LANES = 8 };
 
@@ -128,119 +143,36 @@ EVERY_ISA static float add_row(const float *row, int dim, double *sums, float la
     return largest;
 }
 
-static cf_status sum_piece(void *context, int64_t index, int thread) {
+static void sum_piece(void *context, size_t piece, int thread) {
     Sums *sums = context;
-    size_t piece = (size_t)index, dim = (size_t)sums->points->dim;
-    size_t from = sums->points->n * piece / sums->pieces, to = sums->points->n * (piece + 1) / sums->pieces;
+    const Points *points = sums->points;
+    double *partial = sums->partial + piece * (size_t)points->dim;
     (void)thread;
-    for (size_t i = from; i < to; i++)
-        sums->largest[piece] =
-            add_row(points_row(sums->points, i), sums->points->dim, sums->partial + piece * dim, sums->largest[piece]);
-    return CF_OK;
+    for (size_t i = points->n * piece / sums->pieces; i < points->n * (piece + 1) / sums->pieces; i++)
+        sums->largest[piece] = add_row(points_row(points, i), points->dim, partial, sums->largest[piece]);
 }
 
 cf_status column_means(const Points *points, int threads, double *means, double *largest) {
     Sums sums = {.points = points, .pieces = points->n < MOST_PIECES ? points->n : MOST_PIECES};
-    size_t dim = (size_t)points->dim;
+    AUTO_FREE double *partial = NULL;
+    const size_t dim = (size_t)points->dim;
     float most = 0;
-    FORWARD(memory_new(sums.pieces * dim, sizeof(double), &sums.partial));
-    cf_status status = slices_run(threads, (int64_t)sums.pieces, sum_piece, &sums);
-    for (size_t d = 0; d < dim && !status; d++) {
+    FORWARD(memory_new(sums.pieces * dim, sizeof(double), &partial));
+    sums.partial = partial;
+    slices_each(threads, sums.pieces, 1, sum_piece, &sums);
+    for (size_t d = 0; d < dim; d++) {
         double sum = 0;
-        for (size_t p = 0; p < sums.pieces; p++) sum += sums.partial[p * dim + d];
+        for (size_t p = 0; p < sums.pieces; p++) sum += partial[p * dim + d];
         means[d] = sum / (double)points->n;
     }
     for (size_t p = 0; p < sums.pieces; p++) most = sums.largest[p] > most ? sums.largest[p] : most;
     if (largest) *largest = (double)most;
-    free(sums.partial);
-    return status;
-}
-
-/* ---- Rows ready for products ---- */
-
-enum { PIECE = 64 }; /* rows */
-
-cf_status product_frame_new(const Points *points, const Points *others, Metric metric, int threads,
-                            ProductFrame *frame) {
-    ProductFrame made = {.metric = metric, .scale = 1};
-    double largest, other = 0, *room;
-    int exponent;
-    cf_status status;
-    FORWARD(memory_new((size_t)points->dim, sizeof(double), &made.means));
-    *frame = made;
-    if (metric == METRIC_COSINE) return CF_OK;
-    FORWARD_TO(failed, memory_new((size_t)points->dim, sizeof(double), &room));
-    status = others ? column_means(others, threads, room, &other) : CF_OK;
-    free(room);
-    FORWARD_TO(failed, status);
-    FORWARD_TO(failed, column_means(points, threads, made.means, &largest));
-    frexp(largest > other ? largest : other, &exponent);
-    frame->scale = ldexp(1, -exponent - 1);
     return CF_OK;
-failed:
-    product_frame_free(frame);
-    return status;
-}
-
-void product_frame_free(ProductFrame *frame) {
-    free(frame->means);
-    *frame = (ProductFrame){0};
-}
-
-typedef struct ProductFilling {
-    const ProductFrame *frame;
-    const Points *points;
-    const uint32_t *rows;
-    ProductRows *made;
-} ProductFilling;
-
-static cf_status fill_products(void *context, int64_t index, int thread) {
-    const ProductFilling *work = context;
-    const ProductFrame *frame = work->frame;
-    size_t from = (size_t)index * PIECE, to = from + PIECE, dim = (size_t)work->made->dim;
-    bool cosine = frame->metric == METRIC_COSINE;
-    (void)thread;
-    for (size_t i = from; i < to && i < work->made->n; i++) {
-        const float *row = points_row(work->points, work->rows ? work->rows[i] : i);
-        float *made = work->made->values + i * dim;
-        double factor = frame->scale;
-        if (cosine) {
-            double square = row_dot(row, row, work->made->dim);
-            factor = square > 0 ? 1 / sqrt(square) : 0;
-        }
-        for (size_t d = 0; d < dim; d++) made[d] = (float)(((double)row[d] - frame->means[d]) * factor);
-        work->made->norms[i] = cosine ? 1 : (float)row_dot(made, made, work->made->dim);
-    }
-    return CF_OK;
-}
-
-cf_status product_rows_new(const ProductFrame *frame, const Points *points, const uint32_t *rows, size_t n, int threads,
-                           ProductRows *made) {
-    ProductRows all = {.n = n, .dim = points->dim};
-    ProductFilling work = {frame, points, rows, &all};
-    size_t size;
-    cf_status status;
-    FAIL_IF(!size_multiply(n, (size_t)points->dim, &size), CF_NO_MEMORY, "these points are too many");
-    FORWARD_TO(failed, memory_new(size, sizeof(float), &all.values));
-    FORWARD_TO(failed, memory_new(n, sizeof(float), &all.norms));
-    FORWARD_TO(failed, slices_run(threads, (int64_t)((n + PIECE - 1) / PIECE), fill_products, &work));
-    *made = all;
-    return CF_OK;
-failed:
-    product_rows_free(&all);
-    return status;
-}
-
-void product_rows_free(ProductRows *rows) {
-    free(rows->values);
-    free(rows->norms);
-    *rows = (ProductRows){0};
 }
 
 /* ---- Rows of whole numbers ---- */
 
-enum { LARGEST = 256 };
-static const double scales[] = {1, 255};
+enum { LARGEST = 256, TOGETHER = 64 /* rows */ };
 
 /* To the nearest whole number: what is added leaves no bits for a fraction. */
 static inline double whole(double value) {
@@ -260,89 +192,110 @@ EVERY_ISA static bool row_is_whole(const float *row, int dim, double scale) {
 typedef struct Look {
     const Points *points;
     double scale;
-    bool *others; /* [pieces] something is not whole */
+    atomic_bool others; /* something is not whole */
 } Look;
 
-static cf_status look_at_piece(void *context, int64_t index, int thread) {
-    const Look *look = context;
-    size_t from = (size_t)index * PIECE, to = from + PIECE;
+static void look_at_row(void *context, size_t i, int thread) {
+    Look *look = context;
     (void)thread;
-    for (size_t i = from; i < to && i < look->points->n && !look->others[index]; i++)
-        look->others[index] = !row_is_whole(points_row(look->points, i), look->points->dim, look->scale);
+    if (!look->others && !row_is_whole(points_row(look->points, i), look->points->dim, look->scale))
+        look->others = true;
+}
+
+static bool all_whole(const Points *points, double scale, int threads) {
+    Look look = {points, scale, false};
+    if (!row_is_whole(points_row(points, points->n / 2), points->dim, scale)) return false; /* mostly the answer */
+    slices_each(threads, points->n, TOGETHER, look_at_row, &look);
+    return !look.others;
+}
+
+double whole_rows_scale(const Points *points, const Points *others, int threads) {
+    static const double scales[] = {1, 255};
+    for (size_t s = 0; s < COUNT_OF(scales); s++)
+        if (all_whole(points, scales[s], threads) && (!others || all_whole(others, scales[s], threads)))
+            return scales[s];
+    return 0;
+}
+
+/* ---- Rows ready for products ---- */
+
+cf_status product_frame_new(const Points *points, const Points *others, Metric metric, int threads,
+                            ProductFrame *frame) {
+    double largest, other = 0;
+    int exponent;
+    *frame = (ProductFrame){.metric = metric, .scale = 1};
+    FORWARD(memory_new((size_t)points->dim, sizeof(double), &frame->means));
+    if (metric == METRIC_COSINE) return CF_OK;
+    if (others) FORWARD(column_means(others, threads, frame->means, &other));
+    FORWARD(column_means(points, threads, frame->means, &largest));
+    frexp(largest > other ? largest : other, &exponent);
+    frame->scale = ldexp(1, -exponent - 1);
     return CF_OK;
 }
 
-static cf_status all_whole(const Points *points, double scale, int threads, bool *yes) {
-    size_t pieces = (points->n + PIECE - 1) / PIECE;
-    Look look = {points, scale, NULL};
-    *yes = row_is_whole(points_row(points, points->n / 2), points->dim, scale); /* mostly the answer */
-    if (!*yes) return CF_OK;
-    FORWARD(memory_new(pieces, sizeof *look.others, &look.others));
-    cf_status status = slices_run(threads, (int64_t)pieces, look_at_piece, &look);
-    for (size_t p = 0; p < pieces; p++) *yes &= !look.others[p];
-    free(look.others);
-    return status;
+void product_frame_free(ProductFrame *frame) {
+    free(frame->means);
+    *frame = (ProductFrame){0};
 }
 
-cf_status whole_rows_scale(const Points *points, const Points *others, int threads, double *scale) {
-    *scale = 0;
-    for (size_t s = 0; s < COUNT_OF(scales); s++) {
-        bool yes;
-        FORWARD(all_whole(points, scales[s], threads, &yes));
-        if (yes && others) FORWARD(all_whole(others, scales[s], threads, &yes));
-        if (!yes) continue;
-        *scale = scales[s];
-        return CF_OK;
-    }
-    return CF_OK;
-}
-
-typedef struct WholeFilling {
+typedef struct ProductFilling {
+    const ProductFrame *frame;
     const Points *points;
     const uint32_t *rows;
-    size_t n;
-    double scale;
-    WholeRows *made;
-} WholeFilling;
+    ProductRows *made;
+} ProductFilling;
 
-static cf_status fill_whole(void *context, int64_t index, int thread) {
-    const WholeFilling *work = context;
-    size_t from = (size_t)index * PIECE, to = from + PIECE, dim = (size_t)work->points->dim;
-    (void)thread;
-    for (size_t i = from; i < to && i < work->n; i++) {
-        const float *row = points_row(work->points, work->rows[i]);
-        double sum = 0;
-        for (size_t d = 0; d < dim; d++) {
-            float value = (float)whole((double)row[d] * work->scale);
-            uint32_t bits;
-            memcpy(&bits, &value, sizeof bits);
-            work->made->values[i * dim + d] = (uint16_t)(bits >> 16);
-            sum += (double)value * (double)value;
-        }
-        work->made->norms[i] = (float)sum;
+static float fill_whole(const float *row, size_t dim, double scale, uint16_t *made) {
+    double sum = 0;
+    for (size_t d = 0; d < dim; d++) {
+        float value = (float)whole((double)row[d] * scale);
+        uint32_t bits;
+        memcpy(&bits, &value, sizeof bits);
+        made[d] = (uint16_t)(bits >> 16);
+        sum += (double)value * (double)value;
     }
-    return CF_OK;
+    return (float)sum;
 }
 
-cf_status whole_rows_new(const Points *points, const uint32_t *rows, size_t n, double scale, int threads,
-                         WholeRows *made) {
-    WholeRows all = {0};
-    WholeFilling work = {points, rows, n, scale, &all};
+static void fill_row(void *context, size_t i, int thread) {
+    const ProductFilling *work = context;
+    const ProductFrame *frame = work->frame;
+    const float *row = points_row(work->points, work->rows ? work->rows[i] : i);
+    const size_t dim = (size_t)work->made->dim;
+    const bool cosine = frame->metric == METRIC_COSINE;
+    double factor = frame->scale;
+    (void)thread;
+    if (!frame->means) {
+        work->made->norms[i] = fill_whole(row, dim, factor, work->made->whole + i * dim);
+        return;
+    }
+    if (cosine) {
+        double square = row_dot(row, row, work->made->dim);
+        factor = square > 0 ? 1 / sqrt(square) : 0;
+    }
+    float *made = work->made->values + i * dim;
+    for (size_t d = 0; d < dim; d++) made[d] = (float)(((double)row[d] - frame->means[d]) * factor);
+    work->made->norms[i] = cosine ? 1 : (float)row_dot(made, made, work->made->dim);
+}
+
+cf_status product_rows_new(const ProductFrame *frame, const Points *points, const uint32_t *rows, size_t n, int threads,
+                           ProductRows *made) {
+    ProductFilling work = {frame, points, rows, made};
     size_t size;
-    cf_status status;
+    *made = (ProductRows){.n = n, .dim = points->dim};
     FAIL_IF(!size_multiply(n, (size_t)points->dim, &size), CF_NO_MEMORY, "these points are too many");
-    FORWARD_TO(failed, memory_new(size, sizeof *all.values, &all.values));
-    FORWARD_TO(failed, memory_new(n, sizeof *all.norms, &all.norms));
-    FORWARD_TO(failed, slices_run(threads, (int64_t)((n + PIECE - 1) / PIECE), fill_whole, &work));
-    *made = all;
+    if (frame->means)
+        FORWARD(memory_new(size, sizeof *made->values, &made->values));
+    else
+        FORWARD(memory_new(size, sizeof *made->whole, &made->whole));
+    FORWARD(memory_new(n, sizeof *made->norms, &made->norms));
+    slices_each(threads, n, TOGETHER, fill_row, &work);
     return CF_OK;
-failed:
-    whole_rows_free(&all);
-    return status;
 }
 
-void whole_rows_free(WholeRows *rows) {
+void product_rows_free(ProductRows *rows) {
     free(rows->values);
+    free(rows->whole);
     free(rows->norms);
-    *rows = (WholeRows){0};
+    *rows = (ProductRows){0};
 }

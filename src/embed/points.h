@@ -15,9 +15,6 @@ enum { MOST_POINTS = 100000000, MOST_DIMENSIONS = 1 << 20 };
  * `what` stands before the message: "X.npy", "the features". */
 cf_status points_check(const Points *points, const char *what);
 
-/* Each row less its mean, in new memory of *values, which is the caller's to free(). */
-cf_status points_centered(const Points *points, Points *centered, float **values);
-
 static inline const float *points_row(const Points *points, size_t i) {
     return points->values + i * (size_t)points->dim;
 }
@@ -32,13 +29,20 @@ typedef enum Metric {
 enum { METRICS = METRIC_HAMMING + 1 };
 /* "euclidean", "cosine" ..: umap-learn's names; ends with NULL. */
 extern const char *const metric_names[METRICS + 1];
+/* Points whose metric is METRIC_CORRELATION are to be compared by the cosine of their rows less their means: *prepared, with new memory in
+ * *values, which is the caller's to free(). Points of another metric are as they were, *values NULL. */
+cf_status points_prepare(const Points *points, Metric metric, Points *prepared, float **values);
+static inline Metric metric_prepared(Metric metric) {
+    return metric == METRIC_CORRELATION ? METRIC_COSINE : metric;
+}
 /* No matrix product gives it, so every pair is measured by itself: always exact, and slower. */
 static inline bool metric_is_pairwise(Metric metric) {
     return metric == METRIC_MANHATTAN || metric == METRIC_HAMMING;
 }
 
-/* Told how much of a stage is done, 0 to 1, by the thread that called it. NULL: nobody asks. */
-typedef void (*FractionFn)(double done, void *context);
+/* Told how much of a stage is done, 0 to 1, by the thread that called it; NULL: nobody asks. Return false to stop: CF_INTERRUPTED, from
+ * what can be stopped. */
+typedef bool (*FractionFn)(double done, void *context);
 
 /* ---- Sums over one or two rows in double ---- */
 
@@ -51,6 +55,8 @@ typedef void (*FractionFn)(double done, void *context);
 #define EVERY_ISA
 #endif
 
+/* A number for a row's bits, FNV-1a over its words. Part of every result of umap_transform. */
+uint64_t row_hash(const float *row, int dim);
 /* |a - b|^2; the same bits for (b, a). */
 double row_squared_distance(const float *a, const float *b, int dim);
 /* The sum of |a - b|, and how many values differ. */
@@ -69,8 +75,9 @@ cf_status column_means(const Points *points, int threads, double *means, double 
 /* norm[i] + norm[j] - 2 values[i] . values[j] is the squared distance times `scale` squared; for METRIC_COSINE it is 2
  * (1 - cos), 2 for a row of zeros. */
 typedef struct ProductRows {
-    float *values; /* [n][dim]: less the means, against cancellation, and scaled; or of length 1 */
-    float *norms;  /* [n]: |values|^2; or 1 */
+    float *values;   /* [n][dim]: less the means, against cancellation, and scaled; or of length 1 */
+    uint16_t *whole; /* [n][dim] in place of `values`: whole numbers up to 256 as bfloat16, which holds them exactly */
+    float *norms;    /* [n]: |values|^2; or 1 */
     size_t n;
     int dim;
 } ProductRows;
@@ -78,32 +85,20 @@ typedef struct ProductRows {
 /* What rows that meet in products must have in common. */
 typedef struct ProductFrame {
     Metric metric;
-    double *means; /* [dim] */
-    double scale;  /* a power of two, so that no value exceeds 1 */
+    double *means; /* [dim]; NULL: of whole numbers */
+    double scale;  /* a power of two, so that no value exceeds 1; or what makes all whole */
 } ProductFrame;
 
-/* `rows` [n] of the points, NULL: all. The means are those of `points`; `others` (NULL: none) are only not to
- * overflow. */
+/* Both are to be freed on any path. The means are those of `points`; `others` (NULL: none) are only not to overflow. */
 cf_status product_frame_new(const Points *points, const Points *others, Metric metric, int threads,
                             ProductFrame *frame);
 void product_frame_free(ProductFrame *frame);
+/* `rows` [n] of the points, NULL: all. */
 cf_status product_rows_new(const ProductFrame *frame, const Points *points, const uint32_t *rows, size_t n, int threads,
                            ProductRows *made);
 void product_rows_free(ProductRows *rows);
 
-/* ---- Rows of whole numbers ---- */
-
-/* Up to 256, but for one factor: the bytes of images, also after a division by 255. bfloat16 holds them exactly, so that their
- * products may be taken from instructions that are twice as fast. */
-typedef struct WholeRows {
-    uint16_t *values; /* [n][dim] bfloat16 */
-    float *norms;     /* [n] sums of squares */
-} WholeRows;
-
-/* The factor that makes all values whole, within two units in a float's last place; 0 where there is none. `others`
- * may be NULL. */
-cf_status whole_rows_scale(const Points *points, const Points *others, int threads, double *scale);
-/* `rows` [n] of the points. */
-cf_status whole_rows_new(const Points *points, const uint32_t *rows, size_t n, double scale, int threads,
-                         WholeRows *made);
-void whole_rows_free(WholeRows *rows);
+/* The factor that makes all values whole numbers up to 256, within two units in a float's last place; 0 where there is none. They are the
+ * bytes of images, also after a division by 255. Their products may be taken from instructions for bfloat16, which are twice as fast, in the
+ * frame {METRIC_EUCLIDEAN, NULL, scale}. `others` may be NULL. */
+double whole_rows_scale(const Points *points, const Points *others, int threads);

@@ -4,33 +4,29 @@
 #include "base/numbers.h"
 #include "base/rng.h"
 #include "base/slices.h"
-#include "embed/points.h"
-#include "embed/quality_kernels.h"
 #include "nn/cpu/matrix_product.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* `rows` [n] of the embedding, NULL: all. */
-static cf_status plane_new(const Points *embedding, const uint32_t *rows, size_t n, Plane *plane) {
-    Plane made = {.n = n, .components = embedding->dim, .scale = 1};
-    int exponent;
-    FORWARD(memory_new(n * (size_t)embedding->dim, sizeof(float), &made.values));
-    frexp(largest_magnitude(embedding->values, embedding->n * (size_t)embedding->dim), &exponent);
-    made.scale = ldexp(1, -exponent);
-    for (size_t i = 0; i < n; i++)
-        for (int c = 0; c < made.components; c++) {
-            float value = points_row(embedding, rows ? rows[i] : i)[c];
-            made.values[(size_t)c * n + i] = (float)((double)value * made.scale);
-        }
-    *plane = made;
-    return CF_OK;
-}
-
 static void plane_free(Plane *plane) {
     free(plane->values);
-    *plane = (Plane){0};
+}
+
+/* `rows` [n] of the embedding, NULL: all. */
+static cf_status plane_new(const Points *embedding, const uint32_t *rows, size_t n, Plane *plane) {
+    int exponent;
+    *plane = (Plane){.n = n, .components = embedding->dim};
+    FORWARD(memory_new(n * (size_t)embedding->dim, sizeof(float), &plane->values));
+    frexp(largest_magnitude(embedding->values, embedding->n * (size_t)embedding->dim), &exponent);
+    plane->scale = ldexp(1, -exponent);
+    for (size_t i = 0; i < n; i++)
+        for (int c = 0; c < plane->components; c++) {
+            float value = points_row(embedding, rows ? rows[i] : i)[c];
+            plane->values[(size_t)c * n + i] = (float)((double)value * plane->scale);
+        }
+    return CF_OK;
 }
 
 static int compare_rows(const void *left, const void *right) {
@@ -40,17 +36,13 @@ static int compare_rows(const void *left, const void *right) {
 
 /* A sorted sample of `wanted` of n rows, or all of them. */
 static cf_status sample_rows(size_t n, size_t wanted, uint64_t seed, uint32_t **rows, size_t *count) {
-    uint32_t *made;
-    FORWARD(memory_new(n, sizeof *made, &made));
-    for (size_t i = 0; i < n; i++) made[i] = (uint32_t)i;
-    *count = n;
-    if (n > QUALITY_EXACT) {
-        RngStream stream = rng_stream(seed, RNG_QUALITY, 0, 0);
-        rng_shuffle(&stream, made, n);
-        qsort(made, wanted, sizeof *made, compare_rows);
-        *count = wanted;
-    }
-    *rows = made;
+    FORWARD(memory_new(n, sizeof **rows, rows));
+    for (size_t i = 0; i < n; i++) (*rows)[i] = (uint32_t)i;
+    *count = n > QUALITY_EXACT ? wanted : n;
+    if (n <= QUALITY_EXACT) return CF_OK;
+    RngStream stream = rng_stream(seed, RNG_QUALITY, 0, 0);
+    rng_shuffle(&stream, *rows, n);
+    qsort(*rows, wanted, sizeof **rows, compare_rows);
     return CF_OK;
 }
 
@@ -66,13 +58,23 @@ typedef struct Ranks {
     Metric metric;
     ProductRows all, asked;
     Plane plane;
-    const uint32_t *rows; /* [asked.n] the points asked about */
+    uint32_t *rows; /* [asked.n] the points asked about */
     int k;
     size_t height;  /* points of a strip */
     float *strips;  /* [threads][height][n] */
     float *planes;  /* [threads][n] */
     uint64_t *sums; /* [strips][2] of ranks beyond k: trustworthiness', continuity's */
 } Ranks;
+
+static void ranks_free(Ranks *ranks) {
+    product_rows_free(&ranks->all);
+    product_rows_free(&ranks->asked);
+    plane_free(&ranks->plane);
+    free(ranks->rows);
+    free(ranks->strips);
+    free(ranks->planes);
+    free(ranks->sums);
+}
 
 /* Sum of rank - k over those of `places` whose rank by `distances` is beyond k. `kth` is the k-th smallest distance. */
 static uint64_t ranks_beyond(const Ranks *ranks, const float *distances, float kth, const uint32_t *places) {
@@ -97,9 +99,9 @@ static void pair_distances(const Ranks *ranks, size_t r, float *distances) {
                                                       : row_differences(row, points_row(points, j), points->dim));
 }
 
-static cf_status rank_strip(void *context, int64_t index, int thread) {
+static void rank_strip(void *context, size_t index, int thread) {
     Ranks *ranks = context;
-    size_t n = ranks->all.n, from = (size_t)index * ranks->height, left = ranks->asked.n - from;
+    size_t n = ranks->all.n, from = index * ranks->height, left = ranks->asked.n - from;
     size_t height = left < ranks->height ? left : ranks->height, dim = (size_t)ranks->all.dim;
     const bool pairs = metric_is_pairwise(ranks->metric);
     float *strip = ranks->strips + (size_t)thread * ranks->height * n, *embedded = ranks->planes + (size_t)thread * n;
@@ -122,7 +124,6 @@ static cf_status rank_strip(void *context, int64_t index, int thread) {
         sums[0] += ranks_beyond(ranks, distances, values[ranks->k - 1], near_embedded);
         sums[1] += ranks_beyond(ranks, embedded, kth, near);
     }
-    return CF_OK;
 }
 
 static cf_status run_strips(Ranks *ranks, int threads, Quality *quality) {
@@ -132,7 +133,7 @@ static cf_status run_strips(Ranks *ranks, int threads, Quality *quality) {
     FORWARD(memory_new((size_t)threads * ranks->height * n, sizeof(float), &ranks->strips));
     FORWARD(memory_new((size_t)threads * n, sizeof(float), &ranks->planes));
     FORWARD(memory_new(2 * strips, sizeof(uint64_t), &ranks->sums));
-    FORWARD(slices_run(threads, (int64_t)strips, rank_strip, ranks));
+    slices_each(threads, strips, 1, rank_strip, ranks);
     for (size_t s = 0; s < strips; s++) {
         trust += ranks->sums[2 * s];
         continuity += ranks->sums[2 * s + 1];
@@ -150,38 +151,28 @@ static size_t strip_height(size_t n) {
     return height ? height : 1;
 }
 
-static cf_status prepare_rows(const Points *points, const QualityOptions *options, const uint32_t *rows, size_t count,
-                              ProductFrame *frame, Ranks *ranks) {
-    ranks->all.n = points->n;
-    ranks->asked.n = count;
-    if (metric_is_pairwise(options->metric)) return CF_OK;
-    FORWARD(product_frame_new(points, NULL, options->metric, options->threads, frame));
-    FORWARD(product_rows_new(frame, points, NULL, points->n, options->threads, &ranks->all));
-    return product_rows_new(frame, points, rows, count, options->threads, &ranks->asked);
-}
-
-static cf_status measure_ranks(const Points *points, const Points *embedding, const QualityOptions *options,
+static cf_status measure_ranks(const Points *given, const Points *embedding, const QualityOptions *options,
                                Quality *quality) {
-    Ranks ranks = {.points = points, .metric = options->metric, .k = quality->k, .height = strip_height(points->n)};
-    ProductFrame frame = {0};
-    uint32_t *rows = NULL;
+    AUTO_FREE float *centered = NULL;
+    AUTO(product_frame_free) ProductFrame frame = {0};
+    Points points;
+    FORWARD(points_prepare(given, options->metric, &points, &centered));
+    AUTO(ranks_free)
+    Ranks ranks = {.points = &points,
+                   .metric = metric_prepared(options->metric),
+                   .k = quality->k,
+                   .height = strip_height(points.n)};
     size_t count;
-    cf_status status;
-    FORWARD_TO(done, sample_rows(points->n, QUALITY_RANK_SAMPLE, options->seed, &rows, &count));
-    FORWARD_TO(done, prepare_rows(points, options, rows, count, &frame, &ranks));
-    FORWARD_TO(done, plane_new(embedding, NULL, embedding->n, &ranks.plane));
-    ranks.rows = rows;
-    FORWARD_TO(done, run_strips(&ranks, options->threads, quality));
-done:
-    product_frame_free(&frame);
-    product_rows_free(&ranks.all);
-    product_rows_free(&ranks.asked);
-    plane_free(&ranks.plane);
-    free(ranks.strips);
-    free(ranks.planes);
-    free(ranks.sums);
-    free(rows);
-    return status;
+    FORWARD(sample_rows(points.n, QUALITY_RANK_SAMPLE, options->seed, &ranks.rows, &count));
+    ranks.all.n = points.n;
+    ranks.asked.n = count;
+    if (!metric_is_pairwise(ranks.metric)) {
+        FORWARD(product_frame_new(&points, NULL, ranks.metric, options->threads, &frame));
+        FORWARD(product_rows_new(&frame, &points, NULL, points.n, options->threads, &ranks.all));
+        FORWARD(product_rows_new(&frame, &points, ranks.rows, count, options->threads, &ranks.asked));
+    }
+    FORWARD(plane_new(embedding, NULL, embedding->n, &ranks.plane));
+    return run_strips(&ranks, options->threads, quality);
 }
 
 /* ---- Votes of neighbours, silhouettes; points without a label take no part ---- */
@@ -196,18 +187,32 @@ typedef struct Classes {
     size_t inhabited; /* classes with points */
 } Classes;
 
+static void classes_free(Classes *classes) {
+    plane_free(&classes->plane);
+    free(classes->first);
+    free(classes->order);
+}
+
 typedef struct Votes {
     Plane plane; /* the labelled points, by index */
     int *labels; /* [plane.n] */
     int k;
     const Classes *classes;
-    const uint32_t *asked; /* [count] of plane's points */
+    uint32_t *by_index; /* [plane.n] their rows in the embedding */
+    uint32_t *asked;    /* [count] of plane's points */
     size_t count;
     float *distances;    /* [threads][n] */
     int *tally;          /* [threads][classes] */
     size_t *hits;        /* [pieces] */
     double *silhouettes; /* [pieces] */
 } Votes;
+
+static void votes_free(Votes *votes) {
+    void *own[] = {votes->labels, votes->by_index, votes->asked,      votes->distances,
+                   votes->tally,  votes->hits,     votes->silhouettes};
+    for (size_t i = 0; i < COUNT_OF(own); i++) free(own[i]);
+    plane_free(&votes->plane);
+}
 
 /* The class with most of the votes, of equal ones that of the nearest neighbour. Leaves the tally as it found it,
  * zero. */
@@ -240,9 +245,9 @@ static double silhouette(const Votes *votes, size_t i) {
     return larger > 0 ? (nearest - within) / larger : 0;
 }
 
-static cf_status vote_piece(void *context, int64_t index, int thread) {
+static void vote_piece(void *context, size_t index, int thread) {
     Votes *votes = context;
-    size_t n = votes->plane.n, from = (size_t)index * PIECE, to = from + PIECE;
+    size_t n = votes->plane.n, from = index * PIECE, to = from + PIECE;
     float *distances = votes->distances + (size_t)thread * n, values[QUALITY_K];
     int *tally = votes->tally + (size_t)thread * (size_t)votes->classes->count;
     uint32_t near[QUALITY_K];
@@ -253,7 +258,6 @@ static cf_status vote_piece(void *context, int64_t index, int thread) {
         votes->hits[index] += winner(votes, near, tally) == votes->labels[i];
         if (votes->classes->inhabited > 1) votes->silhouettes[index] += silhouette(votes, i);
     }
-    return CF_OK;
 }
 
 static cf_status run_votes(Votes *votes, int threads, Quality *quality) {
@@ -263,7 +267,7 @@ static cf_status run_votes(Votes *votes, int threads, Quality *quality) {
     FORWARD(memory_new((size_t)threads * (size_t)votes->classes->count, sizeof(int), &votes->tally));
     FORWARD(memory_new(pieces, sizeof *votes->hits, &votes->hits));
     FORWARD(memory_new(pieces, sizeof *votes->silhouettes, &votes->silhouettes));
-    FORWARD(slices_run(threads, (int64_t)pieces, vote_piece, votes));
+    slices_each(threads, pieces, 1, vote_piece, votes);
     for (size_t p = 0; p < pieces; p++) {
         hits += votes->hits[p];
         sum += votes->silhouettes[p];
@@ -272,12 +276,6 @@ static cf_status run_votes(Votes *votes, int threads, Quality *quality) {
     if (votes->classes->inhabited > 1) quality->silhouette = sum / (double)votes->count;
     quality->plane_points = votes->count;
     return CF_OK;
-}
-
-static void classes_free(Classes *classes) {
-    plane_free(&classes->plane);
-    free(classes->first);
-    free(classes->order);
 }
 
 /* Fills `order` by class, and `by_index` with the labelled rows. */
@@ -306,51 +304,23 @@ static cf_status sort_by_class(const int *labels, size_t n, Classes *classes, ui
     return CF_OK;
 }
 
-static cf_status make_votes(const Points *embedding, const int *labels, const uint32_t *by_index, size_t known,
-                            Classes *classes, Votes *votes) {
-    FORWARD(plane_new(embedding, classes->order, known, &classes->plane));
-    FORWARD(plane_new(embedding, by_index, known, &votes->plane));
-    FORWARD(memory_new(known, sizeof *votes->labels, &votes->labels));
-    for (size_t i = 0; i < known; i++) votes->labels[i] = labels[by_index[i]];
-    votes->classes = classes;
-    return CF_OK;
-}
-
 static cf_status measure_labels(const Points *embedding, const int *labels, const QualityOptions *options,
                                 Quality *quality) {
-    Classes classes = {0};
-    Votes votes = {0};
-    uint32_t *by_index = NULL, *asked = NULL;
+    AUTO(classes_free) Classes classes = {0};
+    AUTO(votes_free) Votes votes = {.classes = &classes};
     size_t known = 0;
-    cf_status status;
-    FORWARD_TO(done, sort_by_class(labels, embedding->n, &classes, &by_index, &known));
-    if (known < 3) goto done;
+    FORWARD(sort_by_class(labels, embedding->n, &classes, &votes.by_index, &known));
+    if (known < 3) return CF_OK;
     votes.k = (size_t)quality->k < known ? quality->k : (int)known - 1;
-    FORWARD_TO(done, make_votes(embedding, labels, by_index, known, &classes, &votes));
-    FORWARD_TO(done, sample_rows(known, QUALITY_PLANE_SAMPLE, options->seed, &asked, &votes.count));
-    votes.asked = asked;
-    FORWARD_TO(done, run_votes(&votes, options->threads, quality));
-done:
-    classes_free(&classes);
-    plane_free(&votes.plane);
-    void *own[] = {votes.labels, votes.distances, votes.tally, votes.hits, votes.silhouettes, by_index, asked};
-    for (size_t i = 0; i < COUNT_OF(own); i++) free(own[i]);
-    return status;
+    FORWARD(plane_new(embedding, classes.order, known, &classes.plane));
+    FORWARD(plane_new(embedding, votes.by_index, known, &votes.plane));
+    FORWARD(memory_new(known, sizeof *votes.labels, &votes.labels));
+    for (size_t i = 0; i < known; i++) votes.labels[i] = labels[votes.by_index[i]];
+    FORWARD(sample_rows(known, QUALITY_PLANE_SAMPLE, options->seed, &votes.asked, &votes.count));
+    return run_votes(&votes, options->threads, quality);
 }
 
 /* ---- All of it ---- */
-
-static cf_status measure_correlated(const Points *points, const Points *embedding, const QualityOptions *options,
-                                    Quality *quality) {
-    QualityOptions cosine = *options;
-    Points centered;
-    float *values;
-    FORWARD(points_centered(points, &centered, &values));
-    cosine.metric = METRIC_COSINE;
-    const cf_status status = measure_ranks(&centered, embedding, &cosine, quality);
-    free(values);
-    return status;
-}
 
 cf_status quality_measure(const Points *points, const Points *embedding, const int *labels,
                           const QualityOptions *options, Quality *quality) {
@@ -364,7 +334,7 @@ cf_status quality_measure(const Points *points, const Points *embedding, const i
     size_t half = (points->n - 1) / 2;
     made.k = half < QUALITY_K ? (int)half : QUALITY_K;
     if (made.k > 0) {
-        FORWARD((own.metric == METRIC_CORRELATION ? measure_correlated : measure_ranks)(points, embedding, &own, &made));
+        FORWARD(measure_ranks(points, embedding, &own, &made));
         if (labels) FORWARD(measure_labels(embedding, labels, &own, &made));
     }
     *quality = made;

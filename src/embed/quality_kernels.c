@@ -1,7 +1,5 @@
 /* The loops over all points. Compiled without errno for square roots; the order of every sum is fixed. */
-#include "embed/quality_kernels.h"
-
-#include "embed/points.h"
+#include "embed/quality.h"
 
 #include <math.h>
 #include <string.h>

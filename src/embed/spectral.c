@@ -15,23 +15,10 @@ enum { DENSE = 100 }; /* up to so many vertices the whole matrix is turned */
 
 /* ---- A connected graph ---- */
 
-/* D^-1/2 W D^-1/2, whose eigenvalues are 1 - lambda, and its known eigenvector to 1, the square roots of the degrees. */
-typedef struct Normalised {
-    float *value;
-    double *known;
-} Normalised;
-
-static void normalised_free(Normalised *normalised) {
-    free(normalised->value);
-    free(normalised->known);
-}
-
-static cf_status normalise(const FuzzyGraph *graph, Normalised *normalised) {
+/* value [edges]: D^-1/2 W D^-1/2, whose eigenvalues are 1 - lambda; known [n]: its known eigenvector to 1, the square roots of the degrees. */
+static void normalise(const FuzzyGraph *graph, float *value, double *known) {
     const size_t n = graph->n;
-    double *known, total = 0;
-    FORWARD(memory_new(graph->start[n], sizeof(float), &normalised->value));
-    FORWARD(memory_new(n, sizeof(double), &normalised->known));
-    known = normalised->known;
+    double total = 0;
     for (size_t i = 0; i < n; i++) {
         double degree = 0;
         for (size_t e = graph->start[i]; e < graph->start[i + 1]; e++) degree += (double)graph->weight[e];
@@ -40,85 +27,72 @@ static cf_status normalise(const FuzzyGraph *graph, Normalised *normalised) {
     }
     for (size_t i = 0; i < n; i++)
         for (size_t e = graph->start[i]; e < graph->start[i + 1]; e++)
-            normalised->value[e] = (float)((double)graph->weight[e] / (known[i] * known[graph->column[e]]));
+            value[e] = (float)((double)graph->weight[e] / (known[i] * known[graph->column[e]]));
     for (size_t i = 0; i < n; i++) known[i] /= sqrt(total);
-    return CF_OK;
-}
-
-static void make_largest_positive(double *vector, size_t n) {
-    size_t largest = 0;
-    for (size_t i = 1; i < n; i++)
-        if (fabs(vector[i]) > fabs(vector[largest])) largest = i;
-    if (vector[largest] < 0)
-        for (size_t i = 0; i < n; i++) vector[i] = -vector[i];
 }
 
 /* The eigenvalue 1 of the known vector is moved to -1, out of the way. */
-static cf_status dense_vectors(const SpectralJob *job, const Normalised *normalised, double *values, double *vectors) {
+static cf_status dense_vectors(const SpectralJob *job, const float *value, const double *known, double *values,
+                               double *vectors) {
     const FuzzyGraph *graph = job->graph;
     const size_t n = graph->n;
-    double *a, *all, *found;
+    AUTO_FREE double *a = NULL;
     FORWARD(memory_new(2 * n * n + n, sizeof *a, &a));
-    all = a + n * n;
-    found = all + n * n;
+    double *all = a + n * n, *found = all + n * n;
     for (size_t i = 0; i < n; i++) {
-        for (size_t j = 0; j < n; j++) a[i * n + j] = -2 * normalised->known[i] * normalised->known[j];
-        for (size_t e = graph->start[i]; e < graph->start[i + 1]; e++)
-            a[i * n + graph->column[e]] += (double)normalised->value[e];
+        for (size_t j = 0; j < n; j++) a[i * n + j] = -2 * known[i] * known[j];
+        for (size_t e = graph->start[i]; e < graph->start[i + 1]; e++) a[i * n + graph->column[e]] += (double)value[e];
     }
     symmetric_eigen(a, (int)n, found, all);
     for (int c = 0; c < job->components; c++) {
         values[c] = found[c];
-        for (size_t i = 0; i < n; i++) vectors[(size_t)c * n + i] = all[(size_t)c * n + i];
+        memcpy(vectors + (size_t)c * n, all + (size_t)c * n, n * sizeof *vectors);
         make_largest_positive(vectors + (size_t)c * n, n);
     }
-    free(a);
     return CF_OK;
 }
 
 cf_status spectral_vectors(const SpectralJob *job, double *values, double *vectors, double *residual) {
     const FuzzyGraph *graph = job->graph;
-    Normalised normalised = {0};
-    cf_status status;
+    AUTO_FREE float *value = NULL;
+    AUTO_FREE double *known = NULL;
     *residual = 0;
     FAIL_IF((size_t)job->components >= graph->n, CF_INTERNAL, "%d eigenvectors of %zu vertices", job->components,
             graph->n);
-    FORWARD_TO(done, normalise(graph, &normalised));
+    FORWARD(memory_new(graph->start[graph->n], sizeof *value, &value));
+    FORWARD(memory_new(graph->n, sizeof *known, &known));
+    normalise(graph, value, known);
     if (graph->n <= DENSE) {
-        FORWARD_TO(done, dense_vectors(job, &normalised, values, vectors));
+        FORWARD(dense_vectors(job, value, known, values, vectors));
     } else {
-        SparseMatrix matrix = {graph->n, graph->start, graph->column, normalised.value};
-        EigenJob eigen = {&matrix,   normalised.known, job->components, job->tolerance,
-                          job->seed, job->threads,     job->go_on,      job->context};
-        FORWARD_TO(done, eigen_largest(&eigen, values, vectors, residual));
+        const SparseMatrix matrix = {graph->n, graph->start, graph->column, value};
+        const EigenJob eigen = {&matrix,   known,        job->components, job->tolerance,
+                                job->seed, job->threads, job->progress,   job->progress_context};
+        FORWARD(eigen_largest(&eigen, values, vectors, residual));
     }
     for (int c = 0; c < job->components; c++) values[c] = 1 - values[c];
-done:
-    normalised_free(&normalised);
-    return status;
+    return CF_OK;
 }
 
 /* The coordinates of a connected graph with more than components + 1 vertices. */
 static cf_status connected_layout(const SpectralJob *job, float *coordinates, char *why) {
     const size_t n = job->graph->n, components = (size_t)job->components;
-    double values[EIGEN_MOST], *vectors, residual;
-    cf_status status;
+    AUTO_FREE double *vectors = NULL;
+    double values[EIGEN_MOST], residual;
     why[0] = 0;
     FORWARD(memory_new(n * components, sizeof *vectors, &vectors));
-    FORWARD_TO(done, spectral_vectors(job, values, vectors, &residual));
+    FORWARD(spectral_vectors(job, values, vectors, &residual));
     if (residual > job->tolerance)
         snprintf(why, 100, "the eigenvectors did not converge: residual %.1e, %.1e was wanted", residual,
                  job->tolerance);
     for (size_t i = 0; i < n; i++)
         for (size_t c = 0; c < components; c++) coordinates[i * components + c] = (float)vectors[c * n + i];
-done:
-    free(vectors);
-    return status;
+    return CF_OK;
 }
 
 /* ---- A graph in several parts, after umap-learn's multi_component_layout: where the parts go ---- */
 
-static cf_status mean_points(const SpectralJob *job, const uint32_t *part, size_t parts, double *mean, size_t *size) {
+static void mean_points(const SpectralJob *job, const uint32_t *part, size_t parts, double *mean, size_t *size) {
     const size_t dim = (size_t)job->points->dim;
     for (size_t i = 0; i < job->graph->n; i++) {
         const float *x = points_row(job->points, i);
@@ -127,7 +101,12 @@ static cf_status mean_points(const SpectralJob *job, const uint32_t *part, size_
     }
     for (size_t p = 0; p < parts; p++)
         for (size_t d = 0; d < dim; d++) mean[p * dim + d] /= (double)size[p];
-    return CF_OK;
+}
+
+static double square_between(const double *a, const double *b, size_t dim) {
+    double square = 0;
+    for (size_t d = 0; d < dim; d++) square += (a[d] - b[d]) * (a[d] - b[d]);
+    return square;
 }
 
 static int by_value(const void *left, const void *right) {
@@ -136,21 +115,15 @@ static int by_value(const void *left, const void *right) {
 }
 
 /* close[parts][parts] = exp(-d^2 / median d^2): umap-learn takes exp(-d^2), which is 0 for all but small distances. */
-static cf_status closeness(const double *mean, size_t parts, size_t dim, double *close) {
+static cf_status closeness_of_parts(const double *mean, size_t parts, size_t dim, double *close) {
     size_t pairs = parts * (parts - 1) / 2, count = 0;
-    double *sorted, unit;
+    AUTO_FREE double *sorted = NULL;
     FORWARD(memory_new(pairs, sizeof *sorted, &sorted));
     for (size_t p = 0; p < parts; p++)
-        for (size_t q = 0; q < p; q++) {
-            double square = 0;
-            for (size_t d = 0; d < dim; d++) {
-                double off = mean[p * dim + d] - mean[q * dim + d];
-                square += off * off;
-            }
-            close[p * parts + q] = sorted[count++] = square;
-        }
+        for (size_t q = 0; q < p; q++)
+            close[p * parts + q] = sorted[count++] = square_between(mean + p * dim, mean + q * dim, dim);
     qsort(sorted, pairs, sizeof *sorted, by_value);
-    unit = sorted[pairs / 2];
+    const double unit = sorted[pairs / 2];
     for (size_t p = 0; p < parts; p++) {
         close[p * parts + p] = 1;
         for (size_t q = 0; q < p; q++) {
@@ -158,16 +131,15 @@ static cf_status closeness(const double *mean, size_t parts, size_t dim, double 
             close[p * parts + q] = close[q * parts + p] = portable_exp2(x < 900 ? -x : -900);
         }
     }
-    free(sorted);
     return CF_OK;
 }
 
 /* Eigenvectors of the normalised Laplacian of the closeness, divided by the roots of the degrees; the largest value is 1. */
 static cf_status place_by_vectors(double *close, size_t parts, size_t components, double *place) {
-    double *degree, *values, *vectors, largest = 0;
+    AUTO_FREE double *degree = NULL;
+    double largest = 0;
     FORWARD(memory_new(parts * (parts + 2), sizeof *degree, &degree));
-    values = degree + parts;
-    vectors = values + parts;
+    double *values = degree + parts, *vectors = values + parts;
     for (size_t p = 0; p < parts; p++)
         for (size_t q = 0; q < parts; q++) degree[p] += close[p * parts + q];
     for (size_t p = 0; p < parts; p++)
@@ -179,35 +151,26 @@ static cf_status place_by_vectors(double *close, size_t parts, size_t components
             largest = fmax(largest, fabs(place[p * components + c]));
         }
     for (size_t e = 0; e < parts * components; e++) place[e] /= largest;
-    free(degree);
     return CF_OK;
 }
 
 static cf_status place_parts(const double *mean, size_t parts, size_t dim, size_t components, double *place) {
-    double *close;
-    cf_status status;
+    AUTO_FREE double *close = NULL;
     if (parts <= 2 * components) { /* at 1 on the first axes, then at -1 */
         const size_t half = (parts + 1) / 2;
         for (size_t p = 0; p < parts; p++) place[p * components + p % half] = p < half ? 1 : -1;
         return CF_OK;
     }
     FORWARD(memory_new(parts * parts, sizeof *close, &close));
-    FORWARD_TO(done, closeness(mean, parts, dim, close));
-    FORWARD_TO(done, place_by_vectors(close, parts, components, place));
-done:
-    free(close);
-    return status;
+    FORWARD(closeness_of_parts(mean, parts, dim, close));
+    return place_by_vectors(close, parts, components, place);
 }
 
 /* Half the way to the nearest other place that is not the same. */
 static double room_around(const double *place, size_t parts, size_t components, size_t p) {
     double nearest = INFINITY;
     for (size_t q = 0; q < parts; q++) {
-        double square = 0;
-        for (size_t c = 0; c < components; c++) {
-            double off = place[p * components + c] - place[q * components + c];
-            square += off * off;
-        }
+        const double square = square_between(place + p * components, place + q * components, components);
         if (square > 0) nearest = fmin(nearest, square);
     }
     return nearest < INFINITY ? sqrt(nearest) / 2 : 1;
@@ -269,73 +232,51 @@ static cf_status draw_part(const SpectralJob *job, uint32_t which, double room, 
     return CF_OK;
 }
 
-static cf_status draw_parts(const SpectralJob *job, const uint32_t *part, size_t parts, const size_t *size,
-                            const uint32_t *number, const double *place, float *coordinates, char *why) {
-    const size_t components = (size_t)job->components;
-    cf_status status = CF_OK;
-    for (uint32_t p = 0; p < parts && !status && !why[0]; p++) {
-        Part own = {0};
-        FORWARD_TO(next, take_part(job, part, p, size[p], number, &own));
-        FORWARD_TO(next, draw_part(job, p, room_around(place, parts, components, p), &own, why));
-        for (size_t v = 0; v < own.graph.n; v++)
-            for (size_t c = 0; c < components; c++)
-                coordinates[own.vertex[v] * components + c] =
-                    own.coordinates[v * components + c] + (float)place[p * components + c];
-    next:
-        part_free(&own);
-    }
-    return status;
-}
-
 /* part[n] in 0 .. parts - 1, 2 <= parts <= SPECTRAL_MOST_PARTS. Up to twice as many parts as components lie on the axes, at 1
  * and -1; more are placed by the eigenvectors of the closeness of their mean points. Each part is then drawn around its place,
  * half as large as the way to the nearest other. */
 static cf_status place_all_parts(const SpectralJob *job, const uint32_t *part, size_t parts, float *coordinates,
                                  char *why) {
     const size_t n = job->graph->n, dim = (size_t)job->points->dim, components = (size_t)job->components;
-    double *mean = NULL, *place = NULL;
-    size_t *size = NULL, *seen = NULL;
-    uint32_t *number = NULL;
-    cf_status status;
-    FORWARD_TO(done, memory_new(parts * dim, sizeof *mean, &mean));
-    FORWARD_TO(done, memory_new(parts * components, sizeof *place, &place));
-    FORWARD_TO(done, memory_new(parts, sizeof *size, &size));
-    FORWARD_TO(done, memory_new(parts, sizeof *seen, &seen));
-    FORWARD_TO(done, memory_new(n, sizeof *number, &number));
+    AUTO_FREE double *mean = NULL, *place = NULL;
+    AUTO_FREE size_t *size = NULL, *seen = NULL;
+    AUTO_FREE uint32_t *number = NULL;
+    FORWARD(memory_new(parts * dim, sizeof *mean, &mean));
+    FORWARD(memory_new(parts * components, sizeof *place, &place));
+    FORWARD(memory_new(parts, sizeof *size, &size));
+    FORWARD(memory_new(parts, sizeof *seen, &seen));
+    FORWARD(memory_new(n, sizeof *number, &number));
     for (size_t i = 0; i < n; i++) number[i] = (uint32_t)seen[part[i]]++;
-    FORWARD_TO(done, mean_points(job, part, parts, mean, size));
-    FORWARD_TO(done, place_parts(mean, parts, dim, components, place));
-    FORWARD_TO(done, draw_parts(job, part, parts, size, number, place, coordinates, why));
-done:
-    free(mean);
-    free(place);
-    free(size);
-    free(seen);
-    free(number);
-    return status;
+    mean_points(job, part, parts, mean, size);
+    FORWARD(place_parts(mean, parts, dim, components, place));
+    for (uint32_t p = 0; p < parts && !why[0]; p++) {
+        AUTO(part_free) Part own = {0};
+        FORWARD(take_part(job, part, p, size[p], number, &own));
+        FORWARD(draw_part(job, p, room_around(place, parts, components, p), &own, why));
+        for (size_t v = 0; v < own.graph.n; v++)
+            for (size_t c = 0; c < components; c++)
+                coordinates[own.vertex[v] * components + c] =
+                    own.coordinates[v * components + c] + (float)place[p * components + c];
+    }
+    return CF_OK;
 }
 
 /* ---- Any graph ---- */
 
 cf_status spectral_layout(const SpectralJob *job, float *coordinates, char *why) {
     const size_t n = job->graph->n;
-    uint32_t *part;
+    AUTO_FREE uint32_t *part = NULL;
     size_t parts;
-    cf_status status;
     why[0] = 0;
     FORWARD(memory_new(n, sizeof *part, &part));
-    FORWARD_TO(done, fuzzy_graph_parts(job->graph, part, &parts));
-    if (parts > SPECTRAL_MOST_PARTS)
+    FORWARD(fuzzy_graph_parts(job->graph, part, &parts));
+    if (parts > 1 && parts <= SPECTRAL_MOST_PARTS) return place_all_parts(job, part, parts, coordinates, why);
+    if (parts == 1 && n > (size_t)job->components + 1) return connected_layout(job, coordinates, why);
+    if (parts > 1)
         snprintf(why, 100, "the graph is in %zu parts", parts);
-    else if (parts > 1)
-        FORWARD_TO(done, place_all_parts(job, part, parts, coordinates, why));
-    else if (n <= (size_t)job->components + 1)
-        snprintf(why, 100, "%zu points are too few for eigenvectors", n);
     else
-        FORWARD_TO(done, connected_layout(job, coordinates, why));
-done:
-    free(part);
-    return status;
+        snprintf(why, 100, "%zu points are too few for eigenvectors", n);
+    return CF_OK;
 }
 
 size_t spectral_memory(size_t n, int others, int components) {

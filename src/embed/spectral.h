@@ -13,8 +13,8 @@ typedef struct SpectralJob {
     double tolerance; /* largest length of L v - lambda v, v of length 1 */
     uint64_t seed;
     int threads;
-    bool (*go_on)(void *context); /* asked now and then; false: CF_INTERRUPTED. NULL: nobody asks */
-    void *context;
+    FractionFn progress; /* told 0 now and then, for being stopped */
+    void *progress_context;
 } SpectralJob;
 
 /* `coordinates` [n][components], of no particular scale. A graph in several parts is laid out as in umap-learn: each part by its

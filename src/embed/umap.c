@@ -15,58 +15,57 @@
 
 /* ---- Options ---- */
 
+#define WHOLE(text, member) .name = text, .kind = UMAP_INT, .at = offsetof(UmapOptions, member)
+#define REAL(text, member)  .name = text, .kind = UMAP_REAL, .at = offsetof(UmapOptions, member)
+const UmapNumber umap_numbers[UMAP_NUMBERS] = {
+    {WHOLE("neighbors", neighbors), true, .usual = 15, .least = 2, .most = UMAP_MOST_NEIGHBORS},
+    {WHOLE("components", components), true, .usual = 2, .least = 1, .most = UMAP_MOST_COMPONENTS},
+    {REAL("min-dist", min_dist), true, .usual = 0.1},
+    {REAL("spread", spread), true, .usual = 1, .least = 1e-3, .most = 1e3},
+    {WHOLE("epochs", epochs), true, .usual = 0, .least = 0, .most = UMAP_MOST_EPOCHS},
+    {WHOLE("negative-sample-rate", negative_sample_rate), true, .usual = 5, .least = 0, .most = 1000},
+    {REAL("learning-rate", learning_rate), true, .usual = 1, .least = 1e-6, .most = 1e3},
+    {REAL("repulsion", repulsion), true, .usual = 1, .least = 0, .most = 1e3},
+    {REAL("set-op-mix", set_op_mix), true, .usual = 1, .least = 0, .most = 1},
+    {REAL("local-connectivity", local_connectivity), true, .usual = 1},
+    {REAL("target-weight", target_weight), true, .usual = 0.5, .least = 0, .most = 1},
+    {REAL("dens-lambda", dens_lambda), false, .usual = 2, .least = 0, .most = 1e6},
+    {REAL("dens-frac", dens_frac), false, .usual = 0.3, .least = 0, .most = 1},
+    {REAL("dens-var-shift", dens_var_shift), false, .usual = 0.1, .least = 0, .most = 1e6},
+};
+
 UmapOptions umap_options_defaults(void) {
-    return (UmapOptions){
-        .neighbors = 15,
-        .components = 2,
-        .min_dist = 0.1,
-        .spread = 1,
-        .metric = METRIC_EUCLIDEAN,
-        .method = NEIGHBORS_AUTO,
-        .init = UMAP_SPECTRAL,
-        .negative_sample_rate = 5,
-        .learning_rate = 1,
-        .repulsion = 1,
-        .set_op_mix = 1,
-        .local_connectivity = 1,
-        .target_weight = 0.5,
-        .dens_lambda = 2,
-        .dens_frac = 0.3,
-        .dens_var_shift = 0.1,
-        .seed = 1,
-    };
+    UmapOptions options = {.metric = METRIC_EUCLIDEAN, .method = NEIGHBORS_AUTO, .init = UMAP_SPECTRAL, .seed = 1};
+    for (size_t i = 0; i < UMAP_NUMBERS; i++) {
+        char *member = (char *)&options + umap_numbers[i].at;
+        if (umap_numbers[i].kind == UMAP_INT)
+            *(int *)(void *)member = (int)umap_numbers[i].usual;
+        else
+            *(double *)(void *)member = umap_numbers[i].usual;
+    }
+    return options;
 }
 
-static cf_status check_real(const char *name, double value, double low, double high) {
-    FAIL_IF(!(value >= low && value <= high), CF_BAD_USE, "%s %g: %g to %g is possible", name, value, low, high);
-    return CF_OK;
-}
-
-static cf_status check_whole(const char *name, int value, int low, int high) {
-    FAIL_IF(value < low || value > high, CF_BAD_USE, "%s %d: %d to %d is possible", name, value, low, high);
+static cf_status check_number(const char *name, double value, double low, double high) {
+    FAIL_IF(!(value >= low && value <= high), CF_BAD_USE, "%s %.10g: %g to %g is possible", name, value, low, high);
     return CF_OK;
 }
 
 cf_status umap_options_check(const UmapOptions *o) {
-    FORWARD(check_whole("neighbors", o->neighbors, 2, UMAP_MOST_NEIGHBORS));
-    FORWARD(check_whole("components", o->components, 1, UMAP_MOST_COMPONENTS));
-    FORWARD(check_whole("metric", (int)o->metric, METRIC_EUCLIDEAN, METRICS - 1));
-    FAIL_IF(o->method == NEIGHBORS_DESCENT && metric_is_pairwise(o->metric), CF_BAD_USE,
-            "search descent has no metric %s, whose neighbours are always found exactly", metric_names[o->metric]);
-    FORWARD(check_whole("init", (int)o->init, UMAP_SPECTRAL, UMAP_RANDOM));
-    FORWARD(check_whole("epochs", o->epochs, 0, UMAP_MOST_EPOCHS));
-    FORWARD(check_whole("negative-sample-rate", o->negative_sample_rate, 0, 1000));
-    FORWARD(check_real("spread", o->spread, 1e-3, 1e3));
+    for (size_t i = 0; i < UMAP_NUMBERS; i++) {
+        const UmapNumber *number = &umap_numbers[i];
+        const void *member = (const char *)o + number->at;
+        const double value = number->kind == UMAP_INT ? *(const int *)member : *(const double *)member;
+        if (number->least < number->most) FORWARD(check_number(number->name, value, number->least, number->most));
+    }
     FAIL_IF(!(o->min_dist >= 0 && o->min_dist <= o->spread), CF_BAD_USE,
             "min-dist %g: 0 to the spread, %g, is possible", o->min_dist, o->spread);
-    FORWARD(check_real("learning-rate", o->learning_rate, 1e-6, 1e3));
-    FORWARD(check_real("repulsion", o->repulsion, 0, 1e3));
-    FORWARD(check_real("set-op-mix", o->set_op_mix, 0, 1));
-    FORWARD(check_real("local-connectivity", o->local_connectivity, 0, o->neighbors - 1));
-    FORWARD(check_real("dens-lambda", o->dens_lambda, 0, 1e6));
-    FORWARD(check_real("dens-frac", o->dens_frac, 0, 1));
-    FORWARD(check_real("dens-var-shift", o->dens_var_shift, 0, 1e6));
-    return check_real("target-weight", o->target_weight, 0, 1);
+    FORWARD(check_number("local-connectivity", o->local_connectivity, 0, o->neighbors - 1));
+    FORWARD(check_number("metric", o->metric, METRIC_EUCLIDEAN, METRICS - 1));
+    FORWARD(check_number("init", o->init, UMAP_SPECTRAL, UMAP_RANDOM));
+    FAIL_IF(o->method == NEIGHBORS_DESCENT && metric_is_pairwise(o->metric), CF_BAD_USE,
+            "search descent has no metric %s, whose neighbours are always found exactly", metric_names[o->metric]);
+    return CF_OK;
 }
 
 const char *umap_stage_name(UmapStage stage) {
@@ -110,44 +109,27 @@ enum { MANY_POINTS = 10000, EPOCHS_FEW = 500, EPOCHS_MANY = 200, EPOCHS_DENSMAP 
 typedef struct Fit {
     Umap *umap;
     const UmapOptions *asked;
-    Points points; /* the copy */
+    Points points;       /* the copy */
+    Neighbors neighbors; /* released when the graph is made of them, before other stages take their memory */
     FuzzyGraph graph;
     UmapStage stage;
-    double begun;
     bool stopped;
 } Fit;
 
+static void fit_release(Fit *fit) {
+    neighbors_free(&fit->neighbors);
+    fuzzy_graph_free(&fit->graph);
+    umap_free(fit->umap);
+}
+
 /* ---- Progress ---- */
 
-static bool tell(Fit *fit, double done) {
+/* False once the caller has said so, in this stage or before. */
+static bool report(double done, void *context) {
+    Fit *fit = context;
     const UmapOptions *asked = fit->asked;
     if (asked->progress && !fit->stopped) fit->stopped = !asked->progress(fit->stage, done, asked->progress_context);
     return !fit->stopped;
-}
-
-static void tell_fraction(double done, void *context) {
-    tell(context, done);
-}
-
-static bool tell_layout(double done, void *context) {
-    return tell(context, done);
-}
-
-static bool go_on(void *context) {
-    return tell(context, 0);
-}
-
-static void begin(Fit *fit, UmapStage stage) {
-    fit->stage = stage;
-    fit->begun = clock_seconds();
-    tell(fit, 0);
-}
-
-static cf_status end(Fit *fit) {
-    fit->umap->seconds[fit->stage] = clock_seconds() - fit->begun;
-    tell(fit, 1);
-    FAIL_IF(fit->stopped, CF_INTERRUPTED, "stopped in the stage \"%s\"", umap_stage_name(fit->stage));
-    return CF_OK;
 }
 
 /* ---- First coordinates ---- */
@@ -185,16 +167,15 @@ static void fill_extent(Umap *umap) {
     }
 }
 
-static cf_status start(Fit *fit) {
+static cf_status place_first(Fit *fit) {
     Umap *umap = fit->umap;
     const UmapOptions *options = &umap->options;
     char why[100] = "";
-    begin(fit, UMAP_START);
     snprintf(umap->init_used, UMAP_INIT_TEXT, "%s", umap_init_name(options->init));
     if (options->init == UMAP_SPECTRAL) {
         SpectralJob job = {
             &fit->graph, &fit->points, options->components, eigen_tolerance, options->seed, options->threads,
-            go_on,       fit};
+            report,      fit};
         FORWARD(spectral_layout(&job, umap->embedding, why));
     }
     if (why[0]) snprintf(umap->init_used, UMAP_INIT_TEXT, "pca (%s)", why);
@@ -205,62 +186,65 @@ static cf_status start(Fit *fit) {
     else
         scale_and_part(umap);
     fill_extent(umap);
-    return end(fit);
+    return CF_OK;
 }
 
 /* ---- The other stages ---- */
 
-static cf_status find_neighbors(Fit *fit, Neighbors *neighbors) {
+static cf_status find_neighbors(Fit *fit) {
     const UmapOptions *options = &fit->umap->options;
     NeighborOptions search = {.k = options->neighbors - 1,
                               .metric = options->metric,
                               .method = options->method,
                               .seed = options->seed,
                               .threads = options->threads,
-                              .progress = tell_fraction,
+                              .progress = report,
                               .progress_context = fit};
-    begin(fit, UMAP_NEIGHBORS);
-    FORWARD(neighbors_find(&fit->points, &search, neighbors));
-    fit->umap->neighbors_method = neighbors->method;
-    return end(fit);
+    FORWARD(neighbors_find(&fit->points, &search, &fit->neighbors));
+    fit->umap->neighbors_method = fit->neighbors.method;
+    return CF_OK;
 }
 
-static cf_status make_graph(Fit *fit, const Neighbors *neighbors) {
+static cf_status make_graph(Fit *fit) {
     const UmapOptions *options = &fit->umap->options;
-    begin(fit, UMAP_GRAPH);
-    FORWARD(
-        fuzzy_graph_new(neighbors, options->set_op_mix, options->local_connectivity, options->threads, &fit->graph));
+    const int threads = options->threads;
+    FORWARD(fuzzy_graph_new(&fit->neighbors, options->set_op_mix, options->local_connectivity, threads, &fit->graph));
     if (fit->asked->target)
-        FORWARD(fuzzy_graph_supervise(&fit->graph, fit->asked->target, options->target_weight, options->threads));
+        FORWARD(fuzzy_graph_supervise(&fit->graph, fit->asked->target, options->target_weight, threads));
     fuzzy_graph_prune(&fit->graph, options->epochs);
     fit->umap->edges = fit->graph.start[fit->graph.n] / 2;
     if (options->densmap) {
         FORWARD(memory_new(fit->umap->n, sizeof(double), &fit->umap->radius));
-        FORWARD(fuzzy_graph_radii(&fit->graph, neighbors, options->threads, fit->umap->radius));
+        fuzzy_graph_radii(&fit->graph, &fit->neighbors, threads, fit->umap->radius);
     }
-    return end(fit);
+    neighbors_free(&fit->neighbors);
+    return CF_OK;
+}
+
+/* What the layout of a graph takes from the options. */
+static LayoutJob layout_job(const Umap *umap, const FuzzyGraph *graph) {
+    const UmapOptions *options = &umap->options;
+    return (LayoutJob){.graph = graph,
+                       .components = options->components,
+                       .epochs = options->epochs,
+                       .negatives = options->negative_sample_rate,
+                       .a = umap->a,
+                       .b = umap->b,
+                       .learning_rate = options->learning_rate,
+                       .repulsion = options->repulsion,
+                       .seed = options->seed,
+                       .threads = options->threads};
 }
 
 static cf_status lay_out(Fit *fit) {
     const Umap *umap = fit->umap;
     const UmapOptions *options = &umap->options;
     const LayoutDensity density = {umap->radius, options->dens_lambda, options->dens_frac, options->dens_var_shift};
-    LayoutJob job = {.graph = &fit->graph,
-                     .density = umap->radius ? &density : NULL,
-                     .components = options->components,
-                     .epochs = options->epochs,
-                     .negatives = options->negative_sample_rate,
-                     .a = umap->a,
-                     .b = umap->b,
-                     .learning_rate = options->learning_rate,
-                     .repulsion = options->repulsion,
-                     .seed = options->seed,
-                     .threads = options->threads,
-                     .progress = tell_layout,
-                     .progress_context = fit};
-    begin(fit, UMAP_LAYOUT);
-    FORWARD(layout_run(&job, umap->embedding));
-    return end(fit);
+    LayoutJob job = layout_job(umap, &fit->graph);
+    job.density = umap->radius ? &density : NULL;
+    job.progress = report;
+    job.progress_context = fit;
+    return layout_run(&job, umap->embedding);
 }
 
 /* ---- The whole ---- */
@@ -280,20 +264,21 @@ static void settle_options(const UmapOptions *asked, size_t n, UmapOptions *opti
 }
 
 static cf_status run_stages(Fit *fit) {
-    Neighbors neighbors = {0};
-    cf_status status = find_neighbors(fit, &neighbors);
-    if (!status) status = make_graph(fit, &neighbors);
-    neighbors_free(&neighbors); /* before the other stages take their memory */
-    if (!status) status = start(fit);
-    if (!status) status = lay_out(fit);
-    return status;
+    static cf_status (*const run[UMAP_STAGES])(Fit *) = {find_neighbors, make_graph, place_first, lay_out};
+    for (fit->stage = UMAP_NEIGHBORS; fit->stage < UMAP_STAGES; fit->stage++) {
+        const double begun = clock_seconds();
+        report(0, fit);
+        FORWARD(run[fit->stage](fit));
+        fit->umap->seconds[fit->stage] = clock_seconds() - begun;
+        FAIL_IF(!report(1, fit), CF_INTERRUPTED, "stopped in the stage \"%s\"", umap_stage_name(fit->stage));
+    }
+    return CF_OK;
 }
 
 cf_status umap_fit(const Points *points, const UmapOptions *options, Umap **umap) {
     const size_t n = points->n, dim = (size_t)points->dim;
-    Fit fit = {.asked = options};
+    AUTO(fit_release) Fit fit = {.asked = options};
     size_t values;
-    cf_status status;
     FORWARD(umap_options_check(options));
     FAIL_IF(n < 1 || n > MOST_POINTS || dim < 1 || !size_multiply(n, dim, &values), CF_BAD_INPUT,
             "%zu points of %d values: 1 to %d points were expected", n, points->dim, MOST_POINTS);
@@ -303,19 +288,14 @@ cf_status umap_fit(const Points *points, const UmapOptions *options, Umap **umap
     made->n = n;
     made->dim = points->dim;
     made->neighbors_method = "";
-    FORWARD_TO(failed, curve_fit(options->min_dist, options->spread, &made->a, &made->b));
-    FORWARD_TO(failed, memory_new(values, sizeof(float), &made->points));
-    FORWARD_TO(failed, memory_new(n * (size_t)options->components, sizeof(float), &made->embedding));
+    FORWARD(curve_fit(options->min_dist, options->spread, &made->a, &made->b));
+    FORWARD(memory_new(values, sizeof(float), &made->points));
+    FORWARD(memory_new(n * (size_t)options->components, sizeof(float), &made->embedding));
     memcpy(made->points, points->values, values * sizeof(float));
     fit.points = (Points){made->points, n, points->dim};
-    if (n > 1) FORWARD_TO(failed, run_stages(&fit)); /* one point lies at 0 */
-    fuzzy_graph_free(&fit.graph);
-    *umap = made;
+    if (n > 1) FORWARD(run_stages(&fit)); /* one point lies at 0 */
+    *umap = memory_take(&fit.umap);
     return CF_OK;
-failed:
-    fuzzy_graph_free(&fit.graph);
-    umap_free(made);
-    return status;
 }
 
 void umap_free(Umap *umap) {
@@ -346,23 +326,17 @@ cf_status umap_density_correlation(const Umap *umap, double *result) {
     const UmapOptions *options = &umap->options;
     const Points embedding = {umap->embedding, umap->n, options->components};
     const NeighborOptions search = {.k = options->neighbors - 1, .seed = options->seed, .threads = options->threads};
-    Neighbors neighbors = {0};
-    FuzzyGraph graph = {0};
-    double *radius = NULL;
-    cf_status status;
+    AUTO(neighbors_free) Neighbors neighbors = {0};
+    AUTO(fuzzy_graph_free) FuzzyGraph graph = {0};
+    AUTO_FREE double *radius = NULL;
     *result = NAN;
     if (!umap->radius) return CF_OK;
-    FORWARD_TO(done, neighbors_find(&embedding, &search, &neighbors));
-    FORWARD_TO(done,
-               fuzzy_graph_new(&neighbors, options->set_op_mix, options->local_connectivity, options->threads, &graph));
-    FORWARD_TO(done, memory_new(umap->n, sizeof *radius, &radius));
-    FORWARD_TO(done, fuzzy_graph_radii(&graph, &neighbors, options->threads, radius));
+    FORWARD(neighbors_find(&embedding, &search, &neighbors));
+    FORWARD(fuzzy_graph_new(&neighbors, options->set_op_mix, options->local_connectivity, options->threads, &graph));
+    FORWARD(memory_new(umap->n, sizeof *radius, &radius));
+    fuzzy_graph_radii(&graph, &neighbors, options->threads, radius);
     *result = correlation(umap->radius, radius, umap->n);
-done:
-    neighbors_free(&neighbors);
-    fuzzy_graph_free(&graph);
-    free(radius);
-    return status;
+    return CF_OK;
 }
 
 /* ---- New points into an embedding that stays as it is ----
@@ -373,8 +347,6 @@ done:
  * follow the point's values, and the floor of sigma its own distances. The sum of memberships runs over all neighbours found.
  */
 
-enum { ROWS = 512 };
-
 typedef struct Transform {
     const Umap *umap;
     const Points *points;
@@ -383,18 +355,6 @@ typedef struct Transform {
     uint32_t *key;
     float *embedding;
 } Transform;
-
-/* A number for a point's values, FNV-1a over their bits. */
-static uint32_t key_of(const float *x, int dim) {
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (int d = 0; d < dim; d++) {
-        uint32_t bits;
-        memcpy(&bits, x + d, sizeof bits);
-        hash = (hash ^ bits) * 0x100000001b3u;
-        hash ^= hash >> 32; /* high bits come down: FNV alone only goes up */
-    }
-    return (uint32_t)hash;
-}
 
 static void weigh_row(const Transform *t, size_t i) {
     const int k = t->neighbors->k;
@@ -425,64 +385,45 @@ static void begin_row(const Transform *t, size_t i) {
     }
 }
 
-static cf_status prepare_piece(void *context, int64_t piece, int thread) {
+static void prepare_row(void *context, size_t i, int thread) {
     const Transform *t = context;
     (void)thread;
-    for (size_t i = (size_t)piece * ROWS; i < t->points->n && i < ((size_t)piece + 1) * ROWS; i++) {
-        t->key[i] = key_of(points_row(t->points, i), t->points->dim);
-        weigh_row(t, i);
-        begin_row(t, i);
-    }
-    return CF_OK;
-}
-
-static cf_status lay_out_new(const Transform *t, int threads) {
-    const Umap *umap = t->umap;
-    const UmapOptions *options = &umap->options;
-    LayoutJob job = {.graph = t->graph,
-                     .fixed = umap->embedding,
-                     .fixed_count = umap->n,
-                     .key = t->key,
-                     .components = options->components,
-                     .epochs = (options->epochs + 2) / 3,
-                     .negatives = options->negative_sample_rate,
-                     .a = umap->a,
-                     .b = umap->b,
-                     .learning_rate = options->learning_rate / 4,
-                     .repulsion = options->repulsion,
-                     .seed = options->seed,
-                     .threads = threads};
-    return layout_run(&job, t->embedding);
+    t->key[i] = (uint32_t)row_hash(points_row(t->points, i), t->points->dim);
+    weigh_row(t, i);
+    begin_row(t, i);
 }
 
 cf_status umap_transform(const Umap *umap, const Points *points, int threads, float *embedding) {
+    enum { TOGETHER = 512 }; /* rows of a piece */
     const Points training = {umap->points, umap->n, umap->dim};
     const size_t n = points->n;
     const int others = umap->options.neighbors > 2 ? umap->options.neighbors - 1 : 1;
     NeighborOptions search = {.k = (size_t)others < umap->n ? others : (int)umap->n,
                               .metric = umap->options.metric,
                               .threads = threads = slices_threads(threads)};
-    Neighbors neighbors = {0};
-    FuzzyGraph graph = {.n = n};
-    Transform t = {umap, points, &neighbors, &graph, NULL, embedding};
+    AUTO(neighbors_free) Neighbors neighbors = {0};
+    AUTO(fuzzy_graph_free) FuzzyGraph graph = {.n = n};
+    AUTO_FREE uint32_t *key = NULL;
     const size_t entries = n * (size_t)search.k;
-    cf_status status;
     FAIL_IF(umap->options.densmap, CF_BAD_USE,
             "a densMAP embedding takes no new points: its radii are of the points it was fitted to");
     FAIL_IF(points->dim != umap->dim, CF_BAD_USE, "the new points have %d values each, those the embedding is of %d",
             points->dim, umap->dim);
-    FORWARD_TO(done, neighbors_query(&training, points, &search, &neighbors));
-    FORWARD_TO(done, memory_new(n + 1, sizeof(size_t), &graph.start));
-    FORWARD_TO(done, memory_new(entries, sizeof(uint32_t), &graph.column));
-    FORWARD_TO(done, memory_new(entries, sizeof(float), &graph.weight));
-    FORWARD_TO(done, memory_new(n, sizeof(uint32_t), &t.key));
-    FORWARD_TO(done, slices_run(threads, (int64_t)((n + ROWS - 1) / ROWS), prepare_piece, &t));
-    FORWARD_TO(done, lay_out_new(&t, threads));
-done:
-    neighbors_free(&neighbors);
-    fuzzy_graph_free(&graph);
-    free(t.key);
-    return status;
+    FORWARD(neighbors_query(&training, points, &search, &neighbors));
+    FORWARD(memory_new(n + 1, sizeof(size_t), &graph.start));
+    FORWARD(memory_new(entries, sizeof(uint32_t), &graph.column));
+    FORWARD(memory_new(entries, sizeof(float), &graph.weight));
+    FORWARD(memory_new(n, sizeof(uint32_t), &key));
+    Transform t = {umap, points, &neighbors, &graph, key, embedding};
+    slices_each(threads, n, TOGETHER, prepare_row, &t);
+    LayoutJob job = layout_job(umap, &graph);
+    job.fixed = umap->embedding;
+    job.fixed_count = umap->n;
+    job.key = key;
+    job.epochs = (job.epochs + 2) / 3;
+    job.learning_rate /= 4;
+    job.threads = threads;
+    return layout_run(&job, embedding);
 }
 
 /* ---- A subset is fitted, the others are put into its embedding ---- */
@@ -516,48 +457,40 @@ static cf_status part_new(const Points *points, const UmapOptions *options, cons
     return CF_OK;
 }
 
-static cf_status draw_rows(size_t n, size_t count, uint64_t seed, bool **drawn) {
+static cf_status draw_rows(size_t n, size_t count, uint64_t seed, bool *drawn) {
     const RngStream stream = rng_stream(seed, RNG_EMBED_INIT, 5, 0);
-    uint32_t *order;
+    AUTO_FREE uint32_t *order = NULL;
     FORWARD(memory_new(n, sizeof *order, &order));
-    cf_status status = memory_new(n, sizeof **drawn, drawn);
-    for (size_t i = 0; i < n && !status; i++) order[i] = (uint32_t)i;
-    if (!status) rng_shuffle(&stream, order, n);
-    for (size_t i = 0; i < count && !status; i++) (*drawn)[order[i]] = true;
-    free(order);
-    return status;
+    for (size_t i = 0; i < n; i++) order[i] = (uint32_t)i;
+    rng_shuffle(&stream, order, n);
+    for (size_t i = 0; i < count; i++) drawn[order[i]] = true;
+    return CF_OK;
 }
 
 cf_status umap_fit_subset(const Points *points, size_t count, const UmapOptions *options, Umap **umap,
                           float *coordinates) {
     UmapOptions own = *options;
-    Part fitted = {0}, others = {0};
-    bool *drawn = NULL;
-    Umap *made = NULL;
+    AUTO(part_free) Part fitted = {0}, others = {0};
+    AUTO_FREE bool *drawn = NULL;
+    AUTO(umap_free_at) Umap *made = NULL;
     const size_t row = (size_t)options->components * sizeof(float);
-    cf_status status;
     FAIL_IF(count < 1 || count >= points->n, CF_BAD_USE, "a subset of %zu rows of %zu: 1 to %zu are possible", count,
             points->n, points->n - 1);
     FAIL_IF(options->densmap, CF_BAD_USE,
             "a densMAP takes no other rows than those that it is fitted to, so it has no subset");
-    FORWARD_TO(done, draw_rows(points->n, count, options->seed, &drawn));
-    FORWARD_TO(done, part_new(points, options, drawn, true, count, &fitted));
-    FORWARD_TO(done, part_new(points, options, drawn, false, points->n - count, &others));
+    FORWARD(memory_new(points->n, sizeof *drawn, &drawn));
+    FORWARD(draw_rows(points->n, count, options->seed, drawn));
+    FORWARD(part_new(points, options, drawn, true, count, &fitted));
+    FORWARD(part_new(points, options, drawn, false, points->n - count, &others));
     own.target = fitted.target;
     const Points those = {fitted.values, count, points->dim}, rest = {others.values, others.n, points->dim};
-    FORWARD_TO(done, umap_fit(&those, &own, &made));
-    FORWARD_TO(done, umap_transform(made, &rest, options->threads, others.coordinates));
+    FORWARD(umap_fit(&those, &own, &made));
+    FORWARD(umap_transform(made, &rest, options->threads, others.coordinates));
     const char *from[2] = {(const char *)others.coordinates, (const char *)made->embedding};
     for (size_t i = 0; i < points->n; i++) {
         memcpy((char *)coordinates + i * row, from[drawn[i]], row);
         from[drawn[i]] += row;
     }
-    *umap = made;
-    made = NULL;
-done:
-    umap_free(made);
-    part_free(&fitted);
-    part_free(&others);
-    free(drawn);
-    return status;
+    *umap = memory_take(&made);
+    return CF_OK;
 }

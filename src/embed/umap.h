@@ -43,11 +43,11 @@ typedef struct UmapOptions {
     double repulsion;          /* weight of pushing away; default 1 */
     double set_op_mix;         /* 1: an edge in either direction counts (union), 0: in both (intersection); default 1 */
     double local_connectivity; /* nearest neighbours that count as fully connected; default 1 */
-    const int *target;       /* [n] classes, negative: unknown; NULL: unsupervised, the default. Borrowed by umap_fit */
-    double target_weight;    /* 0: the points alone, 1: the classes above all; default 0.5 */
-    bool densmap;            /* points lie as densely as they did (Narayan, Berger, Cho 2021); 200 epochs more by default */
-    double dens_lambda;      /* weight of that; default 2 */
-    double dens_frac;        /* share of the epochs that it takes part in, the last ones; default 0.3 */
+    const int *target;    /* [n] classes, negative: unknown; NULL: unsupervised, the default. Borrowed by umap_fit */
+    double target_weight; /* 0: the points alone, 1: the classes above all; default 0.5 */
+    bool densmap;       /* points lie as densely as they did (Narayan, Berger, Cho 2021); 200 epochs more by default */
+    double dens_lambda; /* weight of that; default 2 */
+    double dens_frac;   /* share of the epochs that it takes part in, the last ones; default 0.3 */
     double dens_var_shift;   /* keeps its gradient small where all radii are nearly equal; default 0.1 */
     uint64_t seed;           /* default 1 */
     int threads;             /* 0: all processors; changes no numbers */
@@ -60,19 +60,20 @@ UmapOptions umap_options_defaults(void);
 cf_status umap_options_check(const UmapOptions *options);
 
 typedef struct Umap {
-    UmapOptions
-        options; /* as used: epochs filled in, neighbors lowered where there are fewer points; no target, no progress */
+    /* As used: epochs filled in, neighbors lowered where there are fewer points; no target, no progress. */
+    UmapOptions options;
     double a, b; /* of the curve 1 / (1 + a d^(2b)) that stands for closeness in the embedding */
     size_t n;
     int dim;
-    float *points;    /* [n][dim], a copy: umap_transform looks for neighbours there */
-    double *offset;   /* [dim] what was taken off the columns before, and is to be taken off new points, too: the
-                                     * sum of two floats; NULL: nothing was. Whoever did so sets it; freed here */
-    float *embedding; /* [n][components] */
+    float *points; /* [n][dim], a copy: umap_transform looks for neighbours there */
+    /* [dim] what was taken off the columns before, and is to be taken off new points, too: the sum of two floats; NULL: nothing was.
+     * Whoever did so sets it; freed here. */
+    double *offset;
+    float *embedding;               /* [n][components] */
     char init_used[UMAP_INIT_TEXT]; /* "spectral", "pca", "random", or why not as asked: "pca (..)" */
     const char *neighbors_method;   /* of Neighbors; static; "" in a model that was read */
     size_t edges;                   /* of the graph, each counted once; 0 in a model that was read */
-    double *radius;                 /* [n] with densmap: the local radii of the points, logarithms (fuzzy_graph_radii); else NULL */
+    double *radius; /* [n] with densmap: the local radii of the points, logarithms (fuzzy_graph_radii); else NULL */
     double seconds[UMAP_STAGES];
 } Umap;
 
@@ -86,7 +87,8 @@ cf_status umap_density_correlation(const Umap *umap, double *correlation);
 cf_status umap_transform(const Umap *umap, const Points *points, int threads, float *embedding);
 /* umap_fit of `count` of the points, drawn by the seed, and umap_transform of the others: all of them in coordinates
  * [points->n][components], in their order. 1 <= count < points->n; not of a densMAP. */
-cf_status umap_fit_subset(const Points *points, size_t count, const UmapOptions *options, Umap **umap, float *coordinates);
+cf_status umap_fit_subset(const Points *points, size_t count, const UmapOptions *options, Umap **umap,
+                          float *coordinates);
 void umap_free(Umap *umap);
 AUTO_HANDLE(Umap, umap_free)
 
@@ -101,3 +103,16 @@ cf_status umap_read(const char *path, Umap **umap);
 const char *umap_stage_name(UmapStage stage);
 /* "spectral", "pca", "random". */
 const char *umap_init_name(UmapInit init);
+
+/* ---- The options that are numbers, for umap.c and umap_file.c ---- */
+
+typedef struct UmapNumber {
+    const char *name; /* as on the command line */
+    enum { UMAP_INT, UMAP_REAL } kind;
+    size_t at;          /* in UmapOptions */
+    bool stored;        /* in a file: what umap_transform needs, and what tells how it was made */
+    double usual;       /* the default */
+    double least, most; /* both possible; 0: the most is another option's */
+} UmapNumber;
+enum { UMAP_NUMBERS = 14 };
+extern const UmapNumber umap_numbers[UMAP_NUMBERS];

@@ -5,10 +5,12 @@
  * and the options as texts, one each, named as on the command line. The curve's a and b follow from min-dist and spread. */
 #include "base/memory.h"
 #include "base/safetensors.h"
+#include "base/text.h"
 #include "embed/layout.h"
 #include "embed/umap.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,64 +20,37 @@ static const char format_name[] = "cifra-umap-1", format_moved[] = "cifra-umap-2
 
 /* ---- Options as texts ---- */
 
-typedef struct StoredOption {
-    const char *name;
-    enum { WHOLE, REAL, SEED } kind;
-    size_t offset;
-} StoredOption;
+enum { OTHER_TEXTS = 5, NUMBER_LENGTH = 40 };
 
-#define STORED(text, type, member)                                                                                     \
-    { text, type, offsetof(UmapOptions, member) }
-static const StoredOption stored[] = {
-    STORED("neighbors", WHOLE, neighbors),
-    STORED("components", WHOLE, components),
-    STORED("min-dist", REAL, min_dist),
-    STORED("spread", REAL, spread),
-    STORED("epochs", WHOLE, epochs),
-    STORED("negative-sample-rate", WHOLE, negative_sample_rate),
-    STORED("learning-rate", REAL, learning_rate),
-    STORED("repulsion", REAL, repulsion),
-    STORED("set-op-mix", REAL, set_op_mix),
-    STORED("local-connectivity", REAL, local_connectivity),
-    STORED("target-weight", REAL, target_weight),
-    STORED("seed", SEED, seed),
-};
-enum { OTHER_TEXTS = 4, NUMBER_LENGTH = 40 };
-
-static void print_option(const UmapOptions *options, const StoredOption *option, char text[NUMBER_LENGTH]) {
-    const char *member = (const char *)options + option->offset;
-    int whole;
-    double real;
-    uint64_t seed;
-    if (option->kind == WHOLE) {
-        memcpy(&whole, member, sizeof whole);
-        snprintf(text, NUMBER_LENGTH, "%d", whole);
-    } else if (option->kind == REAL) {
-        memcpy(&real, member, sizeof real);
-        snprintf(text, NUMBER_LENGTH, "%.17g", real);
-    } else {
-        memcpy(&seed, member, sizeof seed);
-        snprintf(text, NUMBER_LENGTH, "%llu", (unsigned long long)seed);
-    }
+static void print_number(const UmapOptions *options, const UmapNumber *number, char text[NUMBER_LENGTH]) {
+    const void *member = (const char *)options + number->at;
+    if (number->kind == UMAP_INT)
+        snprintf(text, NUMBER_LENGTH, "%d", *(const int *)member);
+    else
+        snprintf(text, NUMBER_LENGTH, "%.17g", *(const double *)member);
 }
 
-static cf_status take_option(const char *text, const StoredOption *option, UmapOptions *options) {
-    char *member = (char *)options + option->offset, *end = NULL;
+static cf_status take_number(const StoredFile *file, const UmapNumber *number, UmapOptions *options) {
+    const char *text = safetensors_text(file, number->name);
+    void *member = (char *)options + number->at;
+    long long whole = 0;
+    double real = 0;
+    const bool is_int = number->kind == UMAP_INT;
+    FAIL_IF(!text || (is_int ? !text_to_integer(text, INT_MIN, INT_MAX, &whole) : !text_to_number(text, &real)),
+            CF_BAD_INPUT, "the text \"%s\" should be a number, and is %s", number->name, text ? text : "missing");
+    if (is_int)
+        *(int *)member = (int)whole;
+    else
+        *(double *)member = real;
+    return CF_OK;
+}
+
+static cf_status take_seed(const char *text, uint64_t *seed) {
+    char *end = NULL;
     errno = 0;
-    if (option->kind == WHOLE) {
-        long value = text ? strtol(text, &end, 10) : 0;
-        int whole = (int)value;
-        if (whole != value) errno = ERANGE;
-        memcpy(member, &whole, sizeof whole);
-    } else if (option->kind == REAL) {
-        double real = text ? strtod(text, &end) : 0;
-        memcpy(member, &real, sizeof real);
-    } else {
-        uint64_t seed = text ? strtoull(text, &end, 10) : 0;
-        memcpy(member, &seed, sizeof seed);
-    }
-    FAIL_IF(!text || end == text || *end || errno, CF_BAD_INPUT, "the text \"%s\" should be a number, and is %s",
-            option->name, text ? text : "missing");
+    *seed = text ? strtoull(text, &end, 10) : 0;
+    FAIL_IF(!text || end == text || *end || errno, CF_BAD_INPUT, "the text \"seed\" should be a number, and is %s",
+            text ? text : "missing");
     return CF_OK;
 }
 
@@ -94,37 +69,31 @@ static cf_status split_offset(const Umap *umap, float **halves) {
     return CF_OK;
 }
 
-static cf_status write_with(const Umap *umap, const float *halves, const char *path) {
-    const UmapOptions *options = &umap->options;
-    const size_t components = (size_t)options->components, dim = (size_t)umap->dim;
-    char numbers[COUNT_OF(stored)][NUMBER_LENGTH];
-    StoredText texts[COUNT_OF(stored) + OTHER_TEXTS] = {{"format", halves ? format_moved : format_name},
-                                                        {"metric", metric_names[options->metric]},
-                                                        {"init", umap->init_used},
-                                                        {"cifra", cf_version()}};
-    const StoredTensor tensors[] = {
-        {.name = "points", .dims = 2, .shape = {umap->n, dim}, .count = umap->n * dim, .values = umap->points},
-        {.name = "embedding",
-         .dims = 2,
-         .shape = {umap->n, components},
-         .count = umap->n * components,
-         .values = umap->embedding},
-        {.name = "offset", .dims = 2, .shape = {2, dim}, .count = 2 * dim, .values = halves},
-    };
-    for (size_t o = 0; o < COUNT_OF(stored); o++) {
-        print_option(options, &stored[o], numbers[o]);
-        texts[OTHER_TEXTS + o] = (StoredText){stored[o].name, numbers[o]};
-    }
-    return safetensors_write(path, tensors, COUNT_OF(tensors) - !halves, texts, COUNT_OF(texts));
-}
-
 cf_status umap_write(const Umap *umap, const char *path) {
-    float *halves;
+    const UmapOptions *options = &umap->options;
+    const size_t n = umap->n, components = (size_t)options->components, dim = (size_t)umap->dim;
+    AUTO_FREE float *halves = NULL;
+    char numbers[UMAP_NUMBERS][NUMBER_LENGTH], seed[NUMBER_LENGTH];
+    size_t count = OTHER_TEXTS - 1;
     FAIL_IF(umap->options.densmap, CF_BAD_USE, "a densMAP embedding is not kept: it takes no new points");
     FORWARD(split_offset(umap, &halves));
-    cf_status status = write_with(umap, halves, path);
-    free(halves);
-    return status;
+    StoredText texts[UMAP_NUMBERS + OTHER_TEXTS] = {{"format", halves ? format_moved : format_name},
+                                                    {"metric", metric_names[options->metric]},
+                                                    {"init", umap->init_used},
+                                                    {"cifra", cf_version()}};
+    for (size_t i = 0; i < UMAP_NUMBERS; i++) {
+        if (!umap_numbers[i].stored) continue;
+        print_number(options, &umap_numbers[i], numbers[i]);
+        texts[count++] = (StoredText){umap_numbers[i].name, numbers[i]};
+    }
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)options->seed);
+    texts[count++] = (StoredText){"seed", seed};
+    const StoredTensor tensors[] = {
+        {.name = "points", .dims = 2, .shape = {n, dim}, .count = n * dim, .values = umap->points},
+        {.name = "embedding", .dims = 2, .shape = {n, components}, .count = n * components, .values = umap->embedding},
+        {.name = "offset", .dims = 2, .shape = {2, dim}, .count = 2 * dim, .values = halves},
+    };
+    return safetensors_write(path, tensors, COUNT_OF(tensors) - !halves, texts, count);
 }
 
 /* ---- Reading ---- */
@@ -133,17 +102,19 @@ static cf_status take_texts(const StoredFile *file, Umap *umap) {
     const char *format = safetensors_text(file, "format"), *metric = safetensors_text(file, "metric");
     const char *init = safetensors_text(file, "init");
     UmapOptions *options = &umap->options;
+    char metrics[100];
     FAIL_IF(!format || (strcmp(format, format_name) != 0 && strcmp(format, format_moved) != 0), CF_BAD_INPUT,
             "a safetensors file, but not an embedding that cifra wrote (metadata format %s or %s)", format_name,
             format_moved);
     *options = umap_options_defaults();
-    for (size_t o = 0; o < COUNT_OF(stored); o++)
-        FORWARD(take_option(safetensors_text(file, stored[o].name), &stored[o], options));
+    for (size_t i = 0; i < UMAP_NUMBERS; i++)
+        if (umap_numbers[i].stored) FORWARD(take_number(file, &umap_numbers[i], options));
+    FORWARD(take_seed(safetensors_text(file, "seed"), &options->seed));
     int m = 0;
     while (metric && m < METRICS && strcmp(metric, metric_names[m]) != 0) m++;
-    FAIL_IF(!metric || m == METRICS, CF_BAD_INPUT, "the metric is %s; %s, %s, %s, %s or %s was expected",
-            metric ? metric : "missing", metric_names[0], metric_names[1], metric_names[2], metric_names[3],
-            metric_names[4]);
+    text_list(metric_names, metrics, sizeof metrics);
+    FAIL_IF(!metric || m == METRICS, CF_BAD_INPUT, "the metric is %s; %s was expected", metric ? metric : "missing",
+            metrics);
     options->metric = (Metric)m;
     snprintf(umap->init_used, sizeof umap->init_used, "%s", init ? init : "");
     UmapOptions checked = *options; /* a single point is its own and only neighbour */
@@ -175,6 +146,7 @@ static cf_status take_offset(const StoredFile *file, Umap *umap) {
     FAIL_IF(moved != (tensor != NULL), CF_BAD_INPUT, "the tensor \"offset\" is %s in a file of the format %s",
             tensor ? "unknown" : "missing", moved ? format_moved : format_name);
     if (!tensor) return CF_OK;
+    FORWARD(safetensors_find_float(file, "offset", &tensor));
     FAIL_IF(tensor->dims != 2 || tensor->shape[0] != 2 || tensor->shape[1] != dim, CF_BAD_INPUT,
             "the tensor \"offset\" should be 2 x %zu", dim);
     for (size_t i = 0; i < 2 * dim; i++)
@@ -196,17 +168,13 @@ static cf_status take_file(const StoredFile *file, Umap *umap) {
 }
 
 cf_status umap_read(const char *path, Umap **umap) {
-    StoredFile file = {0};
-    Umap *made;
+    AUTO(safetensors_free) StoredFile file = {0};
+    AUTO(umap_free_at) Umap *made = NULL;
     FORWARD(safetensors_read(path, &file));
-    cf_status status = memory_new(1, sizeof *made, &made);
-    if (!status) {
-        status = take_file(&file, made);
-        if (status == CF_BAD_USE) status = CF_BAD_INPUT; /* wrong options are the file's fault here */
-        if (status) status_prefix(status, "%s", path);
-        if (status) umap_free(made);
-    }
-    safetensors_free(&file);
-    if (!status) *umap = made;
-    return status;
+    FORWARD(memory_new(1, sizeof *made, &made));
+    const cf_status status = take_file(&file, made);
+    /* Wrong options are the file's fault here. */
+    if (status) return status_prefix(status == CF_BAD_USE ? CF_BAD_INPUT : status, "%s", path);
+    *umap = memory_take(&made);
+    return CF_OK;
 }

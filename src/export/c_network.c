@@ -32,8 +32,8 @@ void c_network_free(CNetwork *net) {
 int c_value(CNetwork *net, size_t count) {
     const int value = net->value_count;
     const size_t bytes = (count * net->format->element_bytes + 3) / 4 * 4;
-    if (!net->status) net->status = memory_room(&net->values, (size_t)value, sizeof *net->values);
-    if (!net->status) net->status = memory_room(&net->lies_with, (size_t)value, sizeof *net->lies_with);
+    if (!net->status) net->status = memory_grow(&net->values, (size_t)value, sizeof *net->values);
+    if (!net->status) net->status = memory_grow(&net->lies_with, (size_t)value, sizeof *net->lies_with);
     if (net->status) return 0;
     net->values[value] = (Placed){.bytes = bytes, .first = -1, .last = -1};
     net->lies_with[value] = value;
@@ -55,7 +55,7 @@ void c_call(CNetwork *net, const CCall *call, const char *format, ...) {
     const int number = net->call_count;
     va_list arguments;
     char *text;
-    if (!net->status) net->status = memory_room(&net->calls, (size_t)number, sizeof *net->calls);
+    if (!net->status) net->status = memory_grow(&net->calls, (size_t)number, sizeof *net->calls);
     if (net->status) return;
     va_start(arguments, format);
     if (vasprintf(&text, format, arguments) < 0)

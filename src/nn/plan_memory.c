@@ -13,7 +13,7 @@ static size_t aligned(size_t bytes) {
 
 cf_status planner_keep(Planner *planner, void *target, size_t count, size_t size) {
     size_t bytes;
-    FORWARD(memory_room(&planner->wants, planner->want_count, sizeof *planner->wants));
+    FORWARD(memory_grow(&planner->wants, planner->want_count, sizeof *planner->wants));
     if (!size_multiply(count, size, &bytes) || bytes > SIZE_MAX / 4) planner->too_large = true, bytes = 0;
     planner->wants[planner->want_count++] = (Want){target, aligned(bytes)};
     return CF_OK;

@@ -132,7 +132,7 @@ cf_status plan_sum(const Plan *plan, double *values, size_t size) {
 
 cf_status planner_sum(Planner *planner, const DoubleSum *sum) {
     Plan *plan = planner->plan;
-    FORWARD(memory_room(&plan->sums, (size_t)plan->sum_count, sizeof *plan->sums));
+    FORWARD(memory_grow(&plan->sums, (size_t)plan->sum_count, sizeof *plan->sums));
     plan->sums[plan->sum_count++] = *sum;
     return CF_OK;
 }
@@ -164,7 +164,7 @@ static cf_status new_part(Spread *spread, GradientPart **part) {
 }
 
 static cf_status add_range(GradientPart *part, Range range) {
-    FORWARD(memory_room(&part->ranges, (size_t)part->count, sizeof *part->ranges));
+    FORWARD(memory_grow(&part->ranges, (size_t)part->count, sizeof *part->ranges));
     part->ranges[part->count++] = range;
     part->total += range.count;
     return CF_OK;

@@ -148,7 +148,7 @@ Weights planner_weights(const Planner *planner, int number, const char *what) {
 /* ---- Steps ---- */
 
 cf_status steps_add(StepList *list, Step step) {
-    FORWARD(memory_room(&list->steps, (size_t)list->count, sizeof *list->steps));
+    FORWARD(memory_grow(&list->steps, (size_t)list->count, sizeof *list->steps));
     list->steps[list->count++] = step;
     return CF_OK;
 }

@@ -102,6 +102,12 @@ static void test_folders_that_go_again(void **state) {
         assert_string_equal(trimmed, trims[i][1]);
         free(trimmed);
     }
+    static const char *const stems[][2] = {{"a/b.yaml", "b"}, {"b.c.d", "b.c"}, {"a.b/c", "c"}, {"a/.b", ".b"}};
+    for (size_t i = 0; i < sizeof stems / sizeof stems[0]; i++) {
+        assert_ok(file_stem(stems[i][0], &trimmed));
+        assert_string_equal(trimmed, stems[i][1]);
+        free(trimmed);
+    }
 }
 
 static void test_read_refusals(void **state) {

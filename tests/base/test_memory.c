@@ -67,13 +67,13 @@ static void test_room_doubles(void **state) {
     (void)state;
     AUTO_FREE uint32_t *numbers = NULL;
     for (size_t count = 0; count < 1000; count++) {
-        assert_ok(memory_room(&numbers, count, sizeof *numbers));
+        assert_ok(memory_grow(&numbers, count, sizeof *numbers));
         assert_int_equal(numbers[count], 0);
         numbers[count] = (uint32_t)(count + 1);
     }
     for (size_t i = 0; i < 1000; i++) assert_int_equal(numbers[i], i + 1);
     void *huge = NULL;
-    assert_int_equal(memory_room(&huge, 1, SIZE_MAX), CF_NO_MEMORY);
+    assert_int_equal(memory_grow(&huge, 1, SIZE_MAX), CF_NO_MEMORY);
     assert_null(huge);
 }
 

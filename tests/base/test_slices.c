@@ -81,6 +81,24 @@ static void test_pieces_after_a_failure_are_left_out(void **state) {
     assert_int_equal(visits, 0);
 }
 
+static void visit(void *context, size_t item, int thread) {
+    Sums *sums = context;
+    if (thread < 0 || thread >= sums->threads) sums->thread_out_of_range = 1;
+    sums->visits[item]++;
+}
+
+static void test_each_item_once(void **state) {
+    (void)state;
+    static const size_t together[] = {1, 7, PIECES - 1, PIECES, PIECES + 1};
+    for (size_t t = 0; t < sizeof together / sizeof *together; t++) {
+        Sums sums = {.threads = 3};
+        slices_each(3, PIECES - 1, together[t], visit, &sums);
+        slices_each(3, 0, together[t], visit, &sums);
+        for (int i = 0; i < PIECES; i++) assert_int_equal(sums.visits[i], i < PIECES - 1);
+        assert_false(sums.thread_out_of_range);
+    }
+}
+
 static void test_number_of_threads(void **state) {
     (void)state;
     assert_int_equal(slices_threads(3), 3);
@@ -93,6 +111,7 @@ int main(void) {
         cmocka_unit_test(test_same_bits_at_any_number_of_threads),
         cmocka_unit_test(test_lowest_failure_wins),
         cmocka_unit_test(test_pieces_after_a_failure_are_left_out),
+        cmocka_unit_test(test_each_item_once),
         cmocka_unit_test(test_number_of_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -181,7 +181,7 @@ static const Mistake mistakes[] = {
     {"sets: []\n", "mirrors.yaml"},
     {"set: []\n", "mirrors.yaml:1: unknown key set; did you mean sets?"},
     {"sets: [{name: mnist}]\n", "the key mirrors is missing"},
-    {"sets:\n  - name: mnist\n    mirrors: [ftp://a]\n", "mirrors.yaml:2: a mirror is an address"},
+    {"sets:\n  - name: mnist\n    mirrors: [ftp://a]\n", "mirrors.yaml:3: a mirror is an address"},
     {"sets:\n  - name: mnist\n    mirrors: [http://a]\n    folder: x\n", "mirrors.yaml:2: mnist is built in"},
     {"sets:\n  - name: new\n    mirrors: [http://a]\n", "mirrors.yaml:2: new is not built in"},
     {"sets:\n  - name: hand\n    mirrors: [http://a]\n    files: [{name: a, size: 1, md5: x}]\n",
@@ -236,7 +236,7 @@ static void test_mistakes(void **state) {
                  "sets:\n  - name: lab\n    folder: \"%s\"\n    mirrors: [http://a]\n    files: [{name: a, size: 1, "
                  "sha256: %s}]\n",
                  folders[i], sha);
-        check_mistake(text, "mirrors.yaml:2: the folder");
+        check_mistake(text, "mirrors.yaml:3: the folder");
     }
     /* A set of one's own puts nothing in place of a file of another one, packed or not. */
     static const char *const taken[] = {"train-images-idx3-ubyte.gz", "train-images-idx3-ubyte"};

@@ -246,8 +246,8 @@ static void test_not_converged(void **state) {
     points_release(&points);
 }
 
-static bool stop(void *context) {
-    (void)context;
+static bool stop(double done, void *context) {
+    (void)done, (void)context;
     return false;
 }
 
@@ -258,7 +258,7 @@ static void test_stopped(void **state) {
     SpectralJob job = job_of(&graph, 2, 1);
     float *y = floats_new(800);
     char why[100];
-    job.go_on = stop;
+    job.progress = stop;
     assert_fails(spectral_layout(&job, y, why), CF_INTERRUPTED, "stopped");
     free(y);
     fuzzy_graph_free(&graph);

@@ -481,6 +481,12 @@ static void test_damaged(void **state) {
     spoil(path, "\"shape\":[40,2]", "\"shape\":[20,4]");
     spoil(path, "file_sha256", "something_x");
     assert_fails(umap_read(path, &read), CF_BAD_INPUT, "\"embedding\" is 20 x 4, and does not fit the rest");
+    /* An offset without values that are floats. */
+    assert_ok(memory_new(3, sizeof(double), &umap->offset));
+    assert_ok(umap_write(umap, path));
+    spoil(path, "\"offset\":{\"dtype\":\"F32\"", "\"offset\":{\"dtype\":\"I32\"");
+    spoil(path, "file_sha256", "something_x");
+    assert_fails(umap_read(path, &read), CF_BAD_INPUT, "the tensor offset has dtype I32");
     umap->embedding[5] = NAN;
     assert_ok(umap_write(umap, path));
     assert_fails(umap_read(path, &read), CF_BAD_INPUT, "embedding");

@@ -54,10 +54,10 @@ deps fedora check
 same "a Fedora that lacks oneDNN" "$?:$(cat log)" "0:"
 check "is told so: $(cat said)" grep -qx ".*as root: dnf install onednn-devel" said
 check "and of Chromium" grep -qx ".*skipped without it: dnf install chromium" said
-bash "$script" check --list arch | sed '/^libcyaml$/d; /^cmocka$/d' >have
+bash "$script" check --list arch | sed '/^libyaml$/d; /^cmocka$/d' >have
 deps arch check
 same "an Arch that lacks two" "$?:$(cat log)" "0:"
-check "is told so: $(cat said)" grep -qx ".*as root: pacman -S --needed libcyaml cmocka" said
+check "is told so: $(cat said)" grep -qx ".*as root: pacman -S --needed libyaml cmocka" said
 bash "$script" --list arch >have
 deps arch
 same "an Arch with all has nothing to be told" "$?:$(cat said)" "0:"

@@ -57,7 +57,7 @@ static const BuiltIn built_in[] = {
 /* ---- Growing ---- */
 
 cf_status catalog_add_set(FetchCatalog *catalog, const char *name, FetchSet **set) {
-    FORWARD(memory_room(&catalog->sets, catalog->count, sizeof **set));
+    FORWARD(memory_grow(&catalog->sets, catalog->count, sizeof **set));
     *set = &catalog->sets[catalog->count++];
     snprintf((*set)->name, sizeof(*set)->name, "%s", name);
     snprintf((*set)->folder, sizeof(*set)->folder, "%s", name);
@@ -65,14 +65,14 @@ cf_status catalog_add_set(FetchCatalog *catalog, const char *name, FetchSet **se
 }
 
 cf_status catalog_add_file(FetchSet *set, const FetchFile *file) {
-    FORWARD(memory_room(&set->files, set->file_count, sizeof *file));
+    FORWARD(memory_grow(&set->files, set->file_count, sizeof *file));
     set->files[set->file_count++] = *file;
     return CF_OK;
 }
 
 cf_status catalog_add_mirror(FetchSet *set, const char *url, size_t at) {
     char *copy;
-    FORWARD(memory_room(&set->mirrors, set->mirror_count, sizeof copy));
+    FORWARD(memory_grow(&set->mirrors, set->mirror_count, sizeof copy));
     FORWARD(memory_copy_string(url, &copy));
     memmove(set->mirrors + at + 1, set->mirrors + at, (set->mirror_count - at) * sizeof copy);
     set->mirrors[at] = copy;

@@ -202,7 +202,7 @@ static cf_status part_keep(Job *job, ContentKind kind, const char *url) {
 /* ---- Mirrors ---- */
 
 static cf_status add_fault(FetchResult *result, const char *text) {
-    FORWARD(memory_room(&result->faults, result->fault_count, sizeof *result->faults));
+    FORWARD(memory_grow(&result->faults, result->fault_count, sizeof *result->faults));
     FORWARD(memory_copy_string(text, &result->faults[result->fault_count]));
     result->fault_count++;
     return CF_OK;

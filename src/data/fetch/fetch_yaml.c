@@ -12,58 +12,48 @@
  *             size: 7840016               # of the content: unpacked, where the name ends in .gz
  *             sha256: 0fa7898d...         # of the content; or md5
  *
- * Names become files below the data folder, so they are letters, digits and ._- only. A line in a message is that of a
- * set's or a file's name.
+ * Names become files below the data folder, so they are letters, digits and ._- only.
  */
 #include "data/fetch/fetch_catalog.h"
 
-#include "base/files.h"
 #include "base/limits.h"
-#include "base/memory.h"
 #include "base/yaml.h"
 #include "data/generate/generated_set.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct YamlFile {
-    char *name, *sha256, *md5;
-    uint64_t size;
+    const char *name, *sha256, *md5;
+    int64_t size;
 } YamlFile;
 
 typedef struct YamlSet {
-    char *name, *folder, **mirrors;
+    const char *name, *folder, **mirrors;
     YamlFile *files;
     unsigned mirrors_count, files_count;
 } YamlSet;
 
 typedef struct YamlMirrors {
-    bool *only;
     YamlSet *sets;
     unsigned sets_count;
+    bool only;
 } YamlMirrors;
 
-#define POSSIBLE        (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
-#define TEXT(type, key) CYAML_FIELD_STRING_PTR(#key, POSSIBLE, type, key, 1, CYAML_UNLIMITED)
-
-static const cyaml_schema_value_t text_schema = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, CYAML_UNLIMITED)};
-static const cyaml_schema_field_t file_fields[] = {
-    CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, YamlFile, name, 1, CYAML_UNLIMITED),
-    CYAML_FIELD_UINT("size", CYAML_FLAG_DEFAULT, YamlFile, size), TEXT(YamlFile, sha256), TEXT(YamlFile, md5),
-    CYAML_FIELD_END};
-static const cyaml_schema_value_t file_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, YamlFile, file_fields)};
-static const cyaml_schema_field_t set_fields[] = {
-    CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, YamlSet, name, 1, CYAML_UNLIMITED), TEXT(YamlSet, folder),
-    CYAML_FIELD_SEQUENCE("mirrors", CYAML_FLAG_POINTER, YamlSet, mirrors, &text_schema, 1, MOST_FETCH_MIRRORS),
-    CYAML_FIELD_SEQUENCE("files", POSSIBLE, YamlSet, files, &file_schema, 1, MOST_FETCH_FILES), CYAML_FIELD_END};
-static const cyaml_schema_value_t set_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, YamlSet, set_fields)};
-static const cyaml_schema_field_t mirrors_fields[] = {
-    CYAML_FIELD_BOOL_PTR("only", POSSIBLE, YamlMirrors, only),
-    CYAML_FIELD_SEQUENCE("sets", CYAML_FLAG_POINTER, YamlMirrors, sets, &set_schema, 1, MOST_FETCH_SETS),
-    CYAML_FIELD_END};
-static const cyaml_schema_value_t mirrors_schema = {
-    CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, YamlMirrors, mirrors_fields)};
-static const char *const keys[] = {"only", "sets", "name", "folder", "mirrors", "files", "size", "sha256", "md5", NULL};
+static const YamlKey file_keys[] = {{"name", YAML_TEXT, YAML_AT(YamlFile, name), .needed = true},
+                                    {"size", YAML_WHOLE, YAML_AT(YamlFile, size), .needed = true},
+                                    {"sha256", YAML_TEXT, YAML_AT(YamlFile, sha256)},
+                                    {"md5", YAML_TEXT, YAML_AT(YamlFile, md5)},
+                                    {NULL}};
+static const YamlKey set_keys[] = {
+    {"name", YAML_TEXT, YAML_AT(YamlSet, name), .needed = true},
+    {"folder", YAML_TEXT, YAML_AT(YamlSet, folder)},
+    {"mirrors", YAML_TEXT, YAML_LIST(YamlSet, mirrors, 1, MOST_FETCH_MIRRORS), .needed = true},
+    {"files", YAML_MAPPINGS(YamlSet, files, 1, MOST_FETCH_FILES, file_keys)},
+    {NULL}};
+static const YamlKey mirrors_keys[] = {
+    {"only", YAML_BOOL, YAML_AT(YamlMirrors, only)},
+    {"sets", YAML_MAPPINGS(YamlMirrors, sets, 1, MOST_FETCH_SETS, set_keys), .needed = true},
+    {NULL}};
 
 /* ---- What values mean ---- */
 
@@ -119,70 +109,61 @@ static cf_status check_beside(const FetchCatalog *catalog, const FetchSet *set, 
     return CF_OK;
 }
 
-static cf_status add_file(const YamlFile *yaml, const FetchCatalog *catalog, FetchSet *set) {
-    FetchFile file = {.size = yaml->size};
-    FORWARD(check_name("file's name", yaml->name));
-    FORWARD(check_beside(catalog, set, yaml->name));
-    FAIL_IF(yaml->size < 1 || yaml->size > LARGEST_CONTENT, CF_BAD_INPUT,
-            "%s: size is to be the number of bytes of its content, at least 1", yaml->name);
-    FAIL_IF(!yaml->sha256 && !yaml->md5, CF_BAD_INPUT, "%s: sha256 or md5 expected, found neither", yaml->name);
-    snprintf(file.name, sizeof file.name, "%s", yaml->name);
-    FORWARD(copy_checksum("sha256", yaml->sha256, file.sha256, SHA256_DIGITS));
-    FORWARD(copy_checksum("md5", yaml->md5, file.md5, MD5_DIGITS));
+static cf_status add_file(const Yaml *yaml, const YamlFile *given, const FetchCatalog *catalog, FetchSet *set) {
+    FetchFile file = {.size = (uint64_t)given->size};
+    FORWARD(yaml_at(yaml, &given->name, check_name("file's name", given->name)));
+    FORWARD(yaml_at(yaml, &given->name, check_beside(catalog, set, given->name)));
+    if (given->size < 1 || (uint64_t)given->size > LARGEST_CONTENT)
+        return yaml_at(
+            yaml, &given->size,
+            FAIL(CF_BAD_INPUT, "%s: size is to be the number of bytes of its content, at least 1", given->name));
+    if (!given->sha256 && !given->md5)
+        return yaml_at(yaml, &given->name,
+                       FAIL(CF_BAD_INPUT, "%s: sha256 or md5 expected, found neither", given->name));
+    snprintf(file.name, sizeof file.name, "%s", given->name);
+    FORWARD(yaml_at(yaml, &given->sha256, copy_checksum("sha256", given->sha256, file.sha256, SHA256_DIGITS)));
+    FORWARD(yaml_at(yaml, &given->md5, copy_checksum("md5", given->md5, file.md5, MD5_DIGITS)));
     return catalog_add_file(set, &file);
 }
 
-static cf_status find_or_add(const YamlSet *yaml, FetchCatalog *catalog, FetchSet **set) {
-    *set = catalog_set(catalog, yaml->name);
+static cf_status find_or_add(const YamlSet *given, FetchCatalog *catalog, FetchSet **set) {
+    *set = catalog_set(catalog, given->name);
     if (*set) {
-        FAIL_IF(yaml->files || yaml->folder, CF_BAD_INPUT,
+        FAIL_IF(given->files || given->folder, CF_BAD_INPUT,
                 (*set)->own ? "the set %s is given twice" : "%s is built in: its files and its folder are known",
-                yaml->name);
+                given->name);
         return CF_OK;
     }
-    FORWARD(check_name("set's name", yaml->name));
-    FAIL_IF(generator_named(yaml->name), CF_BAD_INPUT, "%s is the name of a generated set; choose another", yaml->name);
-    FAIL_IF(!yaml->files, CF_BAD_INPUT, "%s is not built in: its files are to be given", yaml->name);
-    FORWARD(catalog_add_set(catalog, yaml->name, set));
+    FORWARD(check_name("set's name", given->name));
+    FAIL_IF(generator_named(given->name), CF_BAD_INPUT, "%s is the name of a generated set; choose another",
+            given->name);
+    FAIL_IF(!given->files, CF_BAD_INPUT, "%s is not built in: its files are to be given", given->name);
+    FORWARD(catalog_add_set(catalog, given->name, set));
     (*set)->own = true;
-    if (!yaml->folder) return CF_OK;
-    FORWARD(check_name("folder", yaml->folder));
-    snprintf((*set)->folder, sizeof(*set)->folder, "%s", yaml->folder);
     return CF_OK;
 }
 
-/* `names`: how many keys "name" stand before this set's own; counts on. */
-static cf_status add_set(const YamlSet *yaml, const char *path, const char *text, int *names, FetchCatalog *catalog) {
+static cf_status add_set(const Yaml *yaml, const YamlSet *given, FetchCatalog *catalog) {
     FetchSet *set;
-    const int own_name = (*names)++;
-    FORWARD(yaml_at_key(find_or_add(yaml, catalog, &set), path, text, "name", own_name));
-    for (unsigned m = 0; m < yaml->mirrors_count; m++) {
-        FORWARD(yaml_at_key(fetch_check_mirror(yaml->mirrors[m]), path, text, "name", own_name));
-        FORWARD(catalog_add_mirror(set, yaml->mirrors[m], m));
+    FORWARD(yaml_at(yaml, &given->name, find_or_add(given, catalog, &set)));
+    if (given->folder) {
+        FORWARD(yaml_at(yaml, &given->folder, check_name("folder", given->folder)));
+        snprintf(set->folder, sizeof set->folder, "%s", given->folder);
     }
-    for (unsigned f = 0; f < yaml->files_count; f++)
-        FORWARD(yaml_at_key(add_file(&yaml->files[f], catalog, set), path, text, "name", (*names)++));
+    for (unsigned m = 0; m < given->mirrors_count; m++) {
+        FORWARD(yaml_at(yaml, &given->mirrors[m], fetch_check_mirror(given->mirrors[m])));
+        FORWARD(catalog_add_mirror(set, given->mirrors[m], m));
+    }
+    for (unsigned f = 0; f < given->files_count; f++) FORWARD(add_file(yaml, &given->files[f], catalog, set));
     return CF_OK;
-}
-
-static cf_status lay_over(const char *path, const char *text, size_t size, FetchCatalog *catalog) {
-    YamlMirrors *yaml;
-    int names = 0;
-    FORWARD(yaml_load(path, text, size, &mirrors_schema, keys, &yaml));
-    if (yaml->only && *yaml->only)
-        for (size_t i = 0; i < catalog->count; i++) catalog_drop_mirrors(&catalog->sets[i]);
-    cf_status status = CF_OK;
-    for (unsigned s = 0; s < yaml->sets_count && !status; s++)
-        status = add_set(&yaml->sets[s], path, text, &names, catalog);
-    yaml_free(&mirrors_schema, yaml);
-    return status;
 }
 
 cf_status fetch_catalog_read(const char *path, FetchCatalog *catalog) {
-    unsigned char *bytes;
-    size_t size;
-    FORWARD(file_read(path, MOST_YAML_BYTES, &bytes, &size));
-    const cf_status status = lay_over(path, (const char *)bytes, size, catalog);
-    free(bytes);
-    return status;
+    AUTO(yaml_free_at) Yaml *yaml = NULL;
+    YamlMirrors given = {0};
+    FORWARD(yaml_read(NULL, path, mirrors_keys, &given, &yaml));
+    if (given.only)
+        for (size_t i = 0; i < catalog->count; i++) catalog_drop_mirrors(&catalog->sets[i]);
+    for (unsigned s = 0; s < given.sets_count; s++) FORWARD(add_set(yaml, &given.sets[s], catalog));
+    return CF_OK;
 }

@@ -73,7 +73,7 @@ static cf_status note_file(const WalkedFile *walked, void *context) {
     FAIL_IF(walked->error, CF_IO, "%s", walked->error);
     if (part >= 0 && (walked->folder || strchr(rest, '/'))) FORWARD(name_index(l, l->parts[part], rest, &label));
     if (walked->folder) return CF_OK;
-    FORWARD(memory_room(&listing->files, listing->count, sizeof *listing->files));
+    FORWARD(memory_grow(&listing->files, listing->count, sizeof *listing->files));
     FolderFile *file = &listing->files[listing->count];
     FORWARD(memory_copy_string(walked->path, &file->path));
     file->part = part;

@@ -234,7 +234,7 @@ cf_status picture_measure(const char *path, Picture *picture) {
 /* ---- Lists ---- */
 
 static cf_status add_to_list(PictureList *list, const char *path, const char *error) {
-    FORWARD(memory_room(&list->files, list->count, sizeof *list->files));
+    FORWARD(memory_grow(&list->files, list->count, sizeof *list->files));
     ListedPicture *file = &list->files[list->count];
     FORWARD(memory_copy_string(path, &file->path));
     list->count++;

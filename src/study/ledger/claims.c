@@ -49,7 +49,7 @@ static cf_status new_claim(ClaimList *list, const ClaimRow *row, Claim **claim) 
                       .condition = row->condition,
                       .remark = row->remark,
                       .sense = row->sense,
-                      .reported = row->reported ? *row->reported : 0,
+                      .reported = row->reported,
                       .headline = !row->detail};
     return CF_OK;
 }

@@ -6,8 +6,7 @@
  */
 #pragma once
 
-#include "base/embedded.h"
-#include "base/status.h"
+#include "base/yaml.h"
 
 #include <jansson.h>
 
@@ -24,22 +23,23 @@ typedef enum ClaimSense {
 extern const EmbeddedFile claim_files[]; /* recipes/claims/, as the library carries it */
 
 typedef struct ClaimSet {
-    char *key, *name; /* "mnist", "MNIST" */
-    double *images;   /* of each class, all official parts together */
+    const char *key, *name; /* "mnist", "MNIST" */
+    double *images;         /* of each class, all official parts together */
     unsigned images_count;
 } ClaimSet;
 
 /* A figure of the report; a comparison of ours for each match of `each`; or, with `unless`, a suggestion that may have been tried nowhere. */
 typedef struct ClaimRow {
-    char *section, *id, *what, *runs, *part, *path, *condition, *remark, *each, *against, **unless;
+    const char *section, *id, *what, *runs, *part, *path, *condition, *remark, *each, *against, **unless;
     unsigned unless_count;
-    double *reported;
+    double reported; /* 0 where it is not given */
     ClaimSense sense;
     bool detail;
 } ClaimRow;
 
 typedef struct ClaimFile {
-    char *split; /* NULL: any */
+    Yaml *yaml;        /* which owns all else */
+    const char *split; /* NULL: any */
     ClaimSet *sets;
     ClaimRow *claims;
     unsigned sets_count, claims_count;
@@ -48,6 +48,7 @@ typedef struct ClaimFile {
 /* "report", or the path of a file. CF_BAD_INPUT with the line. */
 cf_status claims_read(const char *name_or_path, ClaimFile **file);
 void claims_free(ClaimFile *file);
+AUTO_HANDLE(ClaimFile, claims_free)
 
 /* ---- The claims on one study ---- */
 

@@ -2,49 +2,37 @@
 #include "study/ledger/claims.h"
 
 #include "base/limits.h"
-#include "base/memory.h"
-#include "base/yaml.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define POSSIBLE               (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
-#define TEXT(flags, type, key) CYAML_FIELD_STRING_PTR(#key, flags, type, key, 1, CYAML_UNLIMITED)
+enum { MOST_ROWS = 10000, MOST_PATTERNS = 100 };
 
-enum { MOST_ROWS = 10000 };
-
-static const cyaml_schema_value_t text_schema = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED)},
-                                  number_schema = {CYAML_VALUE_FLOAT(CYAML_FLAG_DEFAULT, double)};
-static const cyaml_strval_t senses[] = {{"more", MORE_IS_BETTER}, {"less", LESS_IS_BETTER}, {"count", A_COUNT}};
-static const cyaml_schema_field_t set_fields[] = {
-    TEXT(CYAML_FLAG_POINTER, ClaimSet, key), TEXT(CYAML_FLAG_POINTER, ClaimSet, name),
-    CYAML_FIELD_SEQUENCE("images", POSSIBLE, ClaimSet, images, &number_schema, 1, MAX_CLASSES), CYAML_FIELD_END};
-static const cyaml_schema_field_t row_fields[] = {
-    TEXT(POSSIBLE, ClaimRow, section),
-    TEXT(POSSIBLE, ClaimRow, id),
-    TEXT(CYAML_FLAG_POINTER, ClaimRow, what),
-    TEXT(POSSIBLE, ClaimRow, runs),
-    TEXT(POSSIBLE, ClaimRow, part),
-    TEXT(POSSIBLE, ClaimRow, path),
-    TEXT(POSSIBLE, ClaimRow, condition),
-    TEXT(POSSIBLE, ClaimRow, remark),
-    TEXT(POSSIBLE, ClaimRow, each),
-    TEXT(POSSIBLE, ClaimRow, against),
-    CYAML_FIELD_SEQUENCE("unless", POSSIBLE, ClaimRow, unless, &text_schema, 1, MOST_ROWS),
-    CYAML_FIELD_FLOAT_PTR("reported", POSSIBLE, ClaimRow, reported),
-    CYAML_FIELD_ENUM("sense", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, ClaimRow, sense, senses, COUNT_OF(senses)),
-    CYAML_FIELD_BOOL("detail", CYAML_FLAG_OPTIONAL, ClaimRow, detail),
-    CYAML_FIELD_END};
-static const cyaml_schema_value_t set_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, ClaimSet, set_fields)},
-                                  row_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, ClaimRow, row_fields)};
-static const cyaml_schema_field_t file_fields[] = {
-    TEXT(POSSIBLE, ClaimFile, split),
-    CYAML_FIELD_SEQUENCE("sets", CYAML_FLAG_POINTER, ClaimFile, sets, &set_schema, 1, CLAIM_SETS),
-    CYAML_FIELD_SEQUENCE("claims", CYAML_FLAG_POINTER, ClaimFile, claims, &row_schema, 1, MOST_ROWS), CYAML_FIELD_END};
-static const cyaml_schema_value_t file_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, ClaimFile, file_fields)};
-static const char *const keys[] = {"sets", "split", "claims", "key",       "name",   "images", "section", "runs",     "part",  "what",
-                                   "path", "id",    "remark", "condition", "detail", "each",   "against", "reported", "sense", "unless",
-                                   NULL};
+static const char *const senses[] = {[MORE_IS_BETTER] = "more", [LESS_IS_BETTER] = "less", [A_COUNT] = "count", NULL};
+static const YamlKey set_keys[] = {{"key", YAML_TEXT, YAML_AT(ClaimSet, key), .needed = true},
+                                   {"name", YAML_TEXT, YAML_AT(ClaimSet, name), .needed = true},
+                                   {"images", YAML_NUMBER, YAML_LIST(ClaimSet, images, 1, MAX_CLASSES)},
+                                   {NULL}};
+static const YamlKey row_keys[] = {{"section", YAML_TEXT, YAML_AT(ClaimRow, section)},
+                                   {"id", YAML_TEXT, YAML_AT(ClaimRow, id)},
+                                   {"what", YAML_TEXT, YAML_AT(ClaimRow, what), .needed = true},
+                                   {"runs", YAML_TEXT, YAML_AT(ClaimRow, runs)},
+                                   {"part", YAML_TEXT, YAML_AT(ClaimRow, part)},
+                                   {"path", YAML_TEXT, YAML_AT(ClaimRow, path)},
+                                   {"condition", YAML_TEXT, YAML_AT(ClaimRow, condition)},
+                                   {"remark", YAML_TEXT, YAML_AT(ClaimRow, remark)},
+                                   {"each", YAML_TEXT, YAML_AT(ClaimRow, each)},
+                                   {"against", YAML_TEXT, YAML_AT(ClaimRow, against)},
+                                   {"unless", YAML_TEXT, YAML_LIST(ClaimRow, unless, 1, MOST_PATTERNS)},
+                                   {"reported", YAML_NUMBER, YAML_AT(ClaimRow, reported)},
+                                   {"sense", YAML_WORD, YAML_AT(ClaimRow, sense), .words = senses},
+                                   {"detail", YAML_BOOL, YAML_AT(ClaimRow, detail)},
+                                   {NULL}};
+static const YamlKey file_keys[] = {
+    {"sets", YAML_MAPPINGS(ClaimFile, sets, 1, CLAIM_SETS, set_keys), .needed = true},
+    {"split", YAML_TEXT, YAML_AT(ClaimFile, split)},
+    {"claims", YAML_MAPPINGS(ClaimFile, claims, 1, MOST_ROWS, row_keys), .needed = true},
+    {NULL}};
 
 static bool is_set(const ClaimFile *file, const char *word, size_t length) {
     for (unsigned i = 0; i < file->sets_count; i++)
@@ -67,53 +55,46 @@ static bool names_subject(const ClaimFile *file, const char *runs) {
 static cf_status check_stars(const char *pattern) {
     int stars = 0;
     for (const char *p = pattern; p && *p; p++) stars += *p == '*';
-    FAIL_IF(stars > CLAIM_STARS, CF_BAD_INPUT, "at most %d stars expected in a place, found %d in \"%.60s\"", CLAIM_STARS, stars,
-            pattern);
+    FAIL_IF(stars > CLAIM_STARS, CF_BAD_INPUT, "at most %d stars expected in a place, found %d in \"%.60s\"",
+            CLAIM_STARS, stars, pattern);
     return CF_OK;
 }
 
 static cf_status check_row(const ClaimFile *file, const ClaimRow *row) {
-    const int kinds = (row->reported != NULL) + (row->each != NULL) + (row->unless_count > 0);
+    const bool reported = yaml_line(file->yaml, &row->reported) > 0;
+    const int kinds = reported + (row->each != NULL) + (row->unless_count > 0);
     FAIL_IF(kinds != 1, CF_BAD_INPUT, "a claim has one of reported, each and unless; found %d of them", kinds);
     FAIL_IF(row->unless_count ? !row->id : !row->runs || !row->path || !row->against != !row->each, CF_BAD_INPUT,
             "with reported, runs and path are expected, with each also against, with unless an id");
     FORWARD(check_stars(row->each));
     for (unsigned i = 0; i < row->unless_count; i++) FORWARD(check_stars(row->unless[i]));
-    FAIL_IF(row->reported && !names_subject(file, row->runs), CF_BAD_INPUT,
+    FAIL_IF(reported && !names_subject(file, row->runs), CF_BAD_INPUT,
             "runs: \"test.SET\", \"cross.SET-on-SET\" .. of the file's sets expected, found \"%.60s\"", row->runs);
     return CF_OK;
 }
 
-/* What the form alone does not tell. */
-static cf_status check(const ClaimFile *file, const char *path, const char *text) {
+static cf_status check_set(const ClaimSet *set) {
     enum { LONGEST_KEY = 24 };
-    for (unsigned i = 0; i < file->sets_count; i++) {
-        const char *key = file->sets[i].key;
-        const size_t fits = strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789");
-        if (key[fits] || fits > LONGEST_KEY)
-            return yaml_at_key(FAIL(CF_BAD_INPUT, "the key of a set has up to %d of a-z and 0-9, found \"%.40s\"",
-                                    LONGEST_KEY, key),
-                               path, text, "key", (int)i);
-    }
-    for (unsigned i = 0; i < file->claims_count; i++) /* each has the key `what` once */
-        FORWARD(yaml_at_key(check_row(file, &file->claims[i]), path, text, "what", (int)i));
+    const size_t fits = strspn(set->key, "abcdefghijklmnopqrstuvwxyz0123456789");
+    FAIL_IF(set->key[fits] || fits > LONGEST_KEY, CF_BAD_INPUT,
+            "the key of a set has up to %d of a-z and 0-9, found \"%.40s\"", LONGEST_KEY, set->key);
     return CF_OK;
 }
 
 cf_status claims_read(const char *name_or_path, ClaimFile **file) {
-    ClaimFile *made = NULL;
-    char *text;
-    FORWARD(yaml_text(claim_files, name_or_path, &text));
-    cf_status status = yaml_load(name_or_path, text, strlen(text), &file_schema, keys, &made);
-    if (!status) status = check(made, name_or_path, text);
-    free(text);
-    if (status)
-        claims_free(made);
-    else
-        *file = made;
-    return status;
+    AUTO(claims_free_at) ClaimFile *made = NULL;
+    FORWARD(memory_new(1, sizeof *made, &made));
+    FORWARD(yaml_read(claim_files, name_or_path, file_keys, made, &made->yaml));
+    for (unsigned i = 0; i < made->sets_count; i++)
+        FORWARD(yaml_at(made->yaml, &made->sets[i].key, check_set(&made->sets[i])));
+    for (unsigned i = 0; i < made->claims_count; i++)
+        FORWARD(yaml_at(made->yaml, &made->claims[i].what, check_row(made, &made->claims[i])));
+    *file = memory_take(&made);
+    return CF_OK;
 }
 
 void claims_free(ClaimFile *file) {
-    if (file) yaml_free(&file_schema, file);
+    if (!file) return;
+    yaml_free(file->yaml);
+    free(file);
 }

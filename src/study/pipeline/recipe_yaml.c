@@ -4,9 +4,7 @@
  */
 #include "study/pipeline/recipe.h"
 
-#include "base/json_text.h"
 #include "base/limits.h"
-#include "base/memory.h"
 #include "base/text.h"
 #include "base/yaml.h"
 #include "study/imbalance/remedies.h"
@@ -17,333 +15,266 @@
 #include <string.h>
 
 typedef struct YamlTrain {
-    char *texts[MOST_TRAIN_OPTIONS]; /* in the order of the table; NULL: not given */
+    const char *texts[MOST_TRAIN_OPTIONS]; /* in the order of the table; NULL: not given */
 } YamlTrain;
 
 typedef struct YamlFeatures {
-    int *neighbors;
-    double *min_dist;
+    int neighbors;
+    double min_dist;
 } YamlFeatures;
 
 typedef struct YamlModel {
-    char *name, *model;
+    const char *name, *model;
 } YamlModel;
 
-/* Any section that compares seed by seed; which of these it may have is its schema's to say. */
+/* Any section that compares seed by seed; which of these it may have is its table's to say. */
 typedef struct YamlSection {
-    char **classes, **cases, **list; /* list: of remedies, sizes or methods */
+    const char **classes, **cases, **list, *augment_with; /* list: of remedies, sizes or methods */
     YamlModel *models;
     unsigned classes_count, cases_count, list_count, models_count;
-    char *augment_with;
-    int *seeds, *steps;
-    YamlTrain *train;
+    int seeds, steps;
+    YamlTrain train;
 } YamlSection;
 
 typedef struct YamlRecipe {
-    char **data, *model, *from, *split, *grid, *claims;
+    const char **data, *model, *from, *split, *grid, *claims;
     unsigned data_count;
-    bool *prune, *cross;
-    int *seeds, *splits;
-    int64_t *images;
-    YamlTrain *train, *final;
-    YamlFeatures *features;
-    YamlSection *imbalance, *transfer, *adaptation, *attention;
+    bool prune, cross;
+    int seeds, splits;
+    int64_t images;
+    YamlTrain train, final;
+    YamlFeatures features;
+    YamlSection imbalance, transfer, adaptation, attention;
 } YamlRecipe;
 
-#define POSSIBLE               (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
-#define POSSIBLE_OR_NONE       (CYAML_FLAG_POINTER_NULL_STR | CYAML_FLAG_OPTIONAL)
-#define TEXT(type, key)        CYAML_FIELD_STRING_PTR(#key, POSSIBLE, type, key, 1, CYAML_UNLIMITED)
+static YamlKey train_keys[MOST_TRAIN_OPTIONS + 1]; /* name_options fills it */
+static const YamlKey features_keys[] = {{"neighbors", YAML_INT, YAML_AT(YamlFeatures, neighbors)},
+                                        {"min_dist", YAML_NUMBER, YAML_AT(YamlFeatures, min_dist)},
+                                        {NULL}};
+static const YamlKey model_keys[] = {{"name", YAML_TEXT, YAML_AT(YamlModel, name), .needed = true},
+                                     {"model", YAML_TEXT, YAML_AT(YamlModel, model), .needed = true},
+                                     {NULL}};
+static const YamlKey imbalance_keys[] = {
+    {"classes", YAML_TEXT, YAML_LIST(YamlSection, classes, 1, MAX_CLASSES), .needed = true},
+    {"cases", YAML_TEXT, YAML_LIST(YamlSection, cases, 1, RECIPE_CASES), .needed = true},
+    {"remedies", YAML_TEXT, YAML_LIST(YamlSection, list, 1, MOST_REMEDIES)},
+    {"augment_with", YAML_TEXT, YAML_AT(YamlSection, augment_with)},
+    {"steps", YAML_INT, YAML_AT(YamlSection, steps)},
+    {"seeds", YAML_INT, YAML_AT(YamlSection, seeds)},
+    {"train", YAML_MAPPING, YAML_AT(YamlSection, train), .keys = train_keys},
+    {NULL}};
+static const YamlKey transfer_keys[] = {
+    {"sizes", YAML_TEXT, YAML_LIST(YamlSection, list, 1, RECIPE_SIZES), .needed = true},
+    {"steps", YAML_INT, YAML_AT(YamlSection, steps)},
+    {"seeds", YAML_INT, YAML_AT(YamlSection, seeds)},
+    {"train", YAML_MAPPING, YAML_AT(YamlSection, train), .keys = train_keys},
+    {NULL}};
+static const YamlKey adaptation_keys[] = {
+    {"methods", YAML_TEXT, YAML_LIST(YamlSection, list, 1, RECIPE_METHODS), .needed = true},
+    {"seeds", YAML_INT, YAML_AT(YamlSection, seeds)},
+    {"train", YAML_MAPPING, YAML_AT(YamlSection, train), .keys = train_keys},
+    {NULL}};
+static const YamlKey attention_keys[] = {
+    {"models", YAML_MAPPINGS(YamlSection, models, 2, RECIPE_MODELS, model_keys), .needed = true},
+    {"seeds", YAML_INT, YAML_AT(YamlSection, seeds)},
+    {"train", YAML_MAPPING, YAML_AT(YamlSection, train), .keys = train_keys},
+    {NULL}};
+static const YamlKey recipe_keys[] = {
+    {"data", YAML_TEXT, YAML_LIST(YamlRecipe, data, 1, RECIPE_MOST_SETS)},
+    {"images", YAML_WHOLE, YAML_AT(YamlRecipe, images), .or_null = true},
+    {"model", YAML_TEXT, YAML_AT(YamlRecipe, model)},
+    {"from", YAML_TEXT, YAML_AT(YamlRecipe, from)},
+    {"split", YAML_TEXT, YAML_AT(YamlRecipe, split)},
+    {"grid", YAML_TEXT, YAML_AT(YamlRecipe, grid)},
+    {"claims", YAML_TEXT, YAML_AT(YamlRecipe, claims)},
+    {"prune", YAML_BOOL, YAML_AT(YamlRecipe, prune)},
+    {"cross", YAML_BOOL, YAML_AT(YamlRecipe, cross)},
+    {"seeds", YAML_INT, YAML_AT(YamlRecipe, seeds)},
+    {"splits", YAML_INT, YAML_AT(YamlRecipe, splits)},
+    {"train", YAML_MAPPING, YAML_AT(YamlRecipe, train), .keys = train_keys},
+    {"final", YAML_MAPPING, YAML_AT(YamlRecipe, final), .keys = train_keys},
+    {"features", YAML_MAPPING, YAML_AT(YamlRecipe, features), .keys = features_keys, .or_null = true},
+    {"imbalance", YAML_MAPPING, YAML_AT(YamlRecipe, imbalance), .keys = imbalance_keys, .or_null = true},
+    {"transfer", YAML_MAPPING, YAML_AT(YamlRecipe, transfer), .keys = transfer_keys, .or_null = true},
+    {"adaptation", YAML_MAPPING, YAML_AT(YamlRecipe, adaptation), .keys = adaptation_keys, .or_null = true},
+    {"attention", YAML_MAPPING, YAML_AT(YamlRecipe, attention), .keys = attention_keys, .or_null = true},
+    {NULL}};
 
-static const cyaml_schema_value_t text_schema = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED)};
-static cyaml_schema_field_t train_fields[MOST_TRAIN_OPTIONS]; /* name_options fills it */
-static const cyaml_schema_field_t features_fields[] = {
-    CYAML_FIELD_INT_PTR("neighbors", POSSIBLE, YamlFeatures, neighbors),
-    CYAML_FIELD_FLOAT_PTR("min_dist", POSSIBLE, YamlFeatures, min_dist), CYAML_FIELD_END};
-static const cyaml_schema_field_t model_fields[] = {
-    CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, YamlModel, name, 1, CYAML_UNLIMITED),
-    CYAML_FIELD_STRING_PTR("model", CYAML_FLAG_POINTER, YamlModel, model, 1, CYAML_UNLIMITED), CYAML_FIELD_END};
-static const cyaml_schema_value_t model_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, YamlModel, model_fields)};
-#define WORDS(flags, key, member, most) CYAML_FIELD_SEQUENCE(key, flags, YamlSection, member, &text_schema, 1, most)
-#define STEPS                           CYAML_FIELD_INT_PTR("steps", POSSIBLE, YamlSection, steps)
-#define SEEDS_AND_TRAIN                                                                                                \
-    CYAML_FIELD_INT_PTR("seeds", POSSIBLE, YamlSection, seeds),                                                        \
-        CYAML_FIELD_MAPPING_PTR("train", POSSIBLE, YamlSection, train, train_fields), CYAML_FIELD_END
-static const cyaml_schema_field_t imbalance_fields[] = {WORDS(CYAML_FLAG_POINTER, "classes", classes, MAX_CLASSES),
-                                                        WORDS(CYAML_FLAG_POINTER, "cases", cases, RECIPE_CASES),
-                                                        WORDS(POSSIBLE, "remedies", list, MOST_REMEDIES),
-                                                        TEXT(YamlSection, augment_with),
-                                                        STEPS,
-                                                        SEEDS_AND_TRAIN};
-static const cyaml_schema_field_t transfer_fields[] = {WORDS(CYAML_FLAG_POINTER, "sizes", list, RECIPE_SIZES), STEPS,
-                                                       SEEDS_AND_TRAIN};
-static const cyaml_schema_field_t adaptation_fields[] = {WORDS(CYAML_FLAG_POINTER, "methods", list, RECIPE_METHODS),
-                                                         SEEDS_AND_TRAIN};
-static const cyaml_schema_field_t attention_fields[] = {
-    CYAML_FIELD_SEQUENCE("models", CYAML_FLAG_POINTER, YamlSection, models, &model_schema, 2, RECIPE_MODELS),
-    SEEDS_AND_TRAIN};
-static const cyaml_schema_field_t recipe_fields[] = {
-    CYAML_FIELD_SEQUENCE("data", POSSIBLE, YamlRecipe, data, &text_schema, 1, RECIPE_MOST_SETS),
-    CYAML_FIELD_INT_PTR("images", POSSIBLE_OR_NONE, YamlRecipe, images),
-    TEXT(YamlRecipe, model),
-    TEXT(YamlRecipe, from),
-    TEXT(YamlRecipe, split),
-    TEXT(YamlRecipe, grid),
-    TEXT(YamlRecipe, claims),
-    CYAML_FIELD_BOOL_PTR("prune", POSSIBLE, YamlRecipe, prune),
-    CYAML_FIELD_BOOL_PTR("cross", POSSIBLE, YamlRecipe, cross),
-    CYAML_FIELD_INT_PTR("seeds", POSSIBLE, YamlRecipe, seeds),
-    CYAML_FIELD_INT_PTR("splits", POSSIBLE, YamlRecipe, splits),
-    CYAML_FIELD_MAPPING_PTR("train", POSSIBLE, YamlRecipe, train, train_fields),
-    CYAML_FIELD_MAPPING_PTR("final", POSSIBLE, YamlRecipe, final, train_fields),
-    CYAML_FIELD_MAPPING_PTR("features", POSSIBLE_OR_NONE, YamlRecipe, features, features_fields),
-    CYAML_FIELD_MAPPING_PTR("imbalance", POSSIBLE_OR_NONE, YamlRecipe, imbalance, imbalance_fields),
-    CYAML_FIELD_MAPPING_PTR("transfer", POSSIBLE_OR_NONE, YamlRecipe, transfer, transfer_fields),
-    CYAML_FIELD_MAPPING_PTR("adaptation", POSSIBLE_OR_NONE, YamlRecipe, adaptation, adaptation_fields),
-    CYAML_FIELD_MAPPING_PTR("attention", POSSIBLE_OR_NONE, YamlRecipe, attention, attention_fields),
-    CYAML_FIELD_END};
-static const cyaml_schema_value_t recipe_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, YamlRecipe, recipe_fields)};
-static const char *const own_keys[] = {"data",      "model",      "split",    "grid",      "prune",       "cross",
-                                       "seeds",     "train",      "features", "imbalance", "classes",     "cases",
-                                       "neighbors", "min_dist",   "final",    "images",    "from",        "transfer",
-                                       "attention", "sizes",      "steps",    "models",    "name",        "remedies",
-                                       "methods",   "adaptation", "claims",   "splits",    "augment_with"};
-static const char *keys[COUNT_OF(own_keys) + MOST_TRAIN_OPTIONS];
-
-/* Fields and keys of the table for libcyaml; the same whenever it is done. */
+/* The keys of the table; the same whenever it is done. */
 static void name_options(void) {
-    static const cyaml_schema_field_t first =
-        CYAML_FIELD_STRING_PTR("", POSSIBLE, YamlTrain, texts[0], 1, CYAML_UNLIMITED);
-    memcpy(keys, own_keys, sizeof own_keys);
-    for (unsigned i = 0; train_options[i].name; i++) {
-        train_fields[i] = first;
-        train_fields[i].key = keys[COUNT_OF(own_keys) + i] = train_options[i].name;
-        train_fields[i].data_offset += i * (unsigned)sizeof(char *);
-    }
+    for (unsigned i = 0; train_options[i].name; i++)
+        train_keys[i] = (YamlKey){train_options[i].name, YAML_TEXT, YAML_AT(YamlTrain, texts[i])};
 }
-
-/* The file under way, for messages. */
-typedef struct Source {
-    const char *path, *text;
-} Source;
 
 /* ---- Training ---- */
 
-/* Of the key's places in the file, the number of the first in `section` or behind it: "train" and "final" have the same keys. */
-static int which_place(const Source *source, const char *section, const char *key) {
-    const int begins = yaml_line_of_key(source->text, section, 0);
-    for (int which = 0;; which++) {
-        const int line = yaml_line_of_key(source->text, key, which);
-        if (!line || line >= begins) return which;
-    }
-}
-
 /* Lays the given options over `train`, each checked, so that a bad one is told with its line; and collects them in `kept`. */
-static cf_status lay_train(const Source *source, const char *section, const YamlTrain *yaml, cf_train_options *train,
+static cf_status lay_train(const Yaml *yaml, const char *section, const YamlTrain *given, cf_train_options *train,
                            json_t *kept) {
     for (int i = 0; train_options[i].name; i++) {
         const TrainOption *option = &train_options[i];
-        if (!yaml->texts[i]) continue;
-        cf_status status = train_option_set(option, yaml->texts[i], train);
-        if (status) status = status_prefix(CF_BAD_INPUT, "%s.%s", section, option->name);
-        FORWARD(yaml_at_key(status, source->path, source->text, option->name,
-                            status ? which_place(source, section, option->name) : 0));
+        if (!given->texts[i]) continue;
+        if (train_option_set(option, given->texts[i], train))
+            return yaml_at(yaml, &given->texts[i], status_prefix(CF_BAD_INPUT, "%s.%s", section, option->name));
         if (kept) json_object_set_new(kept, option->name, train_option_json(option, train));
     }
     return CF_OK;
 }
 
 /* Options that will be laid over what the search finds; here over anything, to be checked. */
-static cf_status take_laid(const Source *source, const char *section, const YamlTrain *yaml, json_t **laid) {
+static cf_status keep_train(const Yaml *yaml, const char *section, const YamlTrain *given, json_t **kept) {
     cf_train_options any = cf_train_defaults();
-    *laid = json_object();
-    return lay_train(source, section, yaml, &any, *laid);
+    *kept = json_object();
+    return lay_train(yaml, section, given, &any, *kept);
 }
 
-/* ---- The rest ---- */
-
-/* The line of a key of the section. */
-static cf_status at_key(const Source *source, const char *section, const char *key, cf_status status) {
-    return yaml_at_key(status, source->path, source->text, key, status ? which_place(source, section, key) : 0);
-}
+/* ---- Sections ---- */
 
 /* What all that compare seed by seed have. */
-static cf_status take_section(const Source *source, const char *key, const YamlSection *yaml, int usual_steps,
-                              RecipeSection *section) {
-    enum { USUAL_SEEDS = 3 };
-    section->seeds = yaml->seeds ? *yaml->seeds : USUAL_SEEDS;
-    section->steps = yaml->steps ? *yaml->steps : usual_steps;
+static cf_status take_section(const Yaml *yaml, const char *name, const YamlSection *given, RecipeSection *section) {
+    section->seeds = given->seeds;
+    section->steps = given->steps;
     if (section->seeds < 2 || section->seeds > RECIPE_MOST_SEEDS)
-        return at_key(source, key, "seeds",
-                      FAIL(CF_BAD_INPUT, "%s: 2 to %d seeds expected, from which intervals are made; found %d", key,
-                           RECIPE_MOST_SEEDS, section->seeds));
+        return yaml_at(yaml, &given->seeds,
+                       FAIL(CF_BAD_INPUT, "%s: 2 to %d seeds expected, from which intervals are made; found %d", name,
+                            RECIPE_MOST_SEEDS, section->seeds));
     if (section->steps < 1 || section->steps > MOST_EPOCHS)
-        return at_key(source, key, "steps",
-                      FAIL(CF_BAD_INPUT, "%s: 1 to %d steps expected, found %d", key, MOST_EPOCHS, section->steps));
-    return yaml->train ? take_laid(source, key, yaml->train, &section->train) : CF_OK;
+        return yaml_at(yaml, &given->steps,
+                       FAIL(CF_BAD_INPUT, "%s: 1 to %d steps expected, found %d", name, MOST_EPOCHS, section->steps));
+    return yaml_line(yaml, &given->train) ? keep_train(yaml, name, &given->train, &section->train) : CF_OK;
 }
 
 /* Words with commas between them, in a new string. */
-static cf_status join(char *const *words, unsigned count, char **list) {
-    *list = NULL;
-    for (unsigned i = 0; i < count; i++) {
-        char *longer = NULL;
-        const cf_status status = memory_print(&longer, "%s%s%s", *list ? *list : "", *list ? "," : "", words[i]);
-        free(*list);
-        *list = longer;
-        FORWARD(status);
+static cf_status join_words(const char *const *words, unsigned count, char **list) {
+    FORWARD(memory_copy_string(words[0], list));
+    for (unsigned i = 1; i < count; i++) {
+        AUTO_FREE char *shorter = memory_take(list);
+        FORWARD(memory_print(list, "%s,%s", shorter, words[i]));
     }
     return CF_OK;
 }
 
 /* Remedies have their names checked here, where the line is known. */
-static cf_status take_imbalance(const Source *source, const YamlSection *yaml, Recipe *recipe) {
+static cf_status take_imbalance(const Yaml *yaml, const YamlSection *given, Recipe *recipe) {
     Remedy remedies[MOST_REMEDIES];
     int count;
-    FORWARD(join(yaml->classes, yaml->classes_count, &recipe->classes));
-    recipe->case_count = (int)yaml->cases_count;
+    FORWARD(join_words(given->classes, given->classes_count, &recipe->classes));
+    recipe->case_count = (int)given->cases_count;
     for (int i = 0; i < recipe->case_count; i++)
-        FORWARD(run_config_text(&recipe->cases[i], strcmp(yaml->cases[i], "all") == 0 ? "" : yaml->cases[i]));
-    if (yaml->classes_count < 2)
-        return at_key(source, "imbalance", "classes", FAIL(CF_BAD_INPUT, "two classes or more expected, found one"));
-    if (!yaml->list_count) return CF_OK;
-    FORWARD(join(yaml->list, yaml->list_count, &recipe->remedies));
-    FORWARD(run_config_text(&recipe->augment_with, yaml->augment_with));
-    FORWARD(at_key(source, "imbalance", "remedies", remedies_read(recipe->remedies, remedies, &count)));
-    return take_section(source, "imbalance", yaml, 400, &recipe->remedied);
+        FORWARD(run_config_text(&recipe->cases[i], strcmp(given->cases[i], "all") == 0 ? "" : given->cases[i]));
+    if (given->classes_count < 2)
+        return yaml_at(yaml, &given->classes, FAIL(CF_BAD_INPUT, "two classes or more expected, found one"));
+    if (!given->list_count) return CF_OK;
+    FORWARD(join_words(given->list, given->list_count, &recipe->remedies));
+    FORWARD(run_config_text(&recipe->augment_with, given->augment_with));
+    FORWARD(yaml_at(yaml, &given->list, remedies_read(recipe->remedies, remedies, &count)));
+    return take_section(yaml, "imbalance", given, &recipe->remedied);
 }
 
-static cf_status take_transfer(const Source *source, const YamlSection *yaml, Recipe *recipe) {
-    recipe->size_count = (int)yaml->list_count;
+static cf_status take_transfer(const Yaml *yaml, const YamlSection *given, Recipe *recipe) {
+    recipe->size_count = (int)given->list_count;
     for (int i = 0; i < recipe->size_count; i++) {
         long long size = 0;
-        if (strcmp(yaml->list[i], "all") != 0 && !text_to_integer(yaml->list[i], 1, UINT32_MAX, &size))
-            return at_key(
-                source, "transfer", "sizes",
-                FAIL(CF_BAD_INPUT, "sizes: numbers of images per class, or all, expected, found %s", yaml->list[i]));
+        if (strcmp(given->list[i], "all") != 0 && !text_to_integer(given->list[i], 1, UINT32_MAX, &size))
+            return yaml_at(
+                yaml, &given->list[i],
+                FAIL(CF_BAD_INPUT, "sizes: numbers of images per class, or all, expected, found %s", given->list[i]));
         recipe->sizes[i] = size;
     }
-    return take_section(source, "transfer", yaml, 30, &recipe->transfer);
+    return take_section(yaml, "transfer", given, &recipe->transfer);
 }
 
 /* DANN wants another network, with an output for the domain. */
-static cf_status take_adaptation(const Source *source, const YamlSection *yaml, Recipe *recipe) {
+static cf_status take_adaptation(const Yaml *yaml, const YamlSection *given, Recipe *recipe) {
     static const char *const known[] = {"adabn", "coral", "mean-teacher", "self-train", NULL};
-    for (unsigned m = 0; m < yaml->list_count; m++) {
+    for (unsigned m = 0; m < given->list_count; m++) {
         int k = 0;
-        while (known[k] && strcmp(known[k], yaml->list[m]) != 0) k++;
+        while (known[k] && strcmp(known[k], given->list[m]) != 0) k++;
         if (!known[k])
-            return at_key(source, "adaptation", "methods",
-                          FAIL(CF_BAD_INPUT, "methods: adabn, coral, mean-teacher or self-train expected, found %.40s",
-                               yaml->list[m]));
+            return yaml_at(yaml, &given->list[m],
+                           FAIL(CF_BAD_INPUT, "methods: adabn, coral, mean-teacher or self-train expected, found %.40s",
+                                given->list[m]));
     }
-    FORWARD(join(yaml->list, yaml->list_count, &recipe->methods));
-    return take_section(source, "adaptation", yaml, 1, &recipe->adaptation);
+    FORWARD(join_words(given->list, given->list_count, &recipe->methods));
+    return take_section(yaml, "adaptation", given, &recipe->adaptation);
 }
 
-static cf_status take_attention(const Source *source, const YamlSection *yaml, Recipe *recipe) {
-    for (unsigned i = 0; i < yaml->models_count; i++) {
+static cf_status take_attention(const Yaml *yaml, const YamlSection *given, Recipe *recipe) {
+    for (unsigned i = 0; i < given->models_count; i++) {
         const int last = recipe->model_count++;
-        FORWARD(run_config_text(&recipe->names[last], yaml->models[i].name));
-        FORWARD(run_config_text(&recipe->models[last], yaml->models[i].model));
+        FORWARD(run_config_text(&recipe->names[last], given->models[i].name));
+        FORWARD(run_config_text(&recipe->models[last], given->models[i].model));
     }
-    return take_section(source, "attention", yaml, 1, &recipe->attention);
+    return take_section(yaml, "attention", given, &recipe->attention);
 }
+
+/* ---- The rest ---- */
 
 /* A space, or a file of claims: beside the recipe, unless it is there as it is named. */
-static cf_status take_file(const Source *source, const char *name, const char *built_in, char **file) {
-    const size_t folder = (size_t)(file_base_name(source->path) - source->path);
+static cf_status take_file(const char *recipe_path, const char *name, bool built_in, char **file) {
+    const size_t folder = (size_t)(file_base_name(recipe_path) - recipe_path);
     if (strcmp(name, "none") == 0) return run_config_text(file, NULL);
     if (built_in || file_exists(name) || !folder) return run_config_text(file, name);
-    char *path;
-    FORWARD(memory_print(&path, "%.*s%s", (int)folder, source->path, name));
-    free(*file);
-    *file = path;
-    return CF_OK;
-}
-
-static cf_status take_data(const YamlRecipe *yaml, Recipe *recipe) {
-    for (unsigned i = 0; i < yaml->data_count; i++) FORWARD(run_config_text(&recipe->data[i], yaml->data[i]));
-    return CF_OK;
-}
-
-static cf_status take_images(const Source *source, int64_t images, Recipe *recipe) {
-    recipe->images = images;
-    if (images >= 1 && images <= UINT32_MAX) return CF_OK;
-    return yaml_at_key(FAIL(CF_BAD_INPUT,
-                            "images: 1 to %u training images of each set expected, or null for all; found %lld",
-                            UINT32_MAX, (long long)images),
-                       source->path, source->text, "images", 0);
+    free(memory_take(file));
+    return memory_print(file, "%.*s%s", (int)folder, recipe_path, name);
 }
 
 /* A search draws its weights. The file is known by its checksum from now on. */
-static cf_status take_source(const YamlRecipe *yaml, Recipe *recipe) {
+static cf_status take_source(const YamlRecipe *given, Recipe *recipe) {
     RunConfig *base = &recipe->base;
-    char *path;
-    FAIL_IF(!yaml->model || recipe->grid, CF_BAD_INPUT,
+    AUTO_FREE char *path = NULL;
+    FAIL_IF(!given->model || recipe->grid, CF_BAD_INPUT,
             "weights of another network are for a recipe that names its model, and has no grid");
-    FORWARD(run_config_text(&base->from, yaml->from));
+    FORWARD(run_config_text(&base->from, given->from));
     FORWARD(transfer_path(base->from, &path));
-    const cf_status status = transfer_sha256(path, base->source.sha256);
-    free(path);
-    return status;
+    return transfer_sha256(path, base->source.sha256);
 }
 
-static cf_status fill(const Source *source, const YamlRecipe *yaml, Recipe *recipe) {
-    FORWARD(take_data(yaml, recipe));
-    if (yaml->images) FORWARD(take_images(source, *yaml->images, recipe));
-    if (yaml->model) FORWARD(run_config_text(&recipe->base.model, yaml->model));
-    if (yaml->split)
-        FORWARD(yaml_at_key(split_from_text(yaml->split, &recipe->base.split), source->path, source->text, "split", 0));
-    if (yaml->grid) FORWARD(take_file(source, yaml->grid, strcmp(yaml->grid, "paper") == 0 ? "paper" : NULL, &recipe->grid));
-    if (yaml->claims) FORWARD(take_file(source, yaml->claims, yaml_built_in(claim_files, yaml->claims), &recipe->claims));
-    if (yaml->from) FORWARD(yaml_at_key(take_source(yaml, recipe), source->path, source->text, "from", 0));
-    if (yaml->prune) recipe->prune = *yaml->prune;
-    if (yaml->cross) recipe->cross = *yaml->cross;
-    if (yaml->splits) recipe->splits = recipe->seeds = *yaml->splits;
-    if (yaml->seeds) recipe->seeds = *yaml->seeds;
-    if (yaml->train) FORWARD(lay_train(source, "train", yaml->train, &recipe->base.train, NULL));
-    if (yaml->final) FORWARD(take_laid(source, "final", yaml->final, &recipe->final));
-    if (yaml->features && yaml->features->neighbors) recipe->neighbors = *yaml->features->neighbors;
-    if (yaml->features && yaml->features->min_dist) recipe->min_dist = *yaml->features->min_dist;
-    recipe->features = yaml->features != NULL;
-    if (yaml->transfer) FORWARD(take_transfer(source, yaml->transfer, recipe));
-    if (yaml->adaptation) FORWARD(take_adaptation(source, yaml->adaptation, recipe));
-    if (yaml->attention) FORWARD(take_attention(source, yaml->attention, recipe));
-    return yaml->imbalance ? take_imbalance(source, yaml->imbalance, recipe) : CF_OK;
-}
-
-/* ---- Reading ---- */
-
-static cf_status load(const char *path, const char *text, Recipe *recipe) {
-    const Source source = {path, text};
-    YamlRecipe *yaml;
-    name_options();
-    FORWARD(yaml_load(path, text, strlen(text), &recipe_schema, keys, &yaml));
-    cf_status status = recipe_new(recipe);
-    if (!status) status = fill(&source, yaml, recipe);
-    yaml_free(&recipe_schema, yaml);
-    return status;
-}
-
-static cf_status name_recipe(const char *path, Recipe *recipe) {
-    const char *file = file_base_name(path), *end = strrchr(file, '.');
-    char *name;
-    FORWARD(memory_print(&name, "%.*s", end && end > file ? (int)(end - file) : (int)strlen(file), file));
-    free(recipe->name);
-    recipe->name = name;
-    return CF_OK;
+static cf_status fill_recipe(const Yaml *yaml, const char *path, const YamlRecipe *given, Recipe *recipe) {
+    for (unsigned i = 0; i < given->data_count; i++) FORWARD(run_config_text(&recipe->data[i], given->data[i]));
+    recipe->images = given->images;
+    if (yaml_line(yaml, &given->images) && (given->images < 1 || given->images > UINT32_MAX))
+        return yaml_at(yaml, &given->images,
+                       FAIL(CF_BAD_INPUT,
+                            "images: 1 to %u training images of each set expected, or null for all; found %lld",
+                            UINT32_MAX, (long long)given->images));
+    if (given->model) FORWARD(run_config_text(&recipe->base.model, given->model));
+    if (given->split) FORWARD(yaml_at(yaml, &given->split, split_from_text(given->split, &recipe->base.split)));
+    if (given->grid) FORWARD(take_file(path, given->grid, strcmp(given->grid, "paper") == 0, &recipe->grid));
+    if (given->claims)
+        FORWARD(take_file(path, given->claims, yaml_built_in(claim_files, given->claims) != NULL, &recipe->claims));
+    if (given->from) FORWARD(yaml_at(yaml, &given->from, take_source(given, recipe)));
+    recipe->prune = given->prune;
+    recipe->cross = given->cross;
+    recipe->splits = given->splits;
+    recipe->seeds = yaml_line(yaml, &given->seeds) ? given->seeds : given->splits;
+    recipe->features = yaml_line(yaml, &given->features) > 0;
+    recipe->neighbors = given->features.neighbors;
+    recipe->min_dist = given->features.min_dist;
+    FORWARD(lay_train(yaml, "train", &given->train, &recipe->base.train, NULL));
+    if (yaml_line(yaml, &given->final)) FORWARD(keep_train(yaml, "final", &given->final, &recipe->final));
+    if (yaml_line(yaml, &given->transfer)) FORWARD(take_transfer(yaml, &given->transfer, recipe));
+    if (yaml_line(yaml, &given->adaptation)) FORWARD(take_adaptation(yaml, &given->adaptation, recipe));
+    if (yaml_line(yaml, &given->attention)) FORWARD(take_attention(yaml, &given->attention, recipe));
+    return yaml_line(yaml, &given->imbalance) ? take_imbalance(yaml, &given->imbalance, recipe) : CF_OK;
 }
 
 cf_status recipe_read(const char *name_or_path, Recipe *recipe) {
-    Recipe made = {0};
-    char *text;
-    FORWARD(yaml_text(recipe_files, name_or_path, &text));
-    cf_status status = load(name_or_path, text, &made);
-    if (!status) status = name_recipe(name_or_path, &made);
-    free(text);
-    if (status)
-        recipe_free(&made);
-    else
-        *recipe = made;
-    return status;
+    AUTO(yaml_free_at) Yaml *yaml = NULL;
+    AUTO(recipe_free) Recipe made = {0};
+    FORWARD(recipe_new(&made));
+    YamlRecipe given = {.splits = made.splits,
+                        .features = {made.neighbors, made.min_dist},
+                        .imbalance = {.seeds = 3, .steps = 400},
+                        .transfer = {.seeds = 3, .steps = 30},
+                        .adaptation = {.seeds = 3, .steps = 1},
+                        .attention = {.seeds = 3, .steps = 1}};
+    name_options();
+    FORWARD(yaml_read(recipe_files, name_or_path, recipe_keys, &given, &yaml));
+    FORWARD(fill_recipe(yaml, name_or_path, &given, &made));
+    memory_free(&made.name);
+    FORWARD(file_stem(name_or_path, &made.name));
+    *recipe = made;
+    made = (Recipe){0};
+    return CF_OK;
 }

@@ -186,7 +186,7 @@ long long json_whole(const json_t *object, const char *key);
 void table_count(FILE *out, bool known, long long count);
 
 void section_facts(FILE *out, const ReportInput *input);
-void section_run(FILE *out, const ReportInput *input);
+cf_status section_run(FILE *out, const ReportInput *input);
 void section_scores(FILE *out, const ReportInput *input);
 void section_sureness(FILE *out, const ReportInput *input);
 cf_status section_confusion(FILE *out, const ReportInput *input, const ReportImages *images);

@@ -39,7 +39,7 @@ static cf_status write_place(FILE *out, const char *name, size_t length, const v
     else if (page_place_is(name, length, "facts"))
         section_facts(out, input);
     else if (page_place_is(name, length, "run"))
-        section_run(out, input);
+        return section_run(out, input);
     else if (page_place_is(name, length, "scores"))
         section_scores(out, input);
     else if (page_place_is(name, length, "sureness"))

@@ -131,7 +131,7 @@ static void write_shape(FILE *out, Shape s) {
                s.W);
 }
 
-static void write_layers(FILE *out, const LayerList *list) {
+static cf_status write_layers(FILE *out, const LayerList *list) {
     char text[32];
     table_open(out, (TableStyle){0}, "Layers; operations are of one image\xe2\x80\x99s forward pass",
                "Layer|Settings|>Output|>Parameters|>MFLOP");
@@ -143,8 +143,9 @@ static void write_layers(FILE *out, const LayerList *list) {
     for (int i = 0; i < list->count; i++) {
         const Layer *l = &list->layers[i];
         AUTO_FREE char *settings = NULL;
+        FORWARD(layer_settings(list, l, &settings));
         table_row(out, l->name, false);
-        table_text(out, layer_settings(list, l, &settings) ? "" : settings);
+        table_text(out, settings);
         write_shape(out, l->out);
         table_figure(out, l->parameters ? text_thousands((long long)l->parameters, text) : "");
         table_number(out, l->flops > 0 ? l->flops : NAN, "%.3f", l->flops / 1e6);
@@ -157,6 +158,7 @@ static void write_layers(FILE *out, const LayerList *list) {
     table_number(out, layer_list_flops(list), "%.3f", layer_list_flops(list) / 1e6);
     table_row_end(out);
     table_end(out);
+    return CF_OK;
 }
 
 static void write_data(FILE *out, const ReportInput *input) {
@@ -211,12 +213,12 @@ static void write_exports(FILE *out, const ReportInput *input) {
     table_end(out);
 }
 
-void section_run(FILE *out, const ReportInput *input) {
+cf_status section_run(FILE *out, const ReportInput *input) {
     const json_t *from = json_object_get(input->config, "from");
     const char *line = input->model ? input->model->layers.line : json_string_value(json_object_get(input->config, "model"));
     html_write(out, "<h3>Model</h3><pre class=\"line\"><code>%s</code></pre>\n", line ? line : "?");
     if (input->model)
-        write_layers(out, &input->model->layers);
+        FORWARD(write_layers(out, &input->model->layers));
     else
         html_note(out, "There is no model.safetensors in the folder, hence no table of layers and no network in this page.");
     if (input->model && !report_has_network(input))
@@ -239,6 +241,7 @@ void section_run(FILE *out, const ReportInput *input) {
     }
     fputs("</dl></div></div>\n", out);
     write_exports(out, input);
+    return CF_OK;
 }
 
 /* ---- The history ---- */
