@@ -142,7 +142,7 @@ network back "conv 8 3x3 stride 2 | bn | relu | groupnorm 2 | silu as a | instan
     | layernorm | position | hardswish | concat b | standardize | normalize 0.1 0.5 | relu6 | maxpool 2 as c | sigmoid \
     | reverse 2 | add c | globalmaxpool | dense 12 | leakyrelu 0.1 | dense classes"
 same "every word of a line was run by a page" "$(sed -n 's/^words //p' ./*.txt | tr ' ' '\n' | sort -u)" \
-    "$(grep -ohE '_type = (\{|ACTIVATION\()"[a-z0-9]+' "$CIFRA_SOURCE"/src/nn/layers/*.c | sed 's/.*"//' | sort)"
+    "$(grep -ohE '(_type = \{|[ {]ACTIVATION\()"[a-z0-9]+' "$CIFRA_SOURCE"/src/nn/layers/*.c | sed 's/.*"//' | sort)"
 
 # ---- Pages that lack something are quiet too ----
 bare() { # bare WHAT FILE: the page of a run without that file

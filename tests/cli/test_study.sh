@@ -149,6 +149,18 @@ check "augment does what it usually does" grep -q '"augment": "mnist"' remedies/
 sed 's/steps: 6/steps: 6, augment_with: shift 1/' remedies.yaml >shifted.yaml
 "$CIFRA" study shifted.yaml --out remedies --quiet >/dev/null || bad "remedies with another augmentation"
 check "or what the recipe says" grep -q '"augment": "shift 1"' remedies/remedies-hand-case1-augment-s1/config.json
+# A model of the recipe's own stands in the place of the grid's, with its places; one without them is refused.
+cat >line.yaml <<'YAML'
+data: ["hand:n=200,test=60"]
+model: conv 2 5x5 | {activation} | maxpool 4 | dense classes
+grid: paper
+train: {epochs: 1, batch: 32}
+YAML
+"$CIFRA" study line.yaml --out line --figures none --quiet >/dev/null || bad "study of a line in the grid"
+check "the grid searched over the recipe's line" grep -qE '"model": "conv 2 5x5 . (relu|leakyrelu) . maxpool 4 . dense classes"' line/train-hand-s1/config.json
+sed 's/{activation}/relu/' line.yaml >bad.yaml
+refuses 1 'bad.yaml:3: model: conv 2 5x5 | relu | maxpool 4 | dense classes with the grid paper: parameter activation' "$CIFRA" study bad.yaml --out bad
+
 sed 's/augment+head/augmnt/' remedies.yaml >bad.yaml
 refuses 2 'did you mean augment?' "$CIFRA" study bad.yaml --out bad
 

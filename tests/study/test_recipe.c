@@ -1,5 +1,4 @@
 /* Recipes: those that come with cifra, own ones, and data laid over them. */
-/* Before testing.h: cmocka has a macro run_test. */
 #include "study/pipeline/recipe.h"
 
 #include "testing.h"
@@ -80,6 +79,31 @@ static void refuse(const char *text, const char *message) {
     Recipe r;
     write_bytes(path, text, strlen(text));
     assert_fails(recipe_read(path, &r), CF_BAD_INPUT, message);
+}
+
+/* The recipe's line takes the place of the grid's; it needs the grid's places, and no others. */
+static void test_the_grids_line(void **state) {
+    (void)state;
+    Space space;
+    char *line;
+    Recipe r = read_text("data: [a]\nmodel: conv 4 5x5 | {activation} | dense classes\ngrid: paper\n");
+    assert_ok(recipe_space(&r, &space));
+    assert_string_equal(space.model, "conv 4 5x5 | {activation} | dense classes");
+    assert_ok(recipe_model_line(&r, &line));
+    assert_string_equal(line, "conv 4 5x5 | relu | dense classes");
+    free(line);
+    space_free(&space);
+    recipe_free(&r);
+    r = read_text("data: [a]\nmodel: paper\ngrid: paper\n");
+    assert_ok(recipe_space(&r, &space));
+    assert_non_null(strstr(space.model, "conv 64 3x3 | bn | {activation}"));
+    space_free(&space);
+    recipe_free(&r);
+    refuse("data: [a]\nmodel: conv 4 5x5 | relu | dense classes\ngrid: paper\n",
+           "bad.yaml:3: model: conv 4 5x5 | relu | dense classes with the grid paper: parameter activation");
+    const char *path = path_in(scratch_folder(), "bad.yaml");
+    write_bytes(path, "data: [a]\ngrid: nowhere.yaml\n", 29);
+    assert_fails(recipe_read(path, &r), CF_BAD_USE, "bad.yaml:2: grid ");
 }
 
 /* Weights of another network: known by the file's checksum. */
@@ -330,6 +354,7 @@ int main(void) {
         cmocka_unit_test(test_sections_by_their_keys),
         cmocka_unit_test(test_splits_and_claims),
         cmocka_unit_test(test_after_the_search),
+        cmocka_unit_test(test_the_grids_line),
         cmocka_unit_test(test_remedies),
         cmocka_unit_test(test_from_another_network),
         cmocka_unit_test(test_lines_of_bad_values),

@@ -1,6 +1,5 @@
 /* The table of options, row by row: whatever stands in it is checked, repeated, searched, told in help, and refused on resuming where
  * it must be. A new row is tested by being there. */
-/* Before testing.h: cmocka has a macro run_test. */
 #include "study/pipeline/recipe.h"
 
 #include "small_set.h"

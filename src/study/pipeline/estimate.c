@@ -31,7 +31,9 @@ cf_status estimate_speed(const Recipe *recipe, const cf_split *split, int thread
     cf_train_options options = recipe->base.train;
     Stopwatch w = {.batch = options.batch};
     AUTO(cf_model_free_at) cf_model *model = NULL;
-    FORWARD(cf_model_new(recipe->base.model, split, options.seed, &model));
+    AUTO_FREE char *line = NULL;
+    FORWARD(recipe_model_line(recipe, &line));
+    FORWARD(cf_model_new(line, split, options.seed, &model));
     options.threads = threads;
     options.progress = watch;
     options.progress_context = &w;

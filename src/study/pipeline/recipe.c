@@ -108,6 +108,29 @@ void recipe_size_text(int64_t size, char text[24]) {
         snprintf(text, 24, "all");
 }
 
+cf_status recipe_space(const Recipe *recipe, Space *space) {
+    AUTO(space_free) Space made = {0};
+    FORWARD(space_read(recipe->grid, &made));
+    if (recipe->model_given && strcmp(recipe->base.model, made.name) != 0) {
+        FORWARD(run_config_text(&made.model, recipe->base.model));
+        if (space_check(&made)) return status_prefix(CF_BAD_INPUT, "model: %s with the grid %s", recipe->base.model, recipe->grid);
+    }
+    *space = made;
+    made = (Space){0};
+    return CF_OK;
+}
+
+cf_status recipe_model_line(const Recipe *recipe, char **line) {
+    AUTO(space_free) Space space = {0};
+    cf_train_options options = recipe->base.train;
+    SpacePoint first = {{0}}; /* of lists, the first value */
+    if (!recipe->grid) return memory_copy_string(recipe->base.model, line);
+    FORWARD(recipe_space(recipe, &space));
+    for (int i = 0; i < space.count; i++)
+        if (space.parameters[i].kind != PARAMETER_LIST) first.values[i] = space.parameters[i].low;
+    return space_apply(&space, &first, &options, line);
+}
+
 cf_status recipe_check(const Recipe *recipe) {
     FAIL_IF(!recipe->data[0], CF_BAD_USE,
             "recipe %s: no data; name one set or more in it (data: [mnist, street]) or with --data", recipe->name);

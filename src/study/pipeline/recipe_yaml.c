@@ -238,12 +238,17 @@ static cf_status fill_recipe(const Yaml *yaml, const char *path, const YamlRecip
                        FAIL(CF_BAD_INPUT,
                             "images: 1 to %u training images of each set expected, or null for all; found %lld",
                             UINT32_MAX, (long long)given->images));
+    recipe->model_given = given->model != NULL;
     if (given->model) FORWARD(run_config_text(&recipe->base.model, given->model));
     if (given->split) FORWARD(yaml_at(yaml, &given->split, split_from_text(given->split, &recipe->base.split)));
     if (given->grid) FORWARD(take_file(path, given->grid, strcmp(given->grid, "paper") == 0, &recipe->grid));
     if (given->claims)
         FORWARD(take_file(path, given->claims, yaml_built_in(claim_files, given->claims) != NULL, &recipe->claims));
     if (given->from) FORWARD(yaml_at(yaml, &given->from, take_source(given, recipe)));
+    if (recipe->grid) {
+        AUTO(space_free) Space space = {0};
+        FORWARD(yaml_at(yaml, &given->grid, recipe_space(recipe, &space)));
+    }
     recipe->prune = given->prune;
     recipe->cross = given->cross;
     recipe->splits = given->splits;

@@ -71,7 +71,7 @@ static cf_status describe_best(const StudySet *set, Store *store, const Space *s
 static cf_status do_search(Study *study, StudyStage *of, const Stage *stage, json_t **result) {
     AUTO(space_free) Space space = {0};
     AUTO(store_close_at) Store *store = NULL;
-    FORWARD(space_read(study->recipe->grid, &space));
+    FORWARD(recipe_space(study->recipe, &space));
     FORWARD(search(study, stage, of->place.set, &space));
     FORWARD(write_report(study, stage));
     FORWARD(store_open_existing(stage->folder, &store));
@@ -85,13 +85,13 @@ static int count_searches(const Study *study) {
 static cf_status check_search(const Study *study, const StudyPlace *place) {
     AUTO(space_free) Space space = {0};
     (void)place;
-    return space_read(study->recipe->grid, &space);
+    return recipe_space(study->recipe, &space);
 }
 
 static void load_search(const Study *study, const StudyPlace *place, StudyLoad *load) {
     AUTO(space_free) Space space = {0};
     (void)place;
-    if (space_read(study->recipe->grid, &space)) return; /* check_search has read it */
+    if (recipe_space(study->recipe, &space)) return; /* check_search has read it */
     estimate_search(study->recipe, (int)space_points(&space), load);
 }
 
@@ -99,7 +99,7 @@ static cf_status prepare_search(Study *study, StudyStage *stage) {
     const StudySet *set = stage->place.set;
     AUTO(space_free) Space space = {0};
     json_auto_t *config = NULL, *described = NULL;
-    FORWARD(space_read(study->recipe->grid, &space));
+    FORWARD(recipe_space(study->recipe, &space));
     FORWARD(run_config_json(&set->chosen, &config));
     FORWARD(space_json(&space, &described));
     json_object_del(config, "data_dir");
