@@ -222,8 +222,9 @@ static void test_pinned(void **state) {
         move_scene(&s);
         layout_kernels()->closeness(&s.pass, &s.group, s.y, sums);
         for (int v = 0; v < 4 * LAYOUT_LANES; v++) {
+            const int w = v - 2 * LAYOUT_LANES; /* from 0 on: of the sums */
             uint32_t bits;
-            memcpy(&bits, v < 2 * LAYOUT_LANES ? &s.y[v] : &sums[0][v - 2 * LAYOUT_LANES], sizeof bits);
+            memcpy(&bits, w < 0 ? &s.y[v] : &sums[w / LAYOUT_LANES][w % LAYOUT_LANES], sizeof bits);
             sum = sum * 1099511628211u + bits;
         }
     }

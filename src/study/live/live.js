@@ -65,7 +65,7 @@ const live = (() => {
         const name = history.run.split("/").filter(Boolean).at(-1) + (history.place && `, ${history.place}`);
         at("name").textContent = name;
         document.title = name + " – cifra";
-        if (!epoch) return at("curves").replaceChildren();
+        if (!epoch) return at("curves").replaceChildren(make("p", { class: "aside" }, "They begin when the first epoch ends."));
         at("curves").replaceChildren(chart(words.loss, lines("loss"), v => +v.toPrecision(4)),
             chart(words.accuracy, lines("accuracy"), v => +(100 * v).toPrecision(4) + " %"));
         const fact = (term, value, remark) => make("div", {}, make("dt", {}, term), make("dd", {}, value, make("small", {}, remark)));
