@@ -95,11 +95,14 @@ cf_status lab_run(const Lab *lab, SetShelf *shelf, const StudyOptions *options, 
 
 /* ---- What comes of them (lab_results.c) ---- */
 
+/* Recalls of the rarest and the commonest class, the mean and the geometric mean of all; in this order in tables and figures. */
+typedef enum RemedyScore { RAREST, COMMONEST, BALANCED, GMEAN, ACCURACY, REMEDY_SCORES } RemedyScore;
+
 typedef struct RemedyRow {
-    const char *name;                                          /* borrowed from the results */
-    MeanInterval balanced, gmean, accuracy, rarest, commonest; /* the latter two: recalls */
+    const char *name; /* borrowed from the results */
+    MeanInterval scores[REMEDY_SCORES];
     double validation;   /* mean of the classes' recalls on the validation images */
-    MeanDifference gain; /* of `balanced` over that of "nothing", paired by seed; NaN for it, and with one seed */
+    MeanDifference gain; /* of BALANCED over that of "nothing", paired by seed; NaN for it, and with one seed */
 } RemedyRow;
 
 typedef struct RemedyRows {
@@ -109,7 +112,7 @@ typedef struct RemedyRows {
     const char *rarest, *commonest; /* classes by training images; borrowed */
 } RemedyRows;
 
-/* Of {"nothing": [results], ..}, "nothing" first. */
+/* Of {"nothing": [results], ..}, "nothing" first; release it on failure, too. */
 cf_status remedy_rows_new(const json_t *remedies, RemedyRows *rows);
 void remedy_rows_free(RemedyRows *rows);
 /* "better", "noise", "worse"; "" for nothing, and with one seed. */

@@ -7,7 +7,7 @@
 /* ---- Remedies ---- */
 
 cf_status figure_remedies(const FigureBook *book, const char *name, const char *title, const json_t *remedies) {
-    enum { PANELS = 3 };
+    enum { PANELS = BALANCED + 1 };
     static const char *const headings[] = {"remedy", "mean, %"};
     AUTO(remedy_rows_free) RemedyRows rows = {0};
     AUTO(dot_rows_free) DotRows dots = {0};
@@ -24,15 +24,15 @@ cf_status figure_remedies(const FigureBook *book, const char *name, const char *
         &csv));
     for (int i = 0; i < rows.count; i++) {
         const RemedyRow *row = &rows.rows[i];
-        const MeanInterval *const shown[PANELS] = {&row->rarest, &row->commonest, &row->balanced};
         fputs(row->name, csv.stream);
         for (int p = 0; p < PANELS; p++) {
-            fprintf(csv.stream, ",%.9g,%.9g,%.9g", shown[p]->mean, shown[p]->low, shown[p]->high);
-            dot_rows_point(&dots, i, p, shown[p]->mean, shown[p]->low, shown[p]->high);
+            const MeanInterval *m = &row->scores[p];
+            fprintf(csv.stream, ",%.9g,%.9g,%.9g", m->mean, m->low, m->high);
+            dot_rows_point(&dots, i, p, m->mean, m->low, m->high);
         }
         fputc('\n', csv.stream);
         dot_rows_cell(&dots, i, 0, "%s", row->name);
-        dot_rows_cell(&dots, i, 1, "%.2f", 100 * row->balanced.mean);
+        dot_rows_cell(&dots, i, 1, "%.2f", 100 * row->scores[BALANCED].mean);
     }
     FORWARD(file_commit(&csv));
     for (int p = 0; p < PANELS; p++)

@@ -16,12 +16,10 @@ typedef struct LabPage {
 /* ---- The table ---- */
 
 static void remedy_row(FILE *out, const RemedyRow *r, bool best) {
-    const MeanInterval *const shown[] = {&r->rarest, &r->commonest, &r->balanced};
     table_row(out, r->name, best);
-    for (size_t i = 0; i < COUNT_OF(shown); i++)
-        table_estimate(out, shown[i]->mean, shown[i]->low, shown[i]->high, false);
-    table_percent(out, r->gmean.mean);
-    table_percent(out, r->accuracy.mean);
+    for (const MeanInterval *m = r->scores; m <= &r->scores[BALANCED]; m++)
+        table_estimate(out, m->mean, m->low, m->high, false);
+    for (int k = GMEAN; k <= ACCURACY; k++) table_percent(out, r->scores[k].mean);
     table_percent(out, r->validation);
     if (*remedy_verdict(r)) {
         table_estimate(out, r->gain.difference, r->gain.low, r->gain.high, true);
