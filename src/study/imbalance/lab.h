@@ -64,7 +64,7 @@ typedef struct LabTraining {
     const char *head_of;     /* the run whose head is trained again; NULL: the first training */
 } LabTraining;
 
-/* The configuration of it, with as many epochs as its steps take, at least one. */
+/* The configuration of it, with as many epochs as its steps take, at least one; release it on failure, too. */
 cf_status lab_configure(const LabTraining *training, const cf_set *set, RunConfig *config);
 /* What a trained and tested run has to show: {"seed", "split_seed", "images" [per class], "epochs_run", "seconds", "validation", and of
  * the test part "n", "accuracy", "loss", "balanced" (mean of the recalls), "gmean" (their geometric mean), "per_class" [{"class",
