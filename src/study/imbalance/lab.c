@@ -104,10 +104,10 @@ static cf_status write_numbers(FILE *out, const Classes *c, const char *text) {
     int place = 0;
     snprintf(copy, sizeof copy, "%s", text);
     while ((word = strsep(&rest, ":"))) {
-        FAIL_IF(place == c->count || !text_to_integer(word, 1, UINT32_MAX, &count), CF_BAD_USE,
-                "numbers of training images between colons, one for each of the %d classes, \"all\" or \"ratio R\" "
-                "expected",
-                c->count);
+        FAIL_IF(
+            place == c->count || !text_to_integer(word, 1, UINT32_MAX, &count), CF_BAD_USE,
+            "numbers of training images between colons, one for each of the %d classes, \"all\" or \"ratio R\" expected",
+            c->count);
         add_limit(out, c, place++, count);
     }
     FAIL_IF(place < c->count, CF_BAD_USE, "%d numbers between colons, one for each class, expected, found %d", c->count,
@@ -181,10 +181,10 @@ static cf_status read_sizes(Lab *lab, const char *text, int64_t most) {
     FAIL_IF(strlen(text) >= sizeof copy, CF_BAD_USE, "curve: at most %d sizes expected", LAB_SIZES);
     snprintf(copy, sizeof copy, "%s", text);
     while ((word = strsep(&rest, ","))) {
-        FAIL_IF(!text_to_integer(word, 1, most, &size) || size <= before, CF_BAD_USE,
-                "curve: growing numbers of images from 1 to %lld, which there are of the rarest class, expected; found "
-                "\"%s\"",
-                (long long)most, text);
+        FAIL_IF(
+            !text_to_integer(word, 1, most, &size) || size <= before, CF_BAD_USE,
+            "curve: growing numbers of images from 1 to %lld, which there are of the rarest class, expected; found \"%s\"",
+            (long long)most, text);
         FAIL_IF(lab->size_count == LAB_SIZES, CF_BAD_USE, "curve: at most %d sizes expected", LAB_SIZES);
         lab->sizes[lab->size_count++] = before = size;
     }
