@@ -152,9 +152,9 @@ static void count_table(FILE *out, const json_t *data) {
         for (size_t c = 0; c < json_array_size(list); c++) {
             const double count = json_number_value(json_array_get(list, c));
             sum += count;
-            page_cells(out, "w", count);
+            fprintf(out, CELL_WHOLE, count);
         }
-        page_cells(out, "w/", sum);
+        fprintf(out, CELL_WHOLE HTML_ROW_END, sum);
     }
     table_end(out);
 }

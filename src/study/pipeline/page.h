@@ -45,9 +45,14 @@ typedef enum FigureRow { IN_ROW, ALONE } FigureRow;
 cf_status page_figure(FILE *out, PageFigures *figures, FigureRow row, const char *caption, const char *path, ...)
     __attribute__((format(printf, 5, 6)));
 
-/* A row's name and cells, of a double for each letter but the last two of these: w whole, p a share in percent, d four decimals, + with two
- * decimals, - an empty cell; / ends the row. */
-void page_row(FILE *out, const char *name, const char *cells, ...);
-void page_cells(FILE *out, const char *cells, ...);
+/* Rows of a table for html_write: the name, cells of one double each but for the empty one, the end. */
+#define HTML_ROW(name) "<tr><th scope=\"row\">" name "</th>"
+#define HTML_ROW_END   "</tr>\n"
+#define CELL_WHOLE     "<td class=\"n\">%.0f</td>"
+#define CELL_PERCENT   "<td class=\"n\">%.2f %%</td>"
+#define CELL_2         "<td class=\"n\">%.2f</td>"
+#define CELL_4         "<td class=\"n\">%.4f</td>"
+#define CELL_EMPTY     "<td class=\"n\"></td>"
+
 /* "87.21 % (85.90 to 88.52)": mean over runs with its interval. */
 cf_status page_accuracy(FILE *out, const json_t *runs);

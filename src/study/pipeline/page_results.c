@@ -7,39 +7,9 @@
 #include "study/report/report_inside.h"
 #include "train/train_options.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 /* ---- Tables ---- */
-
-static void write_cells(FILE *out, const char *kinds, va_list values) {
-    static const struct {
-        char kind;
-        const char *cell;
-        double factor; /* 0: it takes no value */
-    } cells[] = {{'w', "<td class=\"n\">%.0f</td>", 1}, {'p', "<td class=\"n\">%.2f %%</td>", 100},
-                 {'d', "<td class=\"n\">%.4f</td>", 1}, {'+', "<td class=\"n\">%.2f</td>", 1},
-                 {'-', "<td class=\"n\"></td>", 0},     {'/', "</tr>\n", 0}};
-    for (; *kinds; kinds++)
-        for (size_t i = 0; i < COUNT_OF(cells); i++)
-            if (cells[i].kind == *kinds)
-                fprintf(out, cells[i].cell, cells[i].factor > 0 ? cells[i].factor * va_arg(values, double) : 0);
-}
-
-void page_cells(FILE *out, const char *kinds, ...) {
-    va_list values;
-    va_start(values, kinds);
-    write_cells(out, kinds, values);
-    va_end(values);
-}
-
-void page_row(FILE *out, const char *name, const char *kinds, ...) {
-    va_list values;
-    table_row(out, name, false);
-    va_start(values, kinds);
-    write_cells(out, kinds, values);
-    va_end(values);
-}
 
 cf_status page_accuracy(FILE *out, const json_t *runs) {
     MeanInterval m;
@@ -49,8 +19,9 @@ cf_status page_accuracy(FILE *out, const json_t *runs) {
 }
 
 static void scores_row(FILE *out, const char *name, const json_t *scores, double support) {
-    page_row(out, name, "dddw/", result_number(scores, "precision"), result_number(scores, "recall"),
-             result_number(scores, "f1"), support);
+    html_write(out, HTML_ROW("%s") CELL_4 CELL_4 CELL_4 CELL_WHOLE HTML_ROW_END, name,
+               result_number(scores, "precision"), result_number(scores, "recall"), result_number(scores, "f1"),
+               support);
 }
 
 /* Of the first seed, as scikit-learn lays it out. */
@@ -77,13 +48,15 @@ static cf_status training_table(FILE *out, const Recipe *recipe, const json_t *r
         char name[64];
         snprintf(name, sizeof name, "seed %lld", result_whole(run, "seed"));
         if (recipe->splits > 1) text_append(name, sizeof name, ", split %llu", split);
-        page_row(out, name, "wwdpdp/", result_number(run, "epochs_run"), result_number(run, "best_epoch"),
-                 result_number(run, "validation.loss"), result_number(run, "validation.accuracy"),
-                 result_number(run, "loss"), result_number(run, "accuracy"));
+        html_write(out, HTML_ROW("%s") CELL_WHOLE CELL_WHOLE CELL_4 CELL_PERCENT CELL_4 CELL_PERCENT HTML_ROW_END, name,
+                   result_number(run, "epochs_run"), result_number(run, "best_epoch"),
+                   result_number(run, "validation.loss"), 100 * result_number(run, "validation.accuracy"),
+                   result_number(run, "loss"), 100 * result_number(run, "accuracy"));
     }
     if (json_array_size(runs) > 1) {
-        page_row(out, "mean (95 % interval)", "--dpd", runs_mean(runs, "validation.loss"),
-                 runs_mean(runs, "validation.accuracy"), runs_mean(runs, "loss"));
+        html_write(out, HTML_ROW("mean (95 %% interval)") CELL_EMPTY CELL_EMPTY CELL_4 CELL_PERCENT CELL_4,
+                   runs_mean(runs, "validation.loss"), 100 * runs_mean(runs, "validation.accuracy"),
+                   runs_mean(runs, "loss"));
         FORWARD(page_accuracy(out, runs));
         table_row_end(out);
     }
@@ -160,8 +133,9 @@ cf_status page_about_features(FILE *out, const StudyPage *page) {
                "|>Images|>Trustworthiness|>Continuity|>k-NN accuracy|>Silhouette");
     for (int i = 0; study_place(page->study, false, i, &place); i++) {
         const json_t *f = study_result(page->study, "features", place.key);
-        page_row(out, place.key, "wddpd/", result_number(f, "n"), result_number(f, "trustworthiness"),
-                 result_number(f, "continuity"), result_number(f, "knn_accuracy"), result_number(f, "silhouette"));
+        html_write(out, HTML_ROW("%s") CELL_WHOLE CELL_4 CELL_4 CELL_PERCENT CELL_4 HTML_ROW_END, place.key,
+                   result_number(f, "n"), result_number(f, "trustworthiness"), result_number(f, "continuity"),
+                   100 * result_number(f, "knn_accuracy"), result_number(f, "silhouette"));
     }
     table_end(out);
     fputs(
@@ -189,13 +163,13 @@ cf_status page_features(FILE *out, const StudyPage *page, const StudyPlace *plac
 static void cross_summary(FILE *out, const StudyPlace *place, const json_t *runs) {
     const json_t *first = json_array_get(runs, 0), *most = json_object_get(first, "most_predicted");
     const bool collapsed = run_has_collapsed(first);
-    char name[160];
-    snprintf(name, sizeof name, "%s on %s", place->from->name, place->set->name);
     table_open(out, (TableStyle){0},
                "Mean over the seeds, with what guessing and always saying the commonest class would get",
                "|>Loss|>Accuracy|>Chance|>Commonest class|>Macro precision|>Macro recall");
-    page_row(out, name, "dpppdd/", runs_mean(runs, "loss"), runs_mean(runs, "accuracy"), run_chance(first),
-             run_majority(first), runs_mean(runs, "macro.precision"), runs_mean(runs, "macro.recall"));
+    html_write(out, HTML_ROW("%s on %s") CELL_4 CELL_PERCENT CELL_PERCENT CELL_PERCENT CELL_4 CELL_4 HTML_ROW_END,
+               place->from->name, place->set->name, runs_mean(runs, "loss"), 100 * runs_mean(runs, "accuracy"),
+               100 * run_chance(first), 100 * run_majority(first), runs_mean(runs, "macro.precision"),
+               runs_mean(runs, "macro.recall"));
     table_end(out);
     html_write(out, "<p class=\"%s\">%s%.1f %% of its predictions are %s, where %.1f %% of the images are.</p>\n",
                collapsed ? "warning" : "aside", collapsed ? "It has collapsed: " : "",
@@ -216,10 +190,13 @@ static void drop_table(FILE *out, const json_t *own, const json_t *other) {
         const double home = runs_mean_recall(own, c), there = runs_mean_recall(other, c),
                      share = result_number(class, "support") / n, lost = share * (home - there);
         explained += lost;
-        page_row(out, result_text(class, "class"), "ppp+/", home, there, share, 100 * lost);
+        html_write(out, HTML_ROW("%s") CELL_PERCENT CELL_PERCENT CELL_PERCENT CELL_2 HTML_ROW_END,
+                   result_text(class, "class"), 100 * home, 100 * there, 100 * share, 100 * lost);
     }
-    page_row(out, "other shares of the classes", "---+/", 100 * (drop - explained));
-    page_row(out, "all", "pp-+/", before, after, 100 * drop);
+    html_write(out, HTML_ROW("other shares of the classes") CELL_EMPTY CELL_EMPTY CELL_EMPTY CELL_2 HTML_ROW_END,
+               100 * (drop - explained));
+    html_write(out, HTML_ROW("all") CELL_PERCENT CELL_PERCENT CELL_EMPTY CELL_2 HTML_ROW_END, 100 * before, 100 * after,
+               100 * drop);
     table_end(out);
 }
 
@@ -252,9 +229,11 @@ static void imbalance_table(FILE *out, const Recipe *recipe, const json_t *cases
     table_body(out);
     for (int i = 0; i < recipe->case_count; i++) {
         const json_t *runs = study_case(cases, i);
-        page_row(out, recipe->cases[i][0] ? recipe->cases[i] : "all", "dpdd", runs_mean(runs, "loss"),
-                 runs_mean(runs, "accuracy"), runs_mean(runs, "macro.precision"), runs_mean(runs, "macro.recall"));
-        for (size_t c = 0; c < count; c++) page_cells(out, "p", runs_mean_recall(runs, c));
+        html_write(out, HTML_ROW("%s") CELL_4 CELL_PERCENT CELL_4 CELL_4,
+                   recipe->cases[i][0] ? recipe->cases[i] : "all", runs_mean(runs, "loss"),
+                   100 * runs_mean(runs, "accuracy"), runs_mean(runs, "macro.precision"),
+                   runs_mean(runs, "macro.recall"));
+        for (size_t c = 0; c < count; c++) fprintf(out, CELL_PERCENT, 100 * runs_mean_recall(runs, c));
         table_row_end(out);
     }
     table_end(out);

@@ -66,7 +66,8 @@ static cf_status transfer_table(FILE *out, json_t *sizes) {
                "|>Images|>Epochs|>From scratch|>Fine-tuned|>Difference, points|>");
     json_object_foreach(sizes, size, ways) {
         const json_t *drawn = json_object_get(ways, "new");
-        page_row(out, size, "ww", runs_mean(drawn, "images"), runs_mean(drawn, "epochs_run"));
+        html_write(out, HTML_ROW("%s") CELL_WHOLE CELL_WHOLE, size, runs_mean(drawn, "images"),
+                   runs_mean(drawn, "epochs_run"));
         FORWARD(before_after_cells(out, drawn, json_object_get(ways, "from")));
     }
     table_end(out);
@@ -88,7 +89,8 @@ static cf_status embeddings_before_after(FILE *out, const StudyPage *page, const
     table_open(out, (TableStyle){0}, "How far classes are apart in the two embeddings", "|>k-NN accuracy|>Silhouette");
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const json_t *quality = json_object_get(features, rows[i][1]);
-        page_row(out, rows[i][0], "pd/", result_number(quality, "knn_accuracy"), result_number(quality, "silhouette"));
+        html_write(out, HTML_ROW("%s") CELL_PERCENT CELL_4 HTML_ROW_END, rows[i][0],
+                   100 * result_number(quality, "knn_accuracy"), result_number(quality, "silhouette"));
     }
     table_end(out);
     return page_figure(out, page->figures, ALONE, caption, "transfer-umap-%s/umap", place->key);
@@ -126,7 +128,8 @@ cf_status page_adaptation(FILE *out, const StudyPage *page, const StudyPlace *pl
                "|>Seeds|>Test images|>Accuracy before|>Adapted|>Difference, points|>");
     json_object_foreach(methods, method, runs) {
         if (strcmp(method, "none") == 0) continue;
-        page_row(out, method, "ww", (double)json_array_size(runs), runs_mean(runs, "n"));
+        html_write(out, HTML_ROW("%s") CELL_WHOLE CELL_WHOLE, method, (double)json_array_size(runs),
+                   runs_mean(runs, "n"));
         FORWARD(before_after_cells(out, json_object_get(methods, "none"), runs));
     }
     table_end(out);
@@ -156,12 +159,13 @@ static cf_status attention_table(FILE *out, json_t *models) {
     table_open(out, (TableStyle){0}, "Mean over the seeds (95 % interval); differences to the first network",
                "|>Parameters|>MFLOP|>Seconds of steps|>Accuracy|>Difference, points|>");
     json_object_foreach(models, name, runs) {
-        page_row(out, name, "w++", runs_mean(runs, "parameters"), runs_mean(runs, "mflop"), runs_mean(runs, "seconds"));
+        html_write(out, HTML_ROW("%s") CELL_WHOLE CELL_2 CELL_2, name, runs_mean(runs, "parameters"),
+                   runs_mean(runs, "mflop"), runs_mean(runs, "seconds"));
         FORWARD(page_accuracy(out, runs));
         if (first)
             FORWARD(difference_cells(out, runs, first));
         else
-            page_cells(out, "--");
+            fputs(CELL_EMPTY CELL_EMPTY, out);
         if (!first) first = runs;
         table_row_end(out);
     }
