@@ -134,7 +134,8 @@ cf_status lab_write_csv(const json_t *results, const char *path);
 /* ---- lab_figures.c, lab_page.c ---- */
 
 /* NAME: each remedy's recalls of the rarest and the commonest class and their mean over all, with intervals. */
-cf_status figure_remedies(const FigureBook *book, const char *name, const char *title, const json_t *remedies);
+cf_status figure_remedies(const FigureBook *book, const char *name, const char *set, const char *of_case,
+                          const json_t *remedies);
 /* Figures of a lab into LAB/figures. */
 cf_status lab_draw(const char *folder, const char *subject, unsigned formats, const json_t *results);
 cf_status lab_page_write(const char *folder, const Lab *lab, const json_t *results);

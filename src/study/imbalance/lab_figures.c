@@ -6,16 +6,18 @@
 
 /* ---- Remedies ---- */
 
-cf_status figure_remedies(const FigureBook *book, const char *name, const char *title, const json_t *remedies) {
+cf_status figure_remedies(const FigureBook *book, const char *name, const char *set, const char *of_case,
+                          const json_t *remedies) {
     enum { PANELS = BALANCED + 1 };
     static const char *const headings[] = {"remedy", "mean, %"};
     AUTO(remedy_rows_free) RemedyRows rows = {0};
     AUTO(dot_rows_free) DotRows dots = {0};
     AUTO(file_abandon) FileDraft csv = {0};
-    char labels[PANELS][64] = {"", "", "mean of all classes, %"};
+    char title[200], labels[PANELS][64] = {"", "", "mean of all classes, %"};
     DotPanel panels[PANELS];
     FORWARD(remedy_rows_new(remedies, &rows));
     FORWARD(dot_rows_new((size_t)rows.count, COUNT_OF(headings), PANELS, &dots));
+    snprintf(title, sizeof title, "%s, %.100s: recall, mean over the seeds", set, of_case);
     snprintf(labels[0], sizeof labels[0], "%.30s (rarest), %%", rows.rarest);
     snprintf(labels[1], sizeof labels[1], "%.30s (commonest), %%", rows.commonest);
     FORWARD(book_table(
@@ -78,11 +80,11 @@ cf_status lab_draw(const char *folder, const char *subject, unsigned formats, co
     FORWARD(file_make_folder(figures));
     for (size_t i = 0; i < json_array_size(cases); i++) {
         const json_t *c = json_array_get(cases, i);
-        char name[32], title[200];
+        char name[32];
         snprintf(name, sizeof name, "remedies-%zu", i + 1);
-        snprintf(title, sizeof title, "%.60s, %.100s: recall, mean over the seeds", subject, result_text(c, "name"));
-        FORWARD(
-            book_unless_undrawable(&book, name, figure_remedies(&book, name, title, json_object_get(c, "remedies"))));
+        FORWARD(book_unless_undrawable(
+            &book, name,
+            figure_remedies(&book, name, subject, result_text(c, "name"), json_object_get(c, "remedies"))));
     }
     return json_is_null(curve) ? CF_OK : book_unless_undrawable(&book, "curve", figure_worth(&book, curve));
 }
