@@ -5,8 +5,6 @@
 #include "study/pipeline/page.h"
 #include "study/report/report_inside.h"
 
-#include <math.h>
-
 typedef struct LabPage {
     const char *folder, *title;
     const Lab *lab;
@@ -17,8 +15,8 @@ typedef struct LabPage {
 
 static void remedy_row(FILE *out, const RemedyRow *r, bool best) {
     table_row(out, r->name, best);
-    for (const MeanInterval *m = r->scores; m <= &r->scores[BALANCED]; m++)
-        table_estimate(out, m->mean, m->low, m->high, false);
+    for (int k = RAREST; k <= BALANCED; k++)
+        table_estimate(out, r->scores[k].mean, r->scores[k].low, r->scores[k].high, false);
     for (int k = GMEAN; k <= ACCURACY; k++) table_percent(out, r->scores[k].mean);
     table_percent(out, r->validation);
     if (*remedy_verdict(r)) {

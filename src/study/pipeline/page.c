@@ -13,15 +13,15 @@ enum { STUDY_FIGURES_LARGEST = 8 << 20 };
 /* ---- Figures ---- */
 
 cf_status page_figure(FILE *out, PageFigures *figures, FigureRow row, const char *caption, const char *path, ...) {
-    AUTO_FREE char *inside = NULL, *whole = NULL;
+    AUTO_FREE char *whole = NULL;
+    char inside[400];
     va_list values;
     va_start(values, path);
-    const int length = vasprintf(&inside, path, values);
+    vsnprintf(inside, sizeof inside, path, values);
     va_end(values);
-    FAIL_IF(length < 0, CF_NO_MEMORY, "out of memory");
     FORWARD(memory_print(&whole, "%s/%s.svg", figures->folder, inside));
+    const ReportFigure figure = {.name = strrchr(whole, '/') + 1, .path = whole};
     if (row == ALONE) fputs(HTML_FIGURES, out);
-    const ReportFigure figure = {.name = (char *)(uintptr_t)file_base_name(whole), .path = whole};
     if (file_exists(whole)) FORWARD(report_figure(out, &figure, caption, &figures->bytes, figures->number++));
     if (row == ALONE) fputs(HTML_FIGURES_END, out);
     return CF_OK;
@@ -29,12 +29,12 @@ cf_status page_figure(FILE *out, PageFigures *figures, FigureRow row, const char
 
 /* ---- Opening ---- */
 
-static cf_status title(FILE *out, const StudyPage *page) {
+static cf_status write_title(FILE *out, const StudyPage *page) {
     html_text(out, page->study->recipe->name);
     return CF_OK;
 }
 
-static cf_status subtitle(FILE *out, const StudyPage *page) {
+static cf_status write_subtitle(FILE *out, const StudyPage *page) {
     const Study *s = page->study;
     html_write(out, "The recipe <em>%s</em> on ", s->recipe->name);
     for (int i = 0; i < s->set_count; i++)
@@ -66,7 +66,7 @@ static cf_status accuracy_fact(FILE *out, const Study *study, const StudyPlace *
     return CF_OK;
 }
 
-static cf_status facts(FILE *out, const StudyPage *page) {
+static cf_status write_facts(FILE *out, const StudyPage *page) {
     const Study *study = page->study;
     const bool two = study->set_count == 2;
     StudyPlace place;
@@ -85,7 +85,7 @@ static cf_status facts(FILE *out, const StudyPage *page) {
 }
 
 /* The study's one confusion matrix, UMAP and learning curves of each set: its other pages have what these leave open. */
-static cf_status pictures(FILE *out, const StudyPage *page, const StudyPlace *place) {
+static cf_status write_pictures(FILE *out, const StudyPage *page, const StudyPlace *place) {
     static const char *const shown[][2] = {
         {"curves",
          "Learning curves on the training and the validation part; the circle marks the epoch whose weights were kept"},
@@ -101,7 +101,7 @@ static cf_status pictures(FILE *out, const StudyPage *page, const StudyPlace *pl
     return CF_OK;
 }
 
-static cf_status story(FILE *out, const StudyPage *page) {
+static cf_status write_story(FILE *out, const StudyPage *page) {
     const json_t *lines = page->outcome->story;
     fputs("<ol class=\"story\">\n", out);
     for (size_t i = 0; i < json_array_size(lines); i++)
@@ -111,7 +111,7 @@ static cf_status story(FILE *out, const StudyPage *page) {
 }
 
 /* How often each verdict was given. */
-static cf_status verdicts(FILE *out, const StudyPage *page) {
+static cf_status write_verdicts(FILE *out, const StudyPage *page) {
     static const char *const remarks[VERDICTS] = {"the report\xe2\x80\x99s figure lies in our 95 % interval",
                                                   "our whole interval is better",
                                                   "our whole interval is worse",
@@ -159,7 +159,7 @@ static void count_table(FILE *out, const json_t *data) {
     table_end(out);
 }
 
-static cf_status data(FILE *out, const StudyPage *page, const StudyPlace *place) {
+static cf_status write_data(FILE *out, const StudyPage *page, const StudyPlace *place) {
     const Ledger *ledger = &page->outcome->ledger;
     const long i = place->set - page->study->sets;
     if (i < CLAIM_SETS && ledger->other_data[i][0])
@@ -176,7 +176,7 @@ static cf_status data(FILE *out, const StudyPage *page, const StudyPlace *place)
 
 /* ---- Search ---- */
 
-static cf_status search(FILE *out, const StudyPage *page, const StudyPlace *place) {
+static cf_status write_search(FILE *out, const StudyPage *page, const StudyPlace *place) {
     AUTO(results_free) TuneResults results = {0};
     AUTO_FREE char *folder = NULL, *inside = NULL;
     PageFigures *figures = page->figures;
@@ -218,7 +218,7 @@ static void entries_table(FILE *out, const Ledger *ledger, bool headline) {
     table_end(out);
 }
 
-static cf_status ledger(FILE *out, const StudyPage *page) {
+static cf_status write_ledger(FILE *out, const StudyPage *page) {
     const Recipe *recipe = page->study->recipe;
     char seeds[80];
     fputs("<p>Every figure of the report beside ours. Intervals are ", out);
@@ -241,7 +241,7 @@ static cf_status ledger(FILE *out, const StudyPage *page) {
 
 /* ---- Settings ---- */
 
-static cf_status settings(FILE *out, const StudyPage *page) {
+static cf_status write_settings(FILE *out, const StudyPage *page) {
     json_auto_t *recipe = NULL;
     FORWARD(recipe_json(page->study->recipe, &recipe));
     fputs("<div class=\"columns\"><div>", out);
@@ -256,11 +256,8 @@ static cf_status settings(FILE *out, const StudyPage *page) {
 
 /* ---- The template ---- */
 
-typedef enum Shown {
-    WITH_STAGES,
-    WITH_LEDGER,
-    ALWAYS
-} Shown; /* WITH_STAGES: where the study has stages of that name */
+/* Where the study has stages of that name; claims; always. */
+typedef enum Shown { WITH_STAGES, WITH_LEDGER, ALWAYS } Shown;
 
 /* A place of the template. */
 typedef struct PageSection {
@@ -272,14 +269,14 @@ typedef struct PageSection {
 } PageSection;
 
 static const PageSection sections[] = {
-    {"title", title, .shown = ALWAYS},
-    {"subtitle", subtitle, .shown = ALWAYS},
-    {"facts", facts, .shown = ALWAYS},
-    {"pictures", .each = pictures, .shown = ALWAYS},
-    {"story", story, .shown = ALWAYS},
-    {"verdicts", verdicts, .shown = WITH_LEDGER},
-    {"data", .each = data, .headed = true},
-    {"search", .each = search, .headed = true},
+    {"title", write_title, .shown = ALWAYS},
+    {"subtitle", write_subtitle, .shown = ALWAYS},
+    {"facts", write_facts, .shown = ALWAYS},
+    {"pictures", .each = write_pictures, .shown = ALWAYS},
+    {"story", write_story, .shown = ALWAYS},
+    {"verdicts", write_verdicts, .shown = WITH_LEDGER},
+    {"data", .each = write_data, .headed = true},
+    {"search", .each = write_search, .headed = true},
     {"training", page_about_training, page_training, .headed = true},
     {"evaluation", .each = page_evaluation, .headed = true, .shown = ALWAYS},
     {"features", .begin = page_about_features, .each = page_features},
@@ -288,8 +285,8 @@ static const PageSection sections[] = {
     {"transfer", page_about_transfer, page_transfer, .pairs = true, .headed = true},
     {"adaptation", page_about_adaptation, page_adaptation, .pairs = true, .headed = true},
     {"attention", page_about_attention, page_attention, .headed = true},
-    {"ledger", ledger, .shown = WITH_LEDGER},
-    {"settings", settings, .shown = ALWAYS},
+    {"ledger", write_ledger, .shown = WITH_LEDGER},
+    {"settings", write_settings, .shown = ALWAYS},
 };
 
 static bool is_shown(const StudyPage *page, const PageSection *section) {

@@ -7,8 +7,6 @@
 #include "study/report/report_inside.h"
 #include "train/train_options.h"
 
-#include <string.h>
-
 /* ---- Tables ---- */
 
 cf_status page_accuracy(FILE *out, const json_t *runs) {
