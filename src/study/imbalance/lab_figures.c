@@ -48,22 +48,20 @@ cf_status figure_remedies(const FigureBook *book, const char *name, const char *
 
 /* "curve": balanced accuracy by images of the rarest class, of nothing and of the best remedy. */
 static cf_status figure_worth(const FigureBook *book, const json_t *curve) {
-    const json_t *points = json_object_get(curve, "points");
+    const json_t *points = json_object_get(curve, "points"), *point;
+    size_t i;
     char title[140], label[80];
     TwoCurves c = {.title = title,
                    .x_label = label,
                    .y_label = "mean recall, %",
                    .names = {"nothing", result_text(curve, "best")},
-                   .ways = {"nothing", "best"}};
+                   .ways = {"nothing", "best"},
+                   .path = "balanced"};
     AUTO(file_abandon) FileDraft csv = {0};
     snprintf(title, sizeof title, "%.60s, by images of class %.40s", book->subject, result_text(curve, "class"));
     snprintf(label, sizeof label, "training images of class %.40s", result_text(curve, "class"));
     FORWARD(book_table(book, "curve", "images,way,seeds,balanced,low,high", &csv));
-    for (size_t i = 0; i < json_array_size(points); i++) {
-        const json_t *point = json_array_get(points, i);
-        FORWARD(curves_add(&c, "", result_number(point, "images"), json_object_get(point, "nothing"),
-                           json_object_get(point, "best"), "balanced", csv.stream));
-    }
+    json_array_foreach(points, i, point) FORWARD(curves_add(&c, "", result_number(point, "images"), point, csv.stream));
     FORWARD(file_commit(&csv));
     return curves_draw(book, "curve", &c);
 }

@@ -54,15 +54,13 @@ cf_status figure_recalls(const FigureBook *book, const char *name, const char *t
 
 /* ---- Two curves with intervals ---- */
 
-cf_status curves_add(TwoCurves *c, const char *key, double x, const json_t *first, const json_t *second,
-                     const char *path, FILE *csv) {
-    const json_t *const runs[] = {first, second};
+cf_status curves_add(TwoCurves *c, const char *key, double x, const json_t *point, FILE *csv) {
     const size_t i = c->count++;
     FAIL_IF(i == CURVE_POINTS, CF_BAD_USE, "at most %d points of a curve expected", CURVE_POINTS);
     c->x[i] = x;
     for (int w = 0; w < 2; w++) {
         MeanInterval m;
-        FORWARD(runs_interval(runs[w], path, &m));
+        FORWARD(runs_interval(json_object_get(point, c->ways[w]), c->path, &m));
         c->mean[w][i] = m.mean, c->low[w][i] = m.low, c->high[w][i] = m.high;
         fprintf(csv, "%s%s%.9g,%s,%zu,%.9g,%.9g,%.9g\n", key, *key ? "," : "", x, c->ways[w], m.count, m.mean, m.low,
                 m.high);
@@ -92,16 +90,16 @@ cf_status figure_transfer(const FigureBook *book, const char *name, const char *
                    .x_label = "training images per class",
                    .y_label = "test accuracy, %",
                    .names = {"from nothing", from},
-                   .ways = {"new", "from"}};
+                   .ways = {"new", "from"},
+                   .path = "accuracy"};
     AUTO(file_abandon) FileDraft csv = {0};
     const char *key;
     json_t *ways;
     snprintf(from, sizeof from, "from %s", other);
     FORWARD(book_table(book, name, "size,images_per_class,way,runs,accuracy,low,high", &csv));
     json_object_foreach(sizes, key, ways) {
-        const json_t *new = json_object_get(ways, "new");
-        FORWARD(curves_add(&c, key, runs_mean(new, "images") / classes, new, json_object_get(ways, "from"), "accuracy",
-                           csv.stream));
+        const double images = runs_mean(json_object_get(ways, "new"), "images");
+        FORWARD(curves_add(&c, key, images / classes, ways, csv.stream));
     }
     FORWARD(file_commit(&csv));
     return curves_draw(book, name, &c);
