@@ -195,11 +195,11 @@ static void test_rows(void **state) {
     for (int i = 0; i < rows.count; i++) {
         const RemedyRow *row = &rows.rows[i];
         const json_t *e = json_object_get(expected, row->name);
-        near("mean", row->balanced.mean, result_number(e, "mean"));
-        near("low", row->balanced.low, result_number(e, "low"));
-        near("high", row->balanced.high, result_number(e, "high"));
-        near("recall of the rarest", row->rarest.mean, 0.8);
-        near("recall of the commonest", row->commonest.mean, 1);
+        near("mean", row->scores[BALANCED].mean, result_number(e, "mean"));
+        near("low", row->scores[BALANCED].low, result_number(e, "low"));
+        near("high", row->scores[BALANCED].high, result_number(e, "high"));
+        near("recall of the rarest", row->scores[RAREST].mean, 0.8);
+        near("recall of the commonest", row->scores[COMMONEST].mean, 1);
         best = fmax(best, row->validation);
         if (!i) continue;
         near("gain", row->gain.difference, result_number(e, "gain"));

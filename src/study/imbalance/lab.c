@@ -104,10 +104,10 @@ static cf_status write_numbers(FILE *out, const Classes *c, const char *text) {
     int place = 0;
     snprintf(copy, sizeof copy, "%s", text);
     while ((word = strsep(&rest, ":"))) {
-        FAIL_IF(place == c->count || !text_to_integer(word, 1, UINT32_MAX, &count), CF_BAD_USE,
-                "numbers of training images between colons, one for each of the %d classes, \"all\" or \"ratio R\" "
-                "expected",
-                c->count);
+        FAIL_IF(
+            place == c->count || !text_to_integer(word, 1, UINT32_MAX, &count), CF_BAD_USE,
+            "numbers of training images between colons, one for each of the %d classes, \"all\" or \"ratio R\" expected",
+            c->count);
         add_limit(out, c, place++, count);
     }
     FAIL_IF(place < c->count, CF_BAD_USE, "%d numbers between colons, one for each class, expected, found %d", c->count,
@@ -181,10 +181,10 @@ static cf_status read_sizes(Lab *lab, const char *text, int64_t most) {
     FAIL_IF(strlen(text) >= sizeof copy, CF_BAD_USE, "curve: at most %d sizes expected", LAB_SIZES);
     snprintf(copy, sizeof copy, "%s", text);
     while ((word = strsep(&rest, ","))) {
-        FAIL_IF(!text_to_integer(word, 1, most, &size) || size <= before, CF_BAD_USE,
-                "curve: growing numbers of images from 1 to %lld, which there are of the rarest class, expected; found "
-                "\"%s\"",
-                (long long)most, text);
+        FAIL_IF(
+            !text_to_integer(word, 1, most, &size) || size <= before, CF_BAD_USE,
+            "curve: growing numbers of images from 1 to %lld, which there are of the rarest class, expected; found \"%s\"",
+            (long long)most, text);
         FAIL_IF(lab->size_count == LAB_SIZES, CF_BAD_USE, "curve: at most %d sizes expected", LAB_SIZES);
         lab->sizes[lab->size_count++] = before = size;
     }
@@ -234,23 +234,19 @@ static cf_status epochs_of(const RunConfig *config, const cf_set *set, int steps
 
 /* All keep the network of the source, whether they begin with its weights or not. */
 cf_status lab_configure(const LabTraining *t, const cf_set *set, RunConfig *config) {
-    AUTO(run_config_free) RunConfig made = {0};
     const bool head = t->head_of != NULL;
-    FORWARD(run_config_copy(t->base, &made));
-    FORWARD(run_config_split_text(&made.split.train_limit, t->limit));
-    made.split.seed += (uint64_t)t->draw;
-    made.train.seed += (uint64_t)t->number;
-    made.train.patience = 0;
-    made.train.stop_on = CF_STOP_ON_LAST;
+    FORWARD(run_config_copy(t->base, config));
+    FORWARD(run_config_split_text(&config->split.train_limit, t->limit));
+    config->split.seed += (uint64_t)t->draw;
+    config->train.seed += (uint64_t)t->number;
+    config->train.patience = 0;
+    config->train.stop_on = CF_STOP_ON_LAST;
     if (head || !remedy_has(t->remedy, REMEDY_PRETRAINED)) {
-        made.source = (SourceRecord){0};
-        FORWARD(run_config_text(&made.from, t->head_of));
+        config->source = (SourceRecord){0};
+        FORWARD(run_config_text(&config->from, t->head_of));
     }
-    FORWARD(remedy_lay(t->remedy, head, t->augment, &made.train));
-    FORWARD(epochs_of(&made, set, head ? (t->steps + 3) / 4 : t->steps, &made.train.epochs));
-    *config = made;
-    made = (RunConfig){0};
-    return CF_OK;
+    FORWARD(remedy_lay(t->remedy, head, t->augment, &config->train));
+    return epochs_of(config, set, head ? (t->steps + 3) / 4 : t->steps, &config->train.epochs);
 }
 
 /* ---- What it has to show ---- */

@@ -64,7 +64,7 @@ typedef struct LabTraining {
     const char *head_of;     /* the run whose head is trained again; NULL: the first training */
 } LabTraining;
 
-/* The configuration of it, with as many epochs as its steps take, at least one. */
+/* The configuration of it, with as many epochs as its steps take, at least one; release it on failure, too. */
 cf_status lab_configure(const LabTraining *training, const cf_set *set, RunConfig *config);
 /* What a trained and tested run has to show: {"seed", "split_seed", "images" [per class], "epochs_run", "seconds", "validation", and of
  * the test part "n", "accuracy", "loss", "balanced" (mean of the recalls), "gmean" (their geometric mean), "per_class" [{"class",
@@ -95,11 +95,14 @@ cf_status lab_run(const Lab *lab, SetShelf *shelf, const StudyOptions *options, 
 
 /* ---- What comes of them (lab_results.c) ---- */
 
+/* Recalls of the rarest and the commonest class, the mean and the geometric mean of all; in this order in tables and figures. */
+typedef enum RemedyScore { RAREST, COMMONEST, BALANCED, GMEAN, ACCURACY, REMEDY_SCORES } RemedyScore;
+
 typedef struct RemedyRow {
-    const char *name;                                          /* borrowed from the results */
-    MeanInterval balanced, gmean, accuracy, rarest, commonest; /* the latter two: recalls */
+    const char *name; /* borrowed from the results */
+    MeanInterval scores[REMEDY_SCORES];
     double validation;   /* mean of the classes' recalls on the validation images */
-    MeanDifference gain; /* of `balanced` over that of "nothing", paired by seed; NaN for it, and with one seed */
+    MeanDifference gain; /* of BALANCED over that of "nothing", paired by seed; NaN for it, and with one seed */
 } RemedyRow;
 
 typedef struct RemedyRows {
@@ -109,7 +112,7 @@ typedef struct RemedyRows {
     const char *rarest, *commonest; /* classes by training images; borrowed */
 } RemedyRows;
 
-/* Of {"nothing": [results], ..}, "nothing" first. */
+/* Of {"nothing": [results], ..}, "nothing" first; release it on failure, too. */
 cf_status remedy_rows_new(const json_t *remedies, RemedyRows *rows);
 void remedy_rows_free(RemedyRows *rows);
 /* "better", "noise", "worse"; "" for nothing, and with one seed. */
@@ -131,7 +134,8 @@ cf_status lab_write_csv(const json_t *results, const char *path);
 /* ---- lab_figures.c, lab_page.c ---- */
 
 /* NAME: each remedy's recalls of the rarest and the commonest class and their mean over all, with intervals. */
-cf_status figure_remedies(const FigureBook *book, const char *name, const char *title, const json_t *remedies);
+cf_status figure_remedies(const FigureBook *book, const char *name, const char *set, const char *of_case,
+                          const json_t *remedies);
 /* Figures of a lab into LAB/figures. */
 cf_status lab_draw(const char *folder, const char *subject, unsigned formats, const json_t *results);
 cf_status lab_page_write(const char *folder, const Lab *lab, const json_t *results);

@@ -6,16 +6,18 @@
 
 /* ---- Remedies ---- */
 
-cf_status figure_remedies(const FigureBook *book, const char *name, const char *title, const json_t *remedies) {
-    enum { PANELS = 3 };
+cf_status figure_remedies(const FigureBook *book, const char *name, const char *set, const char *of_case,
+                          const json_t *remedies) {
+    enum { PANELS = BALANCED + 1 };
     static const char *const headings[] = {"remedy", "mean, %"};
     AUTO(remedy_rows_free) RemedyRows rows = {0};
     AUTO(dot_rows_free) DotRows dots = {0};
     AUTO(file_abandon) FileDraft csv = {0};
-    char labels[PANELS][64] = {"", "", "mean of all classes, %"};
+    char title[200], labels[PANELS][64] = {"", "", "mean of all classes, %"};
     DotPanel panels[PANELS];
     FORWARD(remedy_rows_new(remedies, &rows));
     FORWARD(dot_rows_new((size_t)rows.count, COUNT_OF(headings), PANELS, &dots));
+    snprintf(title, sizeof title, "%s, %.100s: recall, mean over the seeds", set, of_case);
     snprintf(labels[0], sizeof labels[0], "%.30s (rarest), %%", rows.rarest);
     snprintf(labels[1], sizeof labels[1], "%.30s (commonest), %%", rows.commonest);
     FORWARD(book_table(
@@ -24,15 +26,15 @@ cf_status figure_remedies(const FigureBook *book, const char *name, const char *
         &csv));
     for (int i = 0; i < rows.count; i++) {
         const RemedyRow *row = &rows.rows[i];
-        const MeanInterval *const shown[PANELS] = {&row->rarest, &row->commonest, &row->balanced};
         fputs(row->name, csv.stream);
         for (int p = 0; p < PANELS; p++) {
-            fprintf(csv.stream, ",%.9g,%.9g,%.9g", shown[p]->mean, shown[p]->low, shown[p]->high);
-            dot_rows_point(&dots, i, p, shown[p]->mean, shown[p]->low, shown[p]->high);
+            const MeanInterval *m = &row->scores[p];
+            fprintf(csv.stream, ",%.9g,%.9g,%.9g", m->mean, m->low, m->high);
+            dot_rows_point(&dots, i, p, m->mean, m->low, m->high);
         }
         fputc('\n', csv.stream);
         dot_rows_cell(&dots, i, 0, "%s", row->name);
-        dot_rows_cell(&dots, i, 1, "%.2f", 100 * row->balanced.mean);
+        dot_rows_cell(&dots, i, 1, "%.2f", 100 * row->scores[BALANCED].mean);
     }
     FORWARD(file_commit(&csv));
     for (int p = 0; p < PANELS; p++)
@@ -46,22 +48,20 @@ cf_status figure_remedies(const FigureBook *book, const char *name, const char *
 
 /* "curve": balanced accuracy by images of the rarest class, of nothing and of the best remedy. */
 static cf_status figure_worth(const FigureBook *book, const json_t *curve) {
-    const json_t *points = json_object_get(curve, "points");
+    const json_t *points = json_object_get(curve, "points"), *point;
+    size_t i;
     char title[140], label[80];
     TwoCurves c = {.title = title,
                    .x_label = label,
                    .y_label = "mean recall, %",
                    .names = {"nothing", result_text(curve, "best")},
-                   .ways = {"nothing", "best"}};
+                   .ways = {"nothing", "best"},
+                   .path = "balanced"};
     AUTO(file_abandon) FileDraft csv = {0};
     snprintf(title, sizeof title, "%.60s, by images of class %.40s", book->subject, result_text(curve, "class"));
     snprintf(label, sizeof label, "training images of class %.40s", result_text(curve, "class"));
     FORWARD(book_table(book, "curve", "images,way,seeds,balanced,low,high", &csv));
-    for (size_t i = 0; i < json_array_size(points); i++) {
-        const json_t *point = json_array_get(points, i);
-        FORWARD(curves_add(&c, "", result_number(point, "images"), json_object_get(point, "nothing"),
-                           json_object_get(point, "best"), "balanced", csv.stream));
-    }
+    json_array_foreach(points, i, point) FORWARD(curves_add(&c, "", result_number(point, "images"), point, csv.stream));
     FORWARD(file_commit(&csv));
     return curves_draw(book, "curve", &c);
 }
@@ -78,11 +78,11 @@ cf_status lab_draw(const char *folder, const char *subject, unsigned formats, co
     FORWARD(file_make_folder(figures));
     for (size_t i = 0; i < json_array_size(cases); i++) {
         const json_t *c = json_array_get(cases, i);
-        char name[32], title[200];
+        char name[32];
         snprintf(name, sizeof name, "remedies-%zu", i + 1);
-        snprintf(title, sizeof title, "%.60s, %.100s: recall, mean over the seeds", subject, result_text(c, "name"));
-        FORWARD(
-            book_unless_undrawable(&book, name, figure_remedies(&book, name, title, json_object_get(c, "remedies"))));
+        FORWARD(book_unless_undrawable(
+            &book, name,
+            figure_remedies(&book, name, subject, result_text(c, "name"), json_object_get(c, "remedies"))));
     }
     return json_is_null(curve) ? CF_OK : book_unless_undrawable(&book, "curve", figure_worth(&book, curve));
 }

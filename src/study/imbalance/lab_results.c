@@ -25,14 +25,11 @@ static void find_extremes(const json_t *run, size_t *rarest, size_t *commonest) 
 }
 
 static cf_status fill_row(const json_t *runs, const json_t *nothing, size_t rarest, size_t commonest, RemedyRow *row) {
-    char path[48];
-    FORWARD(runs_interval(runs, "balanced", &row->balanced));
-    FORWARD(runs_interval(runs, "gmean", &row->gmean));
-    FORWARD(runs_interval(runs, "accuracy", &row->accuracy));
-    snprintf(path, sizeof path, "per_class.%zu.recall", rarest);
-    FORWARD(runs_interval(runs, path, &row->rarest));
-    snprintf(path, sizeof path, "per_class.%zu.recall", commonest);
-    FORWARD(runs_interval(runs, path, &row->commonest));
+    char rare[48], common[48];
+    const char *const paths[REMEDY_SCORES] = {rare, common, "balanced", "gmean", "accuracy"};
+    snprintf(rare, sizeof rare, "per_class.%zu.recall", rarest);
+    snprintf(common, sizeof common, "per_class.%zu.recall", commonest);
+    for (int k = 0; k < REMEDY_SCORES; k++) FORWARD(runs_interval(runs, paths[k], &row->scores[k]));
     row->validation = runs_mean(runs, "validation.balanced");
     if (runs != nothing) return runs_difference(runs, nothing, "balanced", &row->gain);
     row->gain = (MeanDifference){NAN, NAN, NAN, NAN, NAN, NAN};
@@ -41,22 +38,21 @@ static cf_status fill_row(const json_t *runs, const json_t *nothing, size_t rare
 
 cf_status remedy_rows_new(const json_t *remedies, RemedyRows *rows) {
     const json_t *nothing = json_object_get(remedies, "nothing"), *first = json_array_get(nothing, 0), *runs;
+    const json_t *classes = json_object_get(first, "per_class");
     const char *name;
     size_t rarest, commonest;
-    AUTO(remedy_rows_free) RemedyRows made = {.seeds = json_array_size(nothing)};
     find_extremes(first, &rarest, &commonest);
-    made.rarest = result_text(json_array_get(json_object_get(first, "per_class"), rarest), "class");
-    made.commonest = result_text(json_array_get(json_object_get(first, "per_class"), commonest), "class");
-    FORWARD(memory_new(json_object_size(remedies), sizeof *made.rows, &made.rows));
+    *rows = (RemedyRows){.seeds = json_array_size(nothing),
+                         .rarest = result_text(json_array_get(classes, rarest), "class"),
+                         .commonest = result_text(json_array_get(classes, commonest), "class")};
+    FORWARD(memory_new(json_object_size(remedies), sizeof *rows->rows, &rows->rows));
     json_object_foreach((json_t *)(uintptr_t)remedies, name, runs) {
-        RemedyRow *row = &made.rows[made.count];
+        RemedyRow *row = &rows->rows[rows->count];
         row->name = name;
         FORWARD(fill_row(runs, nothing, rarest, commonest, row));
-        if (row->validation > made.rows[made.best].validation) made.best = made.count;
-        made.count++;
+        if (row->validation > rows->rows[rows->best].validation) rows->best = rows->count;
+        rows->count++;
     }
-    *rows = made;
-    made = (RemedyRows){0};
     return CF_OK;
 }
 
@@ -220,10 +216,8 @@ static void print_case(const json_t *c, const RemedyRows *rows, FILE *out) {
     for (int i = 0; i < rows->count; i++) {
         const RemedyRow *row = &rows->rows[i];
         fprintf(out, "%c %-22s", i == rows->best ? '*' : ' ', row->name);
-        print_share(out, &row->rarest);
-        print_share(out, &row->commonest);
-        print_share(out, &row->balanced);
-        fprintf(out, "  %6.2f  %6.2f", 100 * row->gmean.mean, 100 * row->validation);
+        for (int k = RAREST; k <= BALANCED; k++) print_share(out, &row->scores[k]);
+        fprintf(out, "  %6.2f  %6.2f", 100 * row->scores[GMEAN].mean, 100 * row->validation);
         if (!isnan(row->gain.low))
             fprintf(out, "  %+.2f (%+.2f to %+.2f) %s", 100 * row->gain.difference, 100 * row->gain.low,
                     100 * row->gain.high, remedy_verdict(row));
@@ -242,9 +236,10 @@ cf_status lab_print(const json_t *results, FILE *out) {
         FORWARD(remedy_rows_new(json_object_get(c, "remedies"), &rows));
         print_case(c, &rows, out);
     }
-    fputs("*: the best by the mean of the classes' recalls on the validation images. Noise: 0 lies in the interval of "
-          "the difference, paired by seed.\n",
-          out);
+    fputs(
+        "*: the best by the mean of the classes' recalls on the validation images. Noise: 0 lies in the interval of the "
+        "difference, paired by seed.\n",
+        out);
     if (json_is_null(curve)) return CF_OK;
     FORWARD(lab_worth(curve, &worth));
     worth_text(curve, &worth, text);
@@ -264,13 +259,12 @@ static cf_status write_rows(const json_t *cases, FILE *out) {
         FORWARD(remedy_rows_new(json_object_get(c, "remedies"), &rows));
         for (int r = 0; r < rows.count; r++) {
             const RemedyRow *row = &rows.rows[r];
-            const MeanInterval gain = {0, row->gain.difference, 0, row->gain.low, row->gain.high};
-            const MeanInterval *const shown[] = {&row->rarest, &row->commonest, &row->balanced,
-                                                 &row->gmean,  &row->accuracy,  &gain};
+            const MeanDifference *gain = &row->gain;
             csv_print(out, "%s,%s,%zu,%d,%.9g", result_text(c, "name"), row->name, rows.seeds, r == rows.best,
                       row->validation);
-            for (size_t k = 0; k < COUNT_OF(shown); k++)
-                csv_numbers(out, (const double[]){shown[k]->mean, shown[k]->low, shown[k]->high}, 3);
+            for (const MeanInterval *m = row->scores; m < row->scores + REMEDY_SCORES; m++)
+                csv_numbers(out, (const double[]){m->mean, m->low, m->high}, 3);
+            csv_numbers(out, (const double[]){gain->difference, gain->low, gain->high}, 3);
             fprintf(out, ",%s\n", remedy_verdict(row));
         }
     }

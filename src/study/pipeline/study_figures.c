@@ -54,15 +54,13 @@ cf_status figure_recalls(const FigureBook *book, const char *name, const char *t
 
 /* ---- Two curves with intervals ---- */
 
-cf_status curves_add(TwoCurves *c, const char *key, double x, const json_t *first, const json_t *second,
-                     const char *path, FILE *csv) {
-    const json_t *const runs[] = {first, second};
+cf_status curves_add(TwoCurves *c, const char *key, double x, const json_t *point, FILE *csv) {
     const size_t i = c->count++;
     FAIL_IF(i == CURVE_POINTS, CF_BAD_USE, "at most %d points of a curve expected", CURVE_POINTS);
     c->x[i] = x;
     for (int w = 0; w < 2; w++) {
         MeanInterval m;
-        FORWARD(runs_interval(runs[w], path, &m));
+        FORWARD(runs_interval(json_object_get(point, c->ways[w]), c->path, &m));
         c->mean[w][i] = m.mean, c->low[w][i] = m.low, c->high[w][i] = m.high;
         fprintf(csv, "%s%s%.9g,%s,%zu,%.9g,%.9g,%.9g\n", key, *key ? "," : "", x, c->ways[w], m.count, m.mean, m.low,
                 m.high);
@@ -92,65 +90,57 @@ cf_status figure_transfer(const FigureBook *book, const char *name, const char *
                    .x_label = "training images per class",
                    .y_label = "test accuracy, %",
                    .names = {"from nothing", from},
-                   .ways = {"new", "from"}};
+                   .ways = {"new", "from"},
+                   .path = "accuracy"};
     AUTO(file_abandon) FileDraft csv = {0};
     const char *key;
     json_t *ways;
     snprintf(from, sizeof from, "from %s", other);
     FORWARD(book_table(book, name, "size,images_per_class,way,runs,accuracy,low,high", &csv));
     json_object_foreach(sizes, key, ways) {
-        const json_t *new = json_object_get(ways, "new");
-        FORWARD(curves_add(&c, key, runs_mean(new, "images") / classes, new, json_object_get(ways, "from"), "accuracy",
-                           csv.stream));
+        const double images = runs_mean(json_object_get(ways, "new"), "images");
+        FORWARD(curves_add(&c, key, images / classes, ways, csv.stream));
     }
     FORWARD(file_commit(&csv));
     return curves_draw(book, name, &c);
 }
 
-typedef struct BeforeAfter {
-    const char *other;
-    const cf_subset *images;
-    const float *const *places; /* [2] */
-    const unsigned char *labels;
-} BeforeAfter;
-
-static cf_status draw_before_after(Canvas *canvas, const Theme *theme, Box box, const void *content) {
-    const BeforeAfter *b = content;
-    const size_t n = b->images->count;
-    const int classes = b->images->set->classes;
-    char title[2][120];
-    snprintf(title[0], sizeof title[0], "Before: the network of %s", b->other);
-    snprintf(title[1], sizeof title[1], "Fine-tuned");
-    for (int half = 0; half < 2; half++) {
-        const ScatterPlot plot = {.title = title[half],
-                                  .count = n,
-                                  .points = b->places[half],
-                                  .labels = b->labels,
-                                  .classes = classes <= SCATTER_CLASSES ? classes : 0,
-                                  .class_names = (const char *const *)b->images->set->class_names,
-                                  .names_inside = true};
-        FORWARD(scatter_plot_draw(canvas, theme, box_of_grid(box, 1, 2, 14, 0, half), &plot));
-    }
+static cf_status draw_side_by_side(Canvas *canvas, const Theme *theme, Box box, const void *content) {
+    const ScatterPlot *plots = content;
+    for (int half = 0; half < 2; half++)
+        FORWARD(scatter_plot_draw(canvas, theme, box_of_grid(box, 1, 2, 14, 0, half), &plots[half]));
     return CF_OK;
 }
 
 cf_status figure_before_after(const FigureBook *book, const char *other, const cf_subset *images,
                               const float *const places[2]) {
+    static const char *const when[] = {"before", "after"};
     const cf_set *set = images->set;
-    const size_t n = images->count;
     AUTO_FREE unsigned char *labels = NULL;
     AUTO(file_abandon) FileDraft csv = {0};
+    char before[120];
+    ScatterPlot plots[2];
+    FORWARD(memory_new(images->count, 1, &labels));
     FORWARD(book_table(book, "umap", "when,x,y,label,image", &csv));
-    for (size_t i = 0; i < 2 * n; i++) {
-        const uint32_t image = images->images[i % n];
-        const float *place = places[i / n] + 2 * (i % n);
-        csv_print(csv.stream, "%s,%.9g,%.9g,%s,%u\n", i < n ? "before" : "after", (double)place[0], (double)place[1],
-                  set->class_names[set->labels[image]], (unsigned)image);
+    snprintf(before, sizeof before, "Before: the network of %s", other);
+    for (int half = 0; half < 2; half++) {
+        for (size_t i = 0; i < images->count; i++) {
+            const uint32_t image = images->images[i];
+            const float *place = places[half] + 2 * i;
+            labels[i] = (unsigned char)(set->labels[image] % 256);
+            csv_print(csv.stream, "%s,%.9g,%.9g,%s,%u\n", when[half], (double)place[0], (double)place[1],
+                      set->class_names[set->labels[image]], (unsigned)image);
+        }
+        plots[half] = (ScatterPlot){.title = half ? "Fine-tuned" : before,
+                                    .count = images->count,
+                                    .points = places[half],
+                                    .labels = labels,
+                                    .classes = set->classes <= SCATTER_CLASSES ? set->classes : 0,
+                                    .class_names = (const char *const *)set->class_names,
+                                    .names_inside = true};
     }
     FORWARD(file_commit(&csv));
-    FORWARD(memory_new(n, 1, &labels));
-    for (size_t i = 0; i < n; i++) labels[i] = (unsigned char)(set->labels[images->images[i]] % 256);
-    return book_draw(book, "umap", 504, 290, draw_before_after, &(BeforeAfter){other, images, places, labels});
+    return book_draw(book, "umap", 504, 290, draw_side_by_side, plots);
 }
 
 /* ---- Networks side by side ---- */

@@ -20,13 +20,13 @@ cf_status figure_recalls(const FigureBook *book, const char *name, const char *t
 /* Two lists of runs over a logarithmic axis, with 95 % intervals over the seeds. */
 enum { CURVE_POINTS = 12 };
 typedef struct TwoCurves {
-    const char *title, *x_label, *y_label, *names[2], *ways[2]; /* ways: in the CSV */
+    const char *title, *x_label, *y_label, *names[2];
+    const char *ways[2], *path; /* of the two lists in a point, and in the CSV; of the number in a run */
     size_t count;
     double x[CURVE_POINTS], mean[2][CURVE_POINTS], low[2][CURVE_POINTS], high[2][CURVE_POINTS];
 } TwoCurves;
-/* The point of the number at `path` of the runs, and its two rows of the CSV, which begin with `key` unless that is "". */
-cf_status curves_add(TwoCurves *curves, const char *key, double x, const json_t *first, const json_t *second,
-                     const char *path, FILE *csv);
+/* A point, {"new": [runs], "from": [runs]}, and its two rows of the CSV, which begin with `key` unless that is "". */
+cf_status curves_add(TwoCurves *curves, const char *key, double x, const json_t *point, FILE *csv);
 cf_status curves_draw(const FigureBook *book, const char *name, const TwoCurves *curves);
 /* Accuracy over training images per class, with 95 % intervals over the seeds: from nothing, and from the network of `other`. `sizes`
  * {"10": {"new": [runs], "from": [runs]}}. */

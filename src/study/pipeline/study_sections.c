@@ -269,11 +269,10 @@ static cf_status draw_remedies(const Study *study, const FigureBook *book, const
     const json_t *cases = study_result(study, "remedies", place->key);
     (void)name; /* of the kind: a case has a figure of its own */
     for (int i = 0; i < study->recipe->case_count; i++) {
-        char own[160], title[200];
+        const json_t *remedies = study_case(cases, i);
+        char own[160];
         snprintf(own, sizeof own, "remedies-%s-case%d", place->key, i + 1);
-        snprintf(title, sizeof title, "%s, %.100s: recall, mean over the seeds", place->set->name,
-                 study->recipe->cases[i]);
-        if (study_case(cases, i)) FORWARD(figure_remedies(book, own, title, study_case(cases, i)));
+        if (remedies) FORWARD(figure_remedies(book, own, place->key, study->recipe->cases[i], remedies));
     }
     return CF_OK;
 }

@@ -111,11 +111,11 @@ static cf_status tell_cross(Story *story, const Subject *of) {
     if (run_has_collapsed(first))
         snprintf(collapse, sizeof collapse, " It has collapsed: %.0f %% of its predictions are %s.",
                  100 * result_number(most, "share"), result_text(most, "class"));
-    add_sentence(story,
-                 "The model of %s gets %.2f %% of %s right, where guessing gets %.0f %% and the commonest class %.1f "
-                 "%%.%s",
-                 of->from, 100 * runs_mean(runs, "accuracy"), of->name, 100 * run_chance(first),
-                 100 * run_majority(first), collapse);
+    add_sentence(
+        story,
+        "The model of %s gets %.2f %% of %s right, where guessing gets %.0f %% and the commonest class %.1f %%.%s",
+        of->from, 100 * runs_mean(runs, "accuracy"), of->name, 100 * run_chance(first), 100 * run_majority(first),
+        collapse);
     return CF_OK;
 }
 

@@ -33,6 +33,8 @@ void html_fact(FILE *out, const char *name, const char *text, const char *remark
 #define HTML_FACT(name, text, remark) "<div><dt>" name "</dt><dd>" text "<small>" remark "</small></dd></div>\n"
 /* One of the pairs of a <dl>. */
 #define HTML_PAIR(name, text) "<div><dt>" name "</dt><dd>" text "</dd></div>\n"
+/* A head above numbers, of a table whose heads are not known beforehand. */
+#define HTML_NUMBERS_HEAD(name) "<th scope=\"col\" class=\"n\">" name "</th>"
 /* A remark on the page itself. */
 void html_note(FILE *out, const char *text);
 /* A JSON value as people write it. */
