@@ -50,7 +50,7 @@ INLINE V power_of_two(V x) {
 #if defined(__AVX512F__)
     return (V)_mm512_scalef_ps((__m512)v, (__m512)n);
 #else
-    return v * (V)(((VI)sum << 23) + 0x3f800000); /* the sum's last bits are n; of -127 it is 0 */
+    return v * (V)(((VU)sum << 23) + 0x3f800000u); /* the sum's last bits are n; of -127 it is 0 */
 #endif
 }
 

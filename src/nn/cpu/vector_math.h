@@ -26,7 +26,7 @@ INLINE V exponential(V x, V more) {
     V shifted = multiply_add(x, all_lanes(1.44269504f), shifter), n = shifted - shifter;
     V r = multiply_add(n, all_lanes(-0.693359375f), x); /* exact: ln 2 in nine bits, and the rest of it */
     r = multiply_add(n, all_lanes(2.12194440e-4f), r) + more;
-    V power = (V)(((VI)shifted << 23) + 0x3f800000);
+    V power = (V)(((VU)shifted << 23) + 0x3f800000u); /* unsigned: below `lowest` it wraps */
     return choose(greater(lowest, x), (V){0}, polynomial(r, c, sizeof c / sizeof *c) * power);
 }
 
