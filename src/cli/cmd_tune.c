@@ -174,16 +174,12 @@ static cf_status run_search(Session *s) {
 
 enum { MOST_ROWS = 50 };
 
-static json_t *number_or_null(double value) {
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 static cf_status trial_json(const Space *space, const Trial *t, json_t **json) {
     json_t *config;
     FORWARD(space_point_json(space, &t->point, &config));
     *json = json_pack("{s:i s:s s:o s:I s:i s:{s:o s:o} s:i s:i s:f s:s s:o}", "id", t->id, "state",
                       trial_state_words[t->state], "config", config, "seed", (json_int_t)t->seed, "repeats", t->repeats,
-                      "validation", "loss", number_or_null(t->validation_loss), "accuracy",
+                      "validation", "loss", json_number(t->validation_loss), "accuracy",
                       t->best_epoch ? json_real(t->validation_accuracy) : json_null(), "best_epoch", t->best_epoch,
                       "epochs_run", t->epochs_run, "seconds", t->seconds, "weights_sha256", t->weights_sha256, "reason",
                       json_text(t->reason));
