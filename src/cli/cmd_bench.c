@@ -206,9 +206,8 @@ static json_t *op_json(const OpsRun *run, const OpCase *c, const OpResult *r) {
     return json_pack("{s:s s:s s:i s:f s:o s:o s:o s:o s:o s:b s:s}", "case", text, "precision",
                      precision_words[c->precision], "threads", run->machine.threads, "microseconds", 1e6 * r->seconds,
                      "gflops", json_number(gflops), "share_of_peak",
-                     json_number(gflops / machine_peak(&run->machine, c->precision)), "gb_s",
-                     json_number(bytes), "share_of_bandwidth",
-                     json_number(bytes / run->machine.bandwidth), "residual",
+                     json_number(gflops / machine_peak(&run->machine, c->precision)), "gb_s", json_number(bytes),
+                     "share_of_bandwidth", json_number(bytes / run->machine.bandwidth), "residual",
                      json_number(r->residual), "passed", r->passed, "repeat", r->repeat);
 }
 

@@ -34,7 +34,7 @@ static const Option options[] = {
      .help = "each image in a row of its own with what this line of operations makes of it: \"rotate 10 | shift 2\"",
      MEMBER(augment)},
     {"variants", "N", OPTION_INTEGER, 1, 40, .help = "with --augment: how many of each image", .default_text = "9",
-     MEMBER(variants)},
+     .with = {"--augment"}, MEMBER(variants)},
     {"beside", "SET", OPTION_TEXT, .help = "a second set to compare with, matched by class name; none: no second one",
      .default_text = "mnist for hand, svhn for street, where they are found", MEMBER(beside)},
     {"seed", "S", OPTION_INTEGER, 0, LARGEST_SEED,
@@ -236,8 +236,6 @@ static cf_status draw_variants(const ShownSet *sample, const ShowArguments *a) {
 }
 
 static cf_status check_variants(const ShowArguments *a) {
-    FAIL_IF(!a->augment && a->variants, CF_BAD_USE,
-            "--variants is for --augment LINE, which says what is done to the images");
     if (!a->augment) return CF_OK;
     FAIL_IF(a->beside && strcmp(a->beside, "none") != 0, CF_BAD_USE,
             "--augment draws one set's images and their variants; leave --beside %s out", a->beside);

@@ -207,6 +207,8 @@ refuses 2 "needs the labels" "${umap[@]}" --features X.npy --target
 refuses 2 "goes with --target" "${umap[@]}" --features X.npy --target-weight 0.3
 refuses 2 "no meaning with --model" "${umap[@]}" --features X.npy --model plane --neighbors 5
 refuses 2 "no meaning with --method pca" "${umap[@]}" --features X.npy --method pca --min-dist 0.3
+refuses 2 "--metric has no meaning with --model, whose embedding is fitted already" "${umap[@]}" --features X.npy --model plane --metric cosine
+refuses 2 "--fit has no meaning with --features" "${umap[@]}" --features X.npy --fit crop
 refuses 2 "min-dist" "${umap[@]}" --features X.npy --min-dist 3
 refuses 2 "2 to 1024" "${umap[@]}" --features X.npy --neighbors 1
 "$MAKE_POINTS" groups 50 7 other.npy
