@@ -27,7 +27,8 @@ typedef struct ShowArguments {
 #define MEMBER(name) OPTION_MEMBER(ShowArguments, name)
 
 static const Option options[] = {
-    {"out", "FIG", OPTION_TEXT, .help = "the figure: a .svg, .png or .pdf file", MEMBER(out)},
+    {"out", "FIG", OPTION_TEXT, .help = "the figure: a .svg, .png or .pdf file",
+     .needed = "the figure to draw, a .svg, .png or .pdf file", MEMBER(out)},
     {"per-class", "N", OPTION_INTEGER, 1, 100, .help = "images of each class", .default_text = "10; with --augment 1",
      MEMBER(per_class)},
     {"augment", "LINE", OPTION_TEXT,
@@ -248,7 +249,6 @@ static cf_status run_show(const Arguments *given, const void *parsed) {
     AUTO(sample_free) ShownSet first = {0};
     AUTO(sample_free) ShownSet second = {0};
     const char *beside;
-    FAIL_IF(!a->out, CF_BAD_USE, "--out FIG is needed: the figure to draw, a .svg, .png or .pdf file");
     FORWARD(check_variants(a));
     if (!a->per_class) a->per_class = a->augment ? 1 : 10;
     if (!a->variants) a->variants = 9;

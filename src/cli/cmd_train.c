@@ -131,26 +131,23 @@ static cf_status group_config(const TrainArguments *a, RunConfig *config) {
 
 /* A config.json, or the folder that holds one. */
 static cf_status read_given_config(const char *given, RunConfig *config) {
-    AUTO_FREE char *folder = NULL, *path = NULL;
+    AUTO_FREE char *folder = NULL;
     if (!file_is_folder(given)) return run_config_read(given, config);
     FORWARD(tune_run_folder(given, &folder));
-    FORWARD(file_join(folder, "config.json", &path));
-    return run_config_read(path, config);
+    return run_config_read_in(folder, config);
 }
 
 /* What the run or the group in --out began with. */
 static cf_status resumed_config(const TrainArguments *a, RunConfig *config) {
-    AUTO_FREE char *path = NULL;
     FAIL_IF(!a->out, CF_BAD_USE, "--resume needs --out RUN, the folder of the run to resume");
     FAIL_IF(a->config, CF_BAD_USE, "--resume takes the configuration from the run folder; leave --config out");
-    FORWARD(file_join(a->out, "config.json", &path));
     const bool group = folder_is_group(a->out);
-    if (!group && !file_exists(path)) {
-        FAIL_IF(!a->set.data, CF_BAD_USE, "%s holds no run to resume (there is no %s)", a->out, path);
+    if (!group && !file_exists_in(a->out, "config.json")) {
+        FAIL_IF(!a->set.data, CF_BAD_USE, "%s holds no run to resume (there is no config.json in it)", a->out);
         notice("%s holds no run yet: a new one begins", a->out);
         return run_config_new(config);
     }
-    FORWARD(group ? group_config(a, config) : run_config_read(path, config));
+    FORWARD(group ? group_config(a, config) : run_config_read_in(a->out, config));
     return refuse_source(a, config);
 }
 

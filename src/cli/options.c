@@ -365,6 +365,8 @@ static cf_status check_together(const Parser *parser) {
         const Option *option = &parser->all[i];
         bool works = !option->with[0] || !parser->arguments->given[i];
         char list[128];
+        FAIL_IF(option->needed && !parser->arguments->given[i], CF_BAD_USE, "--%s %s is needed: %s", option->name,
+                option->argument, option->needed);
         for (int w = 0; option->with[w] && !works; w++) works = is_met(parser, option->with[w]);
         text_list(option->with, list, sizeof list);
         FAIL_IF(!works, CF_BAD_USE, "%s goes with %s", title_of(option), list);

@@ -33,6 +33,7 @@ typedef struct Option {
     const char *with[3];
     /* It is refused with any of these, written likewise, or "--figures none"; behind a comma may stand why. */
     const char *without[3];
+    const char *needed;  /* what it is, for who leaves it out, which is refused; NULL: it may be left out */
     char letter;         /* 'n' for -n; 0: none */
     const char *also;    /* another name, as a library's users know it; NULL: none */
     size_t offset, size; /* the member of the command's own struct: OPTION_MEMBER(Struct, member) */

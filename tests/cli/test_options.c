@@ -365,6 +365,19 @@ static void test_what_goes_with_what(void **state) {
         assert_fails(parse(cases[i][0], &options, &arguments), CF_BAD_USE, cases[i][1]);
 }
 
+static void test_what_must_be_given(void **state) {
+    (void)state;
+    static const Option row = {"out", "DIR", OPTION_TEXT, .help = "a folder", .needed = "the folder to write", .size = sizeof(char *)};
+    const Command command = {.name = "writes", .usage = "", .options = &row, .option_count = 1, .options_size = sizeof(char *)};
+    const char *out = NULL;
+    Arguments arguments;
+    int argc = split("--quiet", words_of);
+    assert_fails(options_parse(&command, argc, words_of, &out, &arguments), CF_BAD_USE, "--out DIR is needed: the folder to write");
+    argc = split("--out here", words_of);
+    assert_ok(options_parse(&command, argc, words_of, &out, &arguments));
+    assert_string_equal(out, "here");
+}
+
 static void test_help_needs_nothing_else(void **state) {
     (void)state;
     TrainOptions options;
@@ -591,6 +604,7 @@ int main(void) {
         cmocka_unit_test(test_rows_say_the_defaults),
         cmocka_unit_test(test_shared_rows),
         cmocka_unit_test(test_what_goes_with_what),
+        cmocka_unit_test(test_what_must_be_given),
         cmocka_unit_test(test_help_needs_nothing_else),
         cmocka_unit_test(test_table_that_does_not_fit_is_refused),
         cmocka_unit_test(test_finding_commands),
