@@ -142,17 +142,9 @@ static void print_memory(const UmapArguments *a, const EmbedInput *input, const 
                   (double)(work > judge ? work : judge) / 1e6);
 }
 
-/* For new points, which are to be moved as these were. */
-static cf_status remember_offset(const EmbedInput *input, Umap *umap) {
-    const size_t dim = (size_t)input->points.dim;
-    if (!input->offset) return CF_OK;
-    FORWARD(memory_new(dim, sizeof(double), &umap->offset));
-    memcpy(umap->offset, input->offset, dim * sizeof(double));
-    return CF_OK;
-}
-
 static cf_status embed_umap(const UmapArguments *a, const UmapOptions *fit, Embedding *embedding) {
     const Points *points = &embedding->input->points;
+    const double *offset = embedding->input->offset;
     AUTO(umap_free_at) Umap *umap = NULL;
     AUTO_FREE float *all = NULL;
     if (a->subset) FORWARD(memory_new(points->n, (size_t)fit->components * sizeof(float), &all));
@@ -164,7 +156,8 @@ static cf_status embed_umap(const UmapArguments *a, const UmapOptions *fit, Embe
         embedding->fitted = umap->n;
     }
     FORWARD(umap_density_correlation(umap, &embedding->density_correlation));
-    FORWARD(remember_offset(embedding->input, umap));
+    /* For new points, which are to be moved as these were. */
+    if (offset) FORWARD(memory_copy(offset, (size_t)points->dim, sizeof *offset, &umap->offset));
     return a->save_model ? umap_write(umap, a->save_model) : CF_OK;
 }
 
@@ -308,18 +301,11 @@ static cf_status embed_files(UmapJob *job) {
     return embed_and_write(job, folder, "");
 }
 
-/* The features as the network gives them: a fitted embedding may move its own. */
-static cf_status copy_values(const EmbedInput *input, float **values) {
-    const size_t count = input->points.n * (size_t)input->points.dim;
-    FORWARD(memory_new(count, sizeof **values, values));
-    memcpy(*values, input->points.values, count * sizeof **values);
-    return CF_OK;
-}
-
 static cf_status embed_images(UmapJob *job, const Arguments *given) {
     const UmapArguments *a = job->a;
     const RowsFrame frame = frame_of(a, job->fitted);
     const char *part = options_given(given, "split") ? part_words[a->split] : NULL;
+    const Points *points = &job->input.points;
     AUTO(run_free_at) Run *run = NULL;
     AUTO_FREE char *data = NULL, *suffix = NULL;
     FORWARD(run_open(given->positional[0], &run));
@@ -328,7 +314,9 @@ static cf_status embed_images(UmapJob *job, const Arguments *given) {
     FORWARD(check_places(a, run->folder));
     FORWARD(embed_input_from_run(run, data, a->data_dir, part, a->layer, a->threads, &job->input, &part));
     job->seconds = clock_seconds() - begin;
-    if (a->save_features) FORWARD(copy_values(&job->input, &job->features));
+    /* As the network gives them: a fitted embedding may move its own. */
+    if (a->save_features)
+        FORWARD(memory_copy(points->values, points->n * (size_t)points->dim, sizeof(float), &job->features));
     embed_input_move(&job->input, &frame);
     FORWARD(figures_suffix(run, data ? data : run->config.data, part, !a->out, &suffix));
     return embed_and_write(job, run->folder, suffix);
