@@ -39,7 +39,7 @@ static const Option options[] = {
      .help = "grid: every point of lists; random; tpe: where good ones are dense (Bergstra et al. 2011)",
      .usual = "grid", MEMBER(tune.sampler)},
     {"trials", "N", OPTION_INTEGER, 1, TUNE_MOST_POINTS, .help = "random, tpe: so many configurations", .usual = "24",
-     MEMBER(tune.trials)},
+     .without = {"--sampler grid, which has as many trials as points"}, MEMBER(tune.trials)},
     {"startup", "N", OPTION_INTEGER, 1, TUNE_MOST_POINTS, .help = "tpe: so many of them at random first", .usual = "8",
      .with = {"--sampler tpe"}, MEMBER(tune.startup)},
     {"pruner", NULL, OPTION_CHOICE, .choices = pruner_words,
@@ -101,8 +101,6 @@ static cf_status load_data(const Arguments *given, const TuneArguments *a, Sessi
 
 static cf_status prepare_search(const Arguments *given, const TuneArguments *a, Session *s) {
     FORWARD(data_needed(a->set.data));
-    FAIL_IF(a->tune.sampler == SAMPLER_GRID && options_given(given, "trials"), CF_BAD_USE,
-            "a grid has as many trials as points; --trials goes with --sampler random or tpe");
     FORWARD(space_read(a->grid, &s->space));
     FORWARD(data_dials_lay(a->set.data, &a->set.dials, &s->data));
     FORWARD(folder_asked(a->out, "tune", s->data, s->space.name, &s->out));

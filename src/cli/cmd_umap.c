@@ -93,10 +93,15 @@ static const Option options[] = {
      OF_UMAP, MEMBER(fit.dens_var_shift)},
     {"subset", "N", OPTION_INTEGER, 1, MOST_POINTS,
      .help = "fit N rows drawn by the seed, and put the others into their embedding one by one, as --model does",
-     .default_text = "all rows are fitted", OF_UMAP, MEMBER(subset)},
+     .default_text = "all rows are fitted",
+     .without = {FITTED, "--method pca",
+                 "--densmap, whose embedding takes no other rows than those that it is fitted to"},
+     MEMBER(subset)},
     {"save-features", "FILE", OPTION_TEXT, .help = "of a run: writes what is embedded as a .npy file, a row per image",
      OF_RUN, MEMBER(save_features)},
-    {"save-model", "FILE", OPTION_TEXT, .help = "keeps the fitted embedding, for --model", OF_UMAP, MEMBER(save_model)},
+    {"save-model", "FILE", OPTION_TEXT, .help = "keeps the fitted embedding, for --model",
+     .without = {FITTED, "--method pca", "--densmap, whose embedding takes no new points (--model)"},
+     MEMBER(save_model)},
     {"model", "FILE", OPTION_TEXT, .help = "puts the rows into a fitted embedding, which stays as it is",
      MEMBER(model)},
     {"out", "DIR", OPTION_TEXT, .help = "where files go", .default_text = "RUN; for X.npy X-umap", MEMBER(out)},
@@ -116,12 +121,6 @@ static cf_status check_together(const Arguments *given, const UmapArguments *a) 
             "%s: a run's folder or --features FILE is what is embedded; one of them was expected",
             run ? "both a run and --features are given" : "nothing to embed");
     FAIL_IF(run && a->labels, CF_BAD_USE, "--labels goes with --features; a run's images have their own labels");
-    FAIL_IF(
-        a->fit.densmap && a->subset, CF_BAD_USE,
-        "--subset: a densMAP embedding takes no other rows than those that it is fitted to; leave out one of the two");
-    FAIL_IF(
-        a->fit.densmap && a->save_model, CF_BAD_USE,
-        "--save-model: a densMAP embedding takes no new points (--model), so it is not kept; leave out one of the two");
     FAIL_IF(a->target && a->features && !a->labels, CF_BAD_USE, "--target needs the labels of the rows: --labels");
     return umap_options_check(&a->fit);
 }

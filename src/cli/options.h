@@ -32,7 +32,7 @@ typedef struct Option {
     /* It is refused without one of these, "--densmap" given or "--sampler tpe" chosen; none: it works alone. */
     const char *with[3];
     /* It is refused with any of these, written likewise, or "--figures none"; behind a comma may stand why. */
-    const char *without[3];
+    const char *without[4];
     const char *needed;  /* what it is, for who leaves it out, which is refused; NULL: it may be left out */
     char letter;         /* 'n' for -n; 0: none */
     const char *also;    /* another name, as a library's users know it; NULL: none */

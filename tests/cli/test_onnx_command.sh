@@ -6,7 +6,7 @@
 same "the file is named" "$("$CIFRA" export run net.onnx --to onnx)" net.onnx
 "$CIFRA" export run logits.onnx --to onnx --logits >/dev/null
 check "another output without the softmax" grep -qa logits logits.onnx
-refuses 2 "--logits is for --to onnx" "$CIFRA" export run net.safetensors --logits
+refuses 2 "--logits goes with --to onnx or --to onnx-int8" "$CIFRA" export run net.safetensors --logits
 check "and nothing is written" [ ! -e net.safetensors ]
 
 "$CIFRA" import net.onnx --out bare >out || bad "import"

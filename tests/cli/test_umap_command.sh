@@ -94,7 +94,7 @@ for option in "--dens-lambda 0.5" "--dens-frac 0.6" "--dens-var-shift 1"; do
     # shellcheck disable=SC2086
     refuses 2 "goes with --densmap" "${umap[@]}" --features X.npy $option
 done
-refuses 2 "takes no new points" "${umap[@]}" --features X.npy --densmap --save-model never
+refuses 2 "--save-model has no meaning with --densmap, whose embedding takes no new points" "${umap[@]}" --features X.npy --densmap --save-model never
 refuses 2 "no other rows" "${umap[@]}" --features X.npy --densmap --subset 100
 "${umap[@]}" --features X.npy --labels y.npy --subset 200 --threads 1 --json --quiet >part.json || bad "--subset"
 same "a subset is told" "$(value part.json fitted_rows)" 200
