@@ -51,6 +51,14 @@ cf_status memory_new(size_t count, size_t size, void *out) {
     return CF_OK;
 }
 
+cf_status memory_copy(const void *values, size_t count, size_t size, void *out) {
+    void *made = NULL;
+    FORWARD(memory_new(count, size, &made));
+    if (count) memcpy(made, values, count * size);
+    memcpy(out, &made, sizeof made);
+    return CF_OK;
+}
+
 cf_status memory_grow(void *array, size_t count, size_t size) {
     unsigned char *items;
     memcpy(&items, array, sizeof items);

@@ -19,6 +19,9 @@ cf_status memory_reserve(size_t bytes);
 /* What such a library may take at once. */
 enum { MEMORY_OF_LIBRARIES = 48 << 20 };
 
+/* The same with `values` in it. */
+cf_status memory_copy(const void *values, size_t count, size_t size, void *out);
+
 /* printf into a new string in *out; release with free(). */
 cf_status memory_print(char **out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -37,7 +37,11 @@ static inline int first_largest(const float *values, int count) {
     return best;
 }
 
-/* For qsort of doubles, the smallest first. */
+/* For qsort, the smallest first. */
+static inline int compare_floats(const void *left, const void *right) {
+    const float a = *(const float *)left, b = *(const float *)right;
+    return (a > b) - (a < b);
+}
 static inline int compare_doubles(const void *left, const void *right) {
     const double a = *(const double *)left, b = *(const double *)right;
     return (a > b) - (a < b);

@@ -423,39 +423,36 @@ cf_status op_parse(const char *text, OpCase *parsed, bool *has_pass) {
     return status ? status_prefix(status, "the case \"%.*s\"", OP_TEXT, text) : CF_OK;
 }
 
+/* Term by term, in the order in which they are read; those that say what is so anyway are left out. */
 void op_print(const OpCase *c, char text[OP_TEXT]) {
     const Window *w = &c->w;
     const DenseShape *d = &c->dense;
-    bool filters = c->kind == OP_CONV || c->kind == OP_STEM;
-    char second[16] = "", pool[24] = "", slope[32] = "", groups[24] = "", dilation[24] = "";
-    if (w->groups > 1) snprintf(groups, sizeof groups, " groups %d", w->groups);
-    if (w->dilation > 1) snprintf(dilation, sizeof dilation, " dilation %d", w->dilation);
-    if (filters && w->pad_w != w->pad_h) snprintf(second, sizeof second, " %d", w->pad_w);
-    if (c->pool > 1) snprintf(pool, sizeof pool, " pool %d", c->pool);
+    const AttentionShape *a = &c->attention;
+    const bool conv = c->kind == OP_CONV, filters = conv || c->kind == OP_STEM, block = c->kind == OP_BLOCK;
+    snprintf(text, OP_TEXT, "%s ", kind_words[c->kind]);
+    if (c->kind == OP_DENSE)
+        text_append(text, OP_TEXT, "%dx%d %d", d->N, d->inputs, d->outputs);
+    else if (c->kind == OP_ATTENTION)
+        text_append(text, OP_TEXT, "%dx%dx%d %d", a->N, a->positions, a->channels, a->heads);
+    else
+        text_append(text, OP_TEXT, "%dx%dx%dx%d", w->N, w->C, w->H, w->W);
+    if (filters) text_append(text, OP_TEXT, " %d %dx%d", w->K, w->R, w->S);
+    if (conv) text_append(text, OP_TEXT, " stride %d", w->stride);
+    if (filters) text_append(text, OP_TEXT, " pad %d", w->pad_h);
+    if (filters && w->pad_w != w->pad_h) text_append(text, OP_TEXT, " %d", w->pad_w);
+    if (w->groups > 1) text_append(text, OP_TEXT, " groups %d", w->groups);
+    if (w->dilation > 1) text_append(text, OP_TEXT, " dilation %d", w->dilation);
+    if (block || c->pool > 1) text_append(text, OP_TEXT, " pool %d", block ? w->R : c->pool);
+    if (block && w->S != w->R) text_append(text, OP_TEXT, " %d", w->S);
     if (c->act > ACT_RELU)
-        snprintf(slope, sizeof slope, " %s", act_words[c->act]);
-    else if (c->slope < 1 || c->kind == OP_BLOCK || c->kind == OP_ACT)
-        snprintf(slope, sizeof slope, " slope %g", (double)c->slope);
-    if (c->kind == OP_CONV) {
-        snprintf(text, OP_TEXT, "conv %dx%dx%dx%d %d %dx%d stride %d pad %d%s%s%s", w->N, w->C, w->H, w->W, w->K, w->R,
-                 w->S, w->stride, w->pad_h, second, groups, dilation);
-    } else if (c->kind == OP_STEM) {
-        snprintf(text, OP_TEXT, "stem %dx%dx%dx%d %d %dx%d pad %d%s%s%s", w->N, w->C, w->H, w->W, w->K, w->R, w->S,
-                 w->pad_h, second, pool, slope);
-    } else if (c->kind == OP_DENSE) {
-        snprintf(text, OP_TEXT, "dense %dx%d %d%s%s", d->N, d->inputs, d->outputs, slope, d->float_out ? " float" : "");
-    } else if (c->kind == OP_BLOCK) {
-        if (w->S != w->R) snprintf(second, sizeof second, " %d", w->S);
-        snprintf(text, OP_TEXT, "block %dx%dx%dx%d pool %d%s%s%s", w->N, w->C, w->H, w->W, w->R, second, slope,
-                 c->residual ? " residual" : "");
-    } else if (c->kind == OP_ATTENTION) {
-        const AttentionShape *a = &c->attention;
-        snprintf(text, OP_TEXT, "attention %dx%dx%d %d", a->N, a->positions, a->channels, a->heads);
-    } else {
-        if (c->kind == OP_NORM) snprintf(slope, sizeof slope, " groups %d", c->norm.groups);
-        if (c->norm.by_position) snprintf(slope, sizeof slope, " layer");
-        snprintf(text, OP_TEXT, "%s %dx%dx%dx%d%s", kind_words[c->kind], w->N, w->C, w->H, w->W, slope);
-    }
+        text_append(text, OP_TEXT, " %s", act_words[c->act]);
+    else if (c->slope < 1 || block || c->kind == OP_ACT)
+        text_append(text, OP_TEXT, " slope %g", (double)c->slope);
+    if (c->norm.by_position)
+        text_append(text, OP_TEXT, " layer");
+    else if (c->kind == OP_NORM)
+        text_append(text, OP_TEXT, " groups %d", c->norm.groups);
+    if (d->float_out || c->residual) text_append(text, OP_TEXT, d->float_out ? " float" : " residual");
 }
 
 /* Filter rows (or columns) times output rows that meet a pixel, not padding. */

@@ -9,7 +9,6 @@
 #include "train/schedule.h"
 
 #include <math.h>
-#include <string.h>
 
 static cf_status check_set(const Sprint *sprint, const cf_set *set) {
     const int *s = sprint->input;
@@ -80,8 +79,7 @@ static cf_status train_mnist99(SprintRun *r) {
     options.epochs = 1;
     FORWARD(sprint_plan(r, BATCH, NULL));
     FORWARD(optimizer_new(&options, r->engine->kernels, &r->model->parameters, &optimizer));
-    FORWARD(memory_new(train->count, sizeof *order, &order));
-    memcpy(order, train->images, train->count * sizeof *order);
+    FORWARD(memory_copy(train->images, train->count, sizeof *order, &order));
     RngStream stream = rng_stream(r->seed, RNG_SHUFFLE, 0, 0);
     rng_shuffle(&stream, order, train->count);
     for (int64_t step = 0; step < steps; step++) {

@@ -19,7 +19,8 @@ typedef struct AdaptArguments {
 static const char *const method_words[] = {"adabn", "coral", "dann", "mean-teacher", "self-train", NULL};
 
 static const Option options[] = {
-    {"to", "SET", OPTION_TEXT, .help = "the target: a set by name or path", MEMBER(to)},
+    {"to", "SET", OPTION_TEXT, .help = "the target: a set by name or path",
+     .needed = "the target, whose images it adapts to", MEMBER(to)},
     {"method", NULL, OPTION_CHOICE, .choices = method_words, .help = "how", .usual = "mean-teacher", MEMBER(method)},
     {ROW(split),
      .help = "of the target: official, pooled or at:N; what is not its test part is learnt from, without labels",
@@ -62,10 +63,9 @@ static cf_status add_domain_head(const char *from, RunConfig *c) {
 
 /* The run's own configuration, with what was given laid over it. */
 static cf_status make_config(const Arguments *given, const AdaptArguments *a, RunConfig *c) {
-    AUTO_FREE char *from = NULL, *path = NULL;
+    AUTO_FREE char *from = NULL;
     FORWARD(tune_run_folder(given->positional[0], &from));
-    FORWARD(file_join(from, "config.json", &path));
-    FORWARD(run_config_read(path, c));
+    FORWARD(run_config_read_in(from, c));
     FAIL_IF(options_given(given, "adapt"), CF_BAD_USE, "cifra adapt has --method in place of --adapt");
     config_lay_training(given, &a->train, c);
     c->train.adapt = (cf_adapt)(CF_ADABN + a->method);
@@ -94,7 +94,6 @@ static cf_status adapt_command(const Arguments *given, const void *parsed) {
     AUTO(run_config_free) RunConfig config = {0};
     AUTO(run_free_at) Run *run = NULL;
     AUTO_FREE char *folder = NULL;
-    FAIL_IF(!a->to, CF_BAD_USE, "--to SET is needed: the target, whose images it adapts to");
     FORWARD(figure_dials_read(&a->figures, &figures.formats));
     FORWARD(name_folder(a, given->positional[0], &folder));
     FORWARD(make_config(given, a, &config));

@@ -1,6 +1,7 @@
 /* cifra augment: the operations that an augmentation line is made of, and the named lines. */
 #include "cli/commands.h"
 
+#include "base/text.h"
 #include "cli/terminal.h"
 #include "data/augment/operation.h"
 
@@ -9,11 +10,6 @@
 #include <string.h>
 
 enum { USAGE = 120 };
-
-static void append_text(char text[USAGE], const char *format, const char *what) {
-    const size_t used = strlen(text);
-    snprintf(text + used, USAGE - used, format, what);
-}
 
 /* "shift PIXELS [edge|zero|reflect]": what may be left out stands in brackets; a range is A:B. */
 static void describe_operation(const Operation *operation, char text[USAGE]) {
@@ -25,11 +21,11 @@ static void describe_operation(const Operation *operation, char text[USAGE]) {
         snprintf(what, sizeof what, "%s%s", name, argument->is_range ? "|A:B" : "");
         for (p = what; *p && *p != '|'; p++)
             *p = (char)(*p == ' ' ? '_' : *p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p);
-        append_text(text, isnan(argument->usual) ? " %s" : " [%s]", what);
+        text_append(text, USAGE, isnan(argument->usual) ? " %s" : " [%s]", what);
     }
     for (int i = 0; i < OPERATION_SETTINGS && operation->settings[i]; i++)
-        append_text(text, i ? "|%s" : " [%s", operation->settings[i]);
-    if (operation->settings[0]) append_text(text, "%s", "]");
+        text_append(text, USAGE, i ? "|%s" : " [%s", operation->settings[i]);
+    if (operation->settings[0]) text_append(text, USAGE, "]");
 }
 
 static void print_lists(void) {

@@ -1,6 +1,7 @@
 /* cifra bench step, ops and epoch: how fast, against what this machine can do. */
 #include "cli/commands.h"
 
+#include "base/json_text.h"
 #include "base/limits.h"
 #include "bench/bench.h"
 #include "cli/shared_options.h"
@@ -195,23 +196,19 @@ static void print_op(const OpsRun *run, const OpCase *c, const OpResult *r) {
     fflush(stdout);
 }
 
-/* Null where a figure has no meaning: the share of peak where no operations are counted, a residual with a NaN. */
-static json_t *figure_json(bool has_meaning, double value) {
-    return has_meaning && isfinite(value) ? json_real(value) : json_null();
-}
-
 static json_t *op_json(const OpsRun *run, const OpCase *c, const OpResult *r) {
     char problem[OP_TEXT], text[OP_TEXT + 32];
     const bool by_bytes = op_flops(c) == 0;
+    /* null where it has no meaning: the rate of products where there are none, of bytes where there are */
+    const double gflops = by_bytes ? NAN : r->gflops, bytes = by_bytes ? r->bandwidth : NAN;
     op_print(c, problem);
     snprintf(text, sizeof text, "%s %s", problem, op_pass_words[c->pass]);
     return json_pack("{s:s s:s s:i s:f s:o s:o s:o s:o s:o s:b s:s}", "case", text, "precision",
                      precision_words[c->precision], "threads", run->machine.threads, "microseconds", 1e6 * r->seconds,
-                     "gflops", figure_json(!by_bytes, r->gflops), "share_of_peak",
-                     figure_json(!by_bytes, r->gflops / machine_peak(&run->machine, c->precision)), "gb_s",
-                     figure_json(by_bytes, r->bandwidth), "share_of_bandwidth",
-                     figure_json(by_bytes, r->bandwidth / run->machine.bandwidth), "residual",
-                     figure_json(true, r->residual), "passed", r->passed, "repeat", r->repeat);
+                     "gflops", json_number(gflops), "share_of_peak",
+                     json_number(gflops / machine_peak(&run->machine, c->precision)), "gb_s", json_number(bytes),
+                     "share_of_bandwidth", json_number(bytes / run->machine.bandwidth), "residual",
+                     json_number(r->residual), "passed", r->passed, "repeat", r->repeat);
 }
 
 static cf_status run_case(OpsRun *run, const OpCase *c) {

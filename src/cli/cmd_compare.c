@@ -127,7 +127,7 @@ static json_t *pair_json(const RunComparison *c, const char *a, const char *b) {
     } else {
         json_object_set_new(json, "runs",
                             json_pack("{s:I s:I}", "a", (json_int_t)c->a_count, "b", (json_int_t)c->b_count));
-        json_object_set_new(json, "t", isfinite(c->t) ? json_real(c->t) : json_null());
+        json_object_set_new(json, "t", json_number(c->t));
         json_object_set_new(json, "degrees", json_real(c->degrees));
     }
     return json;

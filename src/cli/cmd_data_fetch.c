@@ -205,8 +205,7 @@ static cf_status fetch_set(Session *s, const FetchSet *set) {
     const cf_status status = fetch_files(s, set, files);
     if (!status && !files) print_printable("%s is in %s\n", set->name, place);
     if (status != CF_BAD_INPUT) return status;
-    const size_t used = strlen(s->missing);
-    snprintf(s->missing + used, sizeof s->missing - used, "%s%s", used ? ", " : "", set->name);
+    text_append(s->missing, sizeof s->missing, "%s%s", s->missing[0] ? ", " : "", set->name);
     return CF_OK;
 }
 

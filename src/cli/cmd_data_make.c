@@ -26,7 +26,8 @@ static const char *const format_words[] = {"idx", "mat", NULL};
 #define MEMBER(name) OPTION_MEMBER(MakeArguments, name)
 
 static const Option options[] = {
-    {"out", "DIR", OPTION_TEXT, .help = "the folder to write, which must not hold a set yet", MEMBER(out)},
+    {"out", "DIR", OPTION_TEXT, .help = "the folder to write, which must not hold a set yet",
+     .needed = "the folder to write", MEMBER(out)},
     {"format", NULL, OPTION_CHOICE, .choices = format_words, .help = "MNIST's IDX files, or SVHN's .mat files",
      .default_text = "mat for RGB images of at most 10 classes, else idx", MEMBER(format)},
     {ROW(count), MEMBER(dials.count)},
@@ -63,20 +64,18 @@ static cf_status add_file(MadeFiles *files, const char *folder, const char *name
 /* The names under which other tools, and cifra, look for them. */
 static cf_status name_files(const MakeArguments *a, int format, int channels, const bool parts[SET_PARTS],
                             MadeFiles *files) {
-    static const char *const idx_stems[SET_PARTS] = {"train", "val", "t10k"};
-    static const char *const mat_names[SET_PARTS] = {"train_32x32.mat", "val_32x32.mat", "test_32x32.mat"};
     files->per_part = format == FORMAT_IDX ? 2 : 1;
     for (int p = 0; p < SET_PARTS; p++) {
         char name[64];
         if (!parts[p]) continue;
         if (format == FORMAT_MAT) {
-            FORWARD(add_file(files, a->out, mat_names[p], p));
+            FORWARD(add_file(files, a->out, set_mat_names[p], p));
             continue;
         }
         const char *end = a->plain ? "" : ".gz";
-        snprintf(name, sizeof name, "%s-images-idx%d-ubyte%s", idx_stems[p], channels == 1 ? 3 : 4, end);
+        snprintf(name, sizeof name, "%s-images-idx%d-ubyte%s", set_idx_stems[p][0], channels == 1 ? 3 : 4, end);
         FORWARD(add_file(files, a->out, name, p));
-        snprintf(name, sizeof name, "%s-labels-idx1-ubyte%s", idx_stems[p], end);
+        snprintf(name, sizeof name, "%s-labels-idx1-ubyte%s", set_idx_stems[p][0], end);
         FORWARD(add_file(files, a->out, name, p));
     }
     return CF_OK;
@@ -208,7 +207,6 @@ static cf_status run_make(const Arguments *given, const void *parsed) {
     const MakeArguments *a = parsed;
     DataDials dials = a->dials;
     AUTO_FREE char *name = NULL;
-    FAIL_IF(!a->out, CF_BAD_USE, "--out DIR is needed: the folder to write");
     if (a->test >= 0) dials.test = &a->test;
     FORWARD(data_dials_lay(given->positional[0], &dials, &name));
     return make_files(given, a, name);

@@ -27,14 +27,15 @@ typedef struct ShowArguments {
 #define MEMBER(name) OPTION_MEMBER(ShowArguments, name)
 
 static const Option options[] = {
-    {"out", "FIG", OPTION_TEXT, .help = "the figure: a .svg, .png or .pdf file", MEMBER(out)},
+    {"out", "FIG", OPTION_TEXT, .help = "the figure: a .svg, .png or .pdf file",
+     .needed = "the figure to draw, a .svg, .png or .pdf file", MEMBER(out)},
     {"per-class", "N", OPTION_INTEGER, 1, 100, .help = "images of each class", .default_text = "10; with --augment 1",
      MEMBER(per_class)},
     {"augment", "LINE", OPTION_TEXT,
      .help = "each image in a row of its own with what this line of operations makes of it: \"rotate 10 | shift 2\"",
      MEMBER(augment)},
     {"variants", "N", OPTION_INTEGER, 1, 40, .help = "with --augment: how many of each image", .default_text = "9",
-     MEMBER(variants)},
+     .with = {"--augment"}, MEMBER(variants)},
     {"beside", "SET", OPTION_TEXT, .help = "a second set to compare with, matched by class name; none: no second one",
      .default_text = "mnist for hand, svhn for street, where they are found", MEMBER(beside)},
     {"seed", "S", OPTION_INTEGER, 0, LARGEST_SEED,
@@ -236,8 +237,6 @@ static cf_status draw_variants(const ShownSet *sample, const ShowArguments *a) {
 }
 
 static cf_status check_variants(const ShowArguments *a) {
-    FAIL_IF(!a->augment && a->variants, CF_BAD_USE,
-            "--variants is for --augment LINE, which says what is done to the images");
     if (!a->augment) return CF_OK;
     FAIL_IF(a->beside && strcmp(a->beside, "none") != 0, CF_BAD_USE,
             "--augment draws one set's images and their variants; leave --beside %s out", a->beside);
@@ -250,7 +249,6 @@ static cf_status run_show(const Arguments *given, const void *parsed) {
     AUTO(sample_free) ShownSet first = {0};
     AUTO(sample_free) ShownSet second = {0};
     const char *beside;
-    FAIL_IF(!a->out, CF_BAD_USE, "--out FIG is needed: the figure to draw, a .svg, .png or .pdf file");
     FORWARD(check_variants(a));
     if (!a->per_class) a->per_class = a->augment ? 1 : 10;
     if (!a->variants) a->variants = 9;

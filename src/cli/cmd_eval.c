@@ -104,13 +104,11 @@ static cf_status eval_run(const Arguments *given, const EvalArguments *a, const 
 /* ---- Several runs ---- */
 
 static cf_status choose_folder(const Arguments *given, const EvalArguments *a, unsigned formats, char **folder) {
-    AUTO_FREE char *config = NULL;
     if (!a->out && given->positional_count == 1) return file_join(given->positional[0], "ensemble", folder);
-    FAIL_IF(!a->out && options_given(given, "figures") && formats, CF_BAD_USE,
-            "figures of several runs need a folder: name it with --out DIR");
+    const bool asked = options_given(given, "figures") || options_given(given, "theme") || options_given(given, "dpi");
+    FAIL_IF(!a->out && asked && formats, CF_BAD_USE, "figures of several runs need a folder: name it with --out DIR");
     if (!a->out) return CF_OK;
-    FORWARD(file_join(a->out, "config.json", &config));
-    FAIL_IF(file_exists(config) || folder_is_group(a->out), CF_BAD_USE,
+    FAIL_IF(file_exists_in(a->out, "config.json") || folder_is_group(a->out), CF_BAD_USE,
             "%s holds a run or a group; name another folder with --out", a->out);
     return file_trim(a->out, folder);
 }

@@ -77,7 +77,8 @@ typedef struct ExportArguments {
 static const Option options[] = {
     {"to", NULL, OPTION_CHOICE, .choices = format_words, .help = "the format", .usual = "safetensors", MEMBER(format)},
     {"logits", NULL, OPTION_FLAG,
-     .help = "onnx, onnx-int8: the output is logits, without the softmax that gives probabilities", MEMBER(logits)},
+     .help = "onnx, onnx-int8: the output is logits, without the softmax that gives probabilities",
+     .with = {"--to onnx", "--to onnx-int8"}, MEMBER(logits)},
 };
 
 /* A folder that exported C lies in holds its four files. */
@@ -120,7 +121,6 @@ static cf_status export_command(const Arguments *given, const void *parsed) {
     cf_c_sizes sizes = {0};
     AUTO(cf_model_free_at) cf_model *model = NULL;
     AUTO(run_free_at) Run *run = NULL;
-    FAIL_IF(a->logits && format->write != write_onnx, CF_BAD_USE, "--logits is for --to onnx and onnx-int8");
     FORWARD(format->folder ? file_check_folder(out) : file_check_output(out));
     FORWARD(file_is_folder(source) ? run_open(source, &run) : model_open(source, &model));
     FAIL_IF(format->images && !run, CF_BAD_USE,

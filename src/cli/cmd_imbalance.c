@@ -26,7 +26,7 @@ static const Option options[] = {
      .help =
          "training images per class, in the classes' order (50:1000), between commas; all; or ratio R [N]: exponentially "
          "fewer, of the last class an R-th of the N of the first",
-     MEMBER(cases)},
+     .needed = "training images per class, for instance 50:1000,500:1000", MEMBER(cases)},
     {"remedies", "LIST", OPTION_TEXT,
      .help = "names between commas, joined by + where they go together; nothing is always among them",
      .default_text = "the list below", MEMBER(remedies)},
@@ -130,7 +130,6 @@ static cf_status imbalance_command(const Arguments *given, const void *parsed) {
     AUTO_FREE char *folder = NULL;
     const cf_set *set;
     FORWARD(refuse_decided(given));
-    FAIL_IF(!a->cases, CF_BAD_USE, "--cases is needed: training images per class, for instance 50:1000,500:1000");
     FORWARD(make_config(given, a, &config));
     FORWARD(folder_asked(a->out, "runs", config.data, "imbalance", &folder));
     FORWARD(shelf_take(&shelf, config.data, config.data_dir, &set));

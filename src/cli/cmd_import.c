@@ -14,7 +14,7 @@ typedef struct ImportArguments {
 #define MEMBER(name) OPTION_MEMBER(ImportArguments, name)
 
 static const Option options[] = {
-    {"out", "RUN", OPTION_TEXT, .help = "the run folder", MEMBER(out)},
+    {"out", "RUN", OPTION_TEXT, .help = "the run folder", .needed = "the folder that is to be made", MEMBER(out)},
     {ROW(data), .help = "the set it was trained for, whose test part it is evaluated on", .default_text = "none",
      MEMBER(data)},
     {ROW(data_dir), .help = "where the set is looked for by name", MEMBER(data_dir)},
@@ -46,7 +46,6 @@ static cf_status import_command(const Arguments *given, const void *parsed) {
     AUTO(cf_model_free_at) cf_model *model = NULL;
     AUTO(run_config_free) RunConfig config = {0};
     AUTO(run_free_at) Run *run = NULL;
-    FAIL_IF(!a->out, CF_BAD_USE, "--out RUN expected: the folder that is to be made");
     FORWARD(cf_import_onnx(given->positional[0], &(cf_onnx_import_options){.normalize = a->normalize}, &model));
     FORWARD(run_config_new(&config));
     FORWARD(run_config_text(&config.data, a->data));

@@ -28,7 +28,7 @@ static const Option options[] = {
      MEMBER(steps)},
     {"out", "FIG", OPTION_TEXT, .help = "the curve, a .svg, .png or .pdf file; its data lie beside it as .csv",
      .default_text = "none", MEMBER(out)},
-    {ROWS(figure_look_options), MEMBER(figures)},
+    {ROWS(figure_look_options), .with = {"--out"}, MEMBER(figures)},
     {ROW(data_dir), MEMBER(set.data_dir)},
     {ROWS(dial_options), MEMBER(set.dials)},
     {ROW(classes), MEMBER(set.parts.classes)},

@@ -177,13 +177,12 @@ static cf_status predict(const Arguments *given, const PredictArguments *a, cons
 
 /* At the size of the run's own pictures and, unless --fit says another way, fitted as they were; a model file alone does not tell. */
 static cf_status choose_reading(const char *run, const char *asked, PictureReading *reading) {
-    AUTO_FREE char *path = NULL, *plain = NULL;
+    AUTO_FREE char *plain = NULL;
     AUTO(run_config_free) RunConfig config = {0};
     ReadOptions as_run = {0};
     if (asked) FORWARD(fit_read(asked, &reading->fit));
-    FORWARD(file_join(run, "config.json", &path));
-    if (!file_exists(path)) return CF_OK;
-    FORWARD(run_config_read(path, &config));
+    if (!file_exists_in(run, "config.json")) return CF_OK;
+    FORWARD(run_config_read_in(run, &config));
     if (!config.data) return CF_OK;
     FORWARD(set_text_read(config.data, &plain, &as_run));
     if (!asked) reading->fit = as_run.fit;

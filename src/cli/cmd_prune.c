@@ -18,7 +18,8 @@ typedef struct PruneArguments {
 static const Option options[] = {
     {"keep", "SHARE", OPTION_NUMBER, 0.001, 1, .help = "of the channels of each layer: those with the largest filters",
      .usual = "0.5", MEMBER(keep)},
-    {"out", "RUN", OPTION_TEXT, .help = "the run folder of the smaller network", MEMBER(out)},
+    {"out", "RUN", OPTION_TEXT, .help = "the run folder of the smaller network",
+     .needed = "the folder that is to be made", MEMBER(out)},
 };
 
 /* The run's own configuration, but for the network, which it takes over. */
@@ -53,7 +54,6 @@ static cf_status prune_command(const Arguments *given, const void *parsed) {
     const PruneArguments *a = parsed;
     AUTO(cf_model_free_at) cf_model *pruned = NULL;
     AUTO(run_free_at) Run *from = NULL, *run = NULL;
-    FAIL_IF(!a->out, CF_BAD_USE, "--out RUN expected: the folder that is to be made");
     FORWARD(run_open(given->positional[0], &from));
     FORWARD(model_prune(from->model, a->keep, &pruned));
     FORWARD(make_run(from, &pruned, a->out, &run));

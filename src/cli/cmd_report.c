@@ -32,10 +32,8 @@ static cf_status draw_figures(const char *folder, const ReportArguments *a, unsi
     FigureOptions drawn = {.formats = formats};
     AUTO(evaluation_free) Evaluation evaluation = {0};
     AUTO(figure_list_free) FigureList list = {0};
-    AUTO_FREE char *embedding = NULL;
     const char *part = "test"; /* other data in its place are refused */
-    FORWARD(file_join(folder, "figures/umap.csv", &embedding));
-    drawn.umap = !file_exists(embedding); /* what cifra umap has made stays */
+    drawn.umap = !file_exists_in(folder, "figures/umap.csv"); /* what cifra umap has made stays */
     FORWARD(run_open(folder, run));
     FORWARD(run_evaluate(*run, NULL, a->data_dir, part, 0, &evaluation, &part));
     FORWARD(figures_make(*run, &evaluation, (*run)->config.data, part, &drawn, &list));
@@ -46,12 +44,10 @@ static cf_status draw_figures(const char *folder, const ReportArguments *a, unsi
 /* What was asked for must be drawn; what is only missing is drawn where it can be, and the page is made all the same. */
 static cf_status see_to_figures(const char *folder, const ReportArguments *a, Run **run) {
     const bool asked = a->figures.list || a->figures.theme || a->figures.dpi;
-    AUTO_FREE char *figures = NULL;
     unsigned formats;
     FORWARD(figure_dials_read(&a->figures, &formats));
     if (asked) return formats ? draw_figures(folder, a, formats, run) : CF_OK;
-    FORWARD(file_join(folder, "figures", &figures));
-    if (!file_exists(figures) && draw_figures(folder, a, formats, run)) notice("no figures are drawn: %s", cf_error());
+    if (!file_exists_in(folder, "figures") && draw_figures(folder, a, formats, run)) notice("no figures are drawn: %s", cf_error());
     return CF_OK;
 }
 
@@ -77,14 +73,10 @@ static cf_status find_page(const char *folder, DocumentFormat format, bool *ther
         const char *file, *what, *again;
     } kinds[] = {{"study.json", "study", "cifra study its recipe"},
                  {"imbalance.json", "lab", "cifra imbalance its options"}};
-    AUTO_FREE char *page = NULL;
-    FORWARD(file_join(folder, "report.html", &page));
     *there = false;
     for (size_t i = 0; i < COUNT_OF(kinds) && !*there; i++) {
-        AUTO_FREE char *path = NULL;
-        FORWARD(file_join(folder, kinds[i].file, &path));
-        *there = file_exists(path);
-        const bool made = *there && file_exists(page);
+        *there = file_exists_in(folder, kinds[i].file);
+        const bool made = *there && file_exists_in(folder, "report.html");
         FAIL_IF(*there && (format == DOCUMENT_HTML || !made), CF_BAD_USE,
                 "%s is a %s%s: give %s and --out %s again; what is done is kept, and the page is written anew", folder,
                 kinds[i].what, made ? "" : " without a report.html", kinds[i].again, folder);

@@ -89,8 +89,8 @@ static cf_status print_group_row(FILE *out, const Group *group) {
     return CF_OK;
 }
 
-/* Into `groups`, or as a row of the table. */
-static cf_status list_group(const char *folder, json_t *groups, FILE *out) {
+/* Into `groups`, or as a row of the table; *rows counts those. */
+static cf_status list_group(const char *folder, json_t *groups, FILE *out, int *rows) {
     AUTO(group_free) Group group = {0};
     json_t *json;
     const cf_status status = group_read(folder, &group);
@@ -99,18 +99,20 @@ static cf_status list_group(const char *folder, json_t *groups, FILE *out) {
         return CF_OK;
     }
     FORWARD(status);
+    ++*rows;
     if (!groups) return print_group_row(out, &group);
     FORWARD(group_json(&group, &json));
     json_array_append_new(groups, json);
     return CF_OK;
 }
 
-/* Into `list`, or as a row of the table. */
-static cf_status list_run(const char *folder, json_t *list, FILE *out) {
+/* The same of a run. */
+static cf_status list_run(const char *folder, json_t *list, FILE *out, int *rows) {
     AUTO(run_files_free) RunFiles files = {0};
     const cf_status status = run_files_read(folder, &files);
     if (status && status != CF_BAD_USE) notice("%s", cf_error()); /* a damaged run must not hide the others */
     if (status) return CF_OK;
+    ++*rows;
     if (!list) return print_row(out, folder, &files);
     json_array_append_new(list, summary_json(folder, &files));
     return CF_OK;
@@ -123,6 +125,7 @@ static int is_entry(const struct dirent *entry) {
 static cf_status list_all(const char *root, struct dirent **entries, int count, bool as_json) {
     AUTO(text_draft_abandon) TextDraft draft = {0};
     json_auto_t *list = as_json ? json_array() : NULL, *groups = as_json ? json_array() : NULL;
+    int rows = 0;
     FORWARD(text_draft(&draft));
     fprintf(draft.stream, "%-32s %-8s %-14s %-14s %-6s %6s %12s %10s\n", "run", "state", "data", "model", "target",
             "epochs", "validation", "test");
@@ -130,10 +133,13 @@ static cf_status list_all(const char *root, struct dirent **entries, int count, 
         AUTO_FREE char *folder = NULL;
         FORWARD(file_join(root, entries[i]->d_name, &folder));
         if (!file_is_folder(folder)) continue;
-        FORWARD(folder_is_group(folder) ? list_group(folder, groups, draft.stream)
-                                        : list_run(folder, list, draft.stream));
+        FORWARD(folder_is_group(folder) ? list_group(folder, groups, draft.stream, &rows)
+                                        : list_run(folder, list, draft.stream, &rows));
     }
-    return as_json ? print_json(json_pack("{s:O s:O}", "runs", list, "groups", groups)) : print_draft(&draft);
+    if (as_json) return print_json(json_pack("{s:O s:O}", "runs", list, "groups", groups));
+    if (rows) return print_draft(&draft);
+    print_printable("no runs in %s; cifra runs list FOLDER lists those of another folder\n", root);
+    return CF_OK;
 }
 
 static cf_status run_list(const Arguments *given, const void *parsed) {

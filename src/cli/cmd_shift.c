@@ -20,7 +20,7 @@ typedef struct ShiftArguments {
 
 static const Option options[] = {
     {"to", "SET", OPTION_TEXT, .help = "the images of another kind, with labels, by name or path",
-     .default_text = "must be given", MEMBER(to)},
+     .default_text = "must be given", .needed = "the images of another kind, such as --to svhn", MEMBER(to)},
     {ROW(data_dir), MEMBER(data_dir)},
     {ROWS(dial_options), MEMBER(dials)},
     {"split", "PART", OPTION_TEXT, .help = "which of them: official-test, all, or at:N, those from number N on",
@@ -57,7 +57,6 @@ static void work_free(ShiftWork *work) {
 
 static cf_status measure_shift(const char *folder, const ShiftArguments *a, ShiftWork *work) {
     const char *own_part;
-    FAIL_IF(!a->to, CF_BAD_USE, "--to SET expected: the images of another kind, such as --to svhn");
     FORWARD(run_open(folder, &work->own));
     FORWARD(run_open(folder, &work->target));
     FORWARD(data_chosen(a->to, work->own->config.data, &a->dials, &work->data));

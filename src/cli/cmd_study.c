@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 
 #include "base/json_text.h"
+#include "base/text.h"
 #include "cli/shared_options.h"
 #include "cli/terminal.h"
 #include "study/pipeline/study.h"
@@ -57,12 +58,12 @@ static void show_estimate(const StudyEstimate *e, void *context) {
     (void)context;
     duration_text(e->expected, expected);
     duration_text(e->most, most);
-    for (int i = 0, used = 0; i < e->sets && used < 120; i++)
-        used += snprintf(speeds + used, sizeof speeds - (size_t)used, "%s%.0f",
-                         !i                ? ""
-                         : i + 1 < e->sets ? ", "
-                                           : " and ",
-                         e->images_per_second[i]);
+    for (int i = 0; i < e->sets; i++)
+        text_append(speeds, sizeof speeds, "%s%.0f",
+                    !i                ? ""
+                    : i + 1 < e->sets ? ", "
+                                      : " and ",
+                    e->images_per_second[i]);
     terminal_line("The trainings will take about %s, at most %s, at the %s images/s measured just now.", expected, most,
                   speeds);
 }

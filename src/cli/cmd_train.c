@@ -52,7 +52,8 @@ static const Option options[] = {
          "at most so many training images of a class, the same with all seeds (by --split-seed; cifra imbalance draws anew)",
      MEMBER(set.parts.train_limit)},
     {"seeds", "N", OPTION_INTEGER, 1, MOST_GROUP_RUNS,
-     .help = "a group of N runs with the seeds from --seed on, their mean and its interval", MEMBER(seeds)},
+     .help = "a group of N runs with the seeds from --seed on, their mean and its interval",
+     .without = {"--splits, which makes another kind of group"}, MEMBER(seeds)},
     {"splits", "N", OPTION_INTEGER, 2, MOST_GROUP_RUNS,
      .help = "a group of N runs, one for each fold of an N-fold cross-validation", MEMBER(splits)},
     {"out", "RUN", OPTION_TEXT, .help = "the folder of the run or the group",
@@ -60,14 +61,15 @@ static const Option options[] = {
     {ROWS(figure_options), .help = "formats of the figures in RUN/figures: svg, png, pdf between commas, or none",
      MEMBER(figures)},
     {"config", "FILE|RUN|TUNE", OPTION_TEXT,
-     .help = "repeat the run of a config.json, or a tune's winner; other options override it", MEMBER(config)},
+     .help = "repeat the run of a config.json, or a tune's winner; other options override it",
+     .without = {"--resume, which takes the configuration from the run folder"}, MEMBER(config)},
     {"live", NULL, OPTION_FLAG,
      .help =
          "a page of the training under way, for a browser on this machine: its curves, and a box to draw in; the address is "
          "printed to stderr",
      MEMBER(live)},
     {"port", "N", OPTION_INTEGER, 0, 65535, .help = "of the page of --live, on 127.0.0.1; 0: one that is free",
-     .default_text = "0", MEMBER(port)},
+     .default_text = "0", .with = {"--live"}, MEMBER(port)},
     {"resume", NULL, OPTION_FLAG, .help = "resume the run in --out, to the same end bit for bit", MEMBER(resume)},
 };
 
@@ -131,26 +133,22 @@ static cf_status group_config(const TrainArguments *a, RunConfig *config) {
 
 /* A config.json, or the folder that holds one. */
 static cf_status read_given_config(const char *given, RunConfig *config) {
-    AUTO_FREE char *folder = NULL, *path = NULL;
+    AUTO_FREE char *folder = NULL;
     if (!file_is_folder(given)) return run_config_read(given, config);
     FORWARD(tune_run_folder(given, &folder));
-    FORWARD(file_join(folder, "config.json", &path));
-    return run_config_read(path, config);
+    return run_config_read_in(folder, config);
 }
 
 /* What the run or the group in --out began with. */
 static cf_status resumed_config(const TrainArguments *a, RunConfig *config) {
-    AUTO_FREE char *path = NULL;
     FAIL_IF(!a->out, CF_BAD_USE, "--resume needs --out RUN, the folder of the run to resume");
-    FAIL_IF(a->config, CF_BAD_USE, "--resume takes the configuration from the run folder; leave --config out");
-    FORWARD(file_join(a->out, "config.json", &path));
     const bool group = folder_is_group(a->out);
-    if (!group && !file_exists(path)) {
-        FAIL_IF(!a->set.data, CF_BAD_USE, "%s holds no run to resume (there is no %s)", a->out, path);
+    if (!group && !file_exists_in(a->out, "config.json")) {
+        FAIL_IF(!a->set.data, CF_BAD_USE, "%s holds no run to resume (there is no config.json in it)", a->out);
         notice("%s holds no run yet: a new one begins", a->out);
         return run_config_new(config);
     }
-    FORWARD(group ? group_config(a, config) : run_config_read(path, config));
+    FORWARD(group ? group_config(a, config) : run_config_read_in(a->out, config));
     return refuse_source(a, config);
 }
 
@@ -410,9 +408,6 @@ static cf_status train_command(const Arguments *given, const void *parsed) {
     AUTO_FREE char *folder = NULL;
     FigureOptions figures = {.umap = true};
     Live *live = NULL;
-    FAIL_IF(options_given(given, "port") && !a->live, CF_BAD_USE,
-            "--port is where --live has its page: add --live, or leave it out");
-    FAIL_IF(a->seeds && a->splits, CF_BAD_USE, "--seeds and --splits make two kinds of groups; choose one of them");
     FORWARD(figure_dials_read(&a->figures, &figures.formats));
     FORWARD(make_config(given, a, &config));
     FORWARD(a->out ? file_trim(a->out, &folder) : default_folder(a, &config, &folder));

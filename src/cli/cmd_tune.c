@@ -39,7 +39,7 @@ static const Option options[] = {
      .help = "grid: every point of lists; random; tpe: where good ones are dense (Bergstra et al. 2011)",
      .usual = "grid", MEMBER(tune.sampler)},
     {"trials", "N", OPTION_INTEGER, 1, TUNE_MOST_POINTS, .help = "random, tpe: so many configurations", .usual = "24",
-     MEMBER(tune.trials)},
+     .without = {"--sampler grid, which has as many trials as points"}, MEMBER(tune.trials)},
     {"startup", "N", OPTION_INTEGER, 1, TUNE_MOST_POINTS, .help = "tpe: so many of them at random first", .usual = "8",
      .with = {"--sampler tpe"}, MEMBER(tune.startup)},
     {"pruner", NULL, OPTION_CHOICE, .choices = pruner_words,
@@ -101,8 +101,6 @@ static cf_status load_data(const Arguments *given, const TuneArguments *a, Sessi
 
 static cf_status prepare_search(const Arguments *given, const TuneArguments *a, Session *s) {
     FORWARD(data_needed(a->set.data));
-    FAIL_IF(a->tune.sampler == SAMPLER_GRID && options_given(given, "trials"), CF_BAD_USE,
-            "a grid has as many trials as points; --trials goes with --sampler random or tpe");
     FORWARD(space_read(a->grid, &s->space));
     FORWARD(data_dials_lay(a->set.data, &a->set.dials, &s->data));
     FORWARD(folder_asked(a->out, "tune", s->data, s->space.name, &s->out));
@@ -174,16 +172,12 @@ static cf_status run_search(Session *s) {
 
 enum { MOST_ROWS = 50 };
 
-static json_t *number_or_null(double value) {
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 static cf_status trial_json(const Space *space, const Trial *t, json_t **json) {
     json_t *config;
     FORWARD(space_point_json(space, &t->point, &config));
     *json = json_pack("{s:i s:s s:o s:I s:i s:{s:o s:o} s:i s:i s:f s:s s:o}", "id", t->id, "state",
                       trial_state_words[t->state], "config", config, "seed", (json_int_t)t->seed, "repeats", t->repeats,
-                      "validation", "loss", number_or_null(t->validation_loss), "accuracy",
+                      "validation", "loss", json_number(t->validation_loss), "accuracy",
                       t->best_epoch ? json_real(t->validation_accuracy) : json_null(), "best_epoch", t->best_epoch,
                       "epochs_run", t->epochs_run, "seconds", t->seconds, "weights_sha256", t->weights_sha256, "reason",
                       json_text(t->reason));

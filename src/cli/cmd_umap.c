@@ -30,14 +30,19 @@ static const char *const search_words[] = {"auto", "exact", "descent", NULL};
 static const char *const init_words[] = {"spectral", "pca", "random", NULL};
 
 #define MEMBER(name) OPTION_MEMBER(UmapArguments, name)
+/* Options that belong to a run's images, to fitting, and to UMAP's fitting. */
+#define FITTED  "--model, whose embedding is fitted already"
+#define OF_RUN  .without = {"--features, since it goes with a run"}
+#define OF_FIT  .without = {FITTED}
+#define OF_UMAP .without = {FITTED, "--method pca"}
 
 static const Option options[] = {
-    {ROW(data), .help = "of a run: a set by name or path", .default_text = "the run's own", MEMBER(data)},
-    {ROW(data_dir), MEMBER(data_dir)},
-    {ROWS(dial_options), MEMBER(dials)},
-    {ROW(part), .help = "of a run: which images", MEMBER(split)},
+    {ROW(data), .help = "of a run: a set by name or path", .default_text = "the run's own", OF_RUN, MEMBER(data)},
+    {ROW(data_dir), OF_RUN, MEMBER(data_dir)},
+    {ROWS(dial_options), OF_RUN, MEMBER(dials)},
+    {ROW(part), .help = "of a run: which images", OF_RUN, MEMBER(split)},
     {"layer", "NAME", OPTION_TEXT, .help = "of a run: the layer whose values are taken, as in the table of layers",
-     .default_text = "what goes into the last dense layer", MEMBER(layer)},
+     .default_text = "what goes into the last dense layer", OF_RUN, MEMBER(layer)},
     {"features", "FILE", OPTION_TEXT,
      .help = "instead of a run: rows of numbers in a .npy, .npz (or .npz:NAME) or .csv file", MEMBER(features)},
     {"labels", "FILE|COLUMN", OPTION_TEXT,
@@ -46,50 +51,57 @@ static const Option options[] = {
          "the .csv by name or number",
      MEMBER(labels)},
     {"method", NULL, OPTION_CHOICE, .choices = method_words, .help = "pca: principal components instead",
-     .usual = "umap", MEMBER(method)},
+     .usual = "umap", OF_FIT, MEMBER(method)},
     {"components", "N", OPTION_INTEGER, 1, UMAP_MOST_COMPONENTS, .help = "dimensions of the embedding", .usual = "2",
-     .also = "n-components", MEMBER(fit.components)},
+     .also = "n-components", OF_FIT, MEMBER(fit.components)},
     {"neighbors", "K", OPTION_INTEGER, 2, UMAP_MOST_NEIGHBORS,
      .help = "neighbours that a point is held near to, itself counted; more show coarser structure", .usual = "15",
-     .also = "n-neighbors", MEMBER(fit.neighbors)},
+     .also = "n-neighbors", OF_UMAP, MEMBER(fit.neighbors)},
     {"min-dist", "X", OPTION_NUMBER, 0, INFINITY, .help = "how close points may lie; smaller: tighter clumps",
-     .usual = "0.1", MEMBER(fit.min_dist)},
-    {"spread", "X", OPTION_NUMBER, 0, INFINITY, .help = "scale of the embedding", .usual = "1", MEMBER(fit.spread)},
+     .usual = "0.1", OF_UMAP, MEMBER(fit.min_dist)},
+    {"spread", "X", OPTION_NUMBER, 0, INFINITY, .help = "scale of the embedding", .usual = "1", OF_UMAP,
+     MEMBER(fit.spread)},
     {"metric", NULL, OPTION_CHOICE, .choices = metric_names, .help = "distance between rows", .usual = "euclidean",
-     MEMBER(fit.metric)},
+     OF_FIT, MEMBER(fit.metric)},
     {"search", NULL, OPTION_CHOICE, .choices = search_words, .help = "how neighbours are found",
-     .default_text = "auto: exact up to 100,000 rows, NN-descent beyond", MEMBER(fit.method)},
+     .default_text = "auto: exact up to 100,000 rows, NN-descent beyond", OF_UMAP, MEMBER(fit.method)},
     {"epochs", "N", OPTION_INTEGER, 0, UMAP_MOST_EPOCHS, .help = "passes of the layout",
-     .default_text = "0: 500 up to 10,000 points, 200 beyond; with --densmap 200 more", .also = "n-epochs",
+     .default_text = "0: 500 up to 10,000 points, 200 beyond; with --densmap 200 more", .also = "n-epochs", OF_UMAP,
      MEMBER(fit.epochs)},
-    {"init", NULL, OPTION_CHOICE, .choices = init_words, .help = "first coordinates", .usual = "spectral",
+    {"init", NULL, OPTION_CHOICE, .choices = init_words, .help = "first coordinates", .usual = "spectral", OF_UMAP,
      MEMBER(fit.init)},
     {"negative-sample-rate", "N", OPTION_INTEGER, 0, 1000,
-     .help = "points pushed away from for each neighbour pulled to", .usual = "5", MEMBER(fit.negative_sample_rate)},
-    {"learning-rate", "X", OPTION_NUMBER, 0, INFINITY, .help = "first step size of the layout", .usual = "1",
+     .help = "points pushed away from for each neighbour pulled to", .usual = "5", OF_UMAP,
+     MEMBER(fit.negative_sample_rate)},
+    {"learning-rate", "X", OPTION_NUMBER, 0, INFINITY, .help = "first step size of the layout", .usual = "1", OF_UMAP,
      MEMBER(fit.learning_rate)},
     {"seed", "S", OPTION_INTEGER, 0, LARGEST_SEED, .help = "of all random numbers", .usual = "1",
-     .also = "random-state", MEMBER(seed)},
-    {"target", NULL, OPTION_FLAG, .help = "supervised: the labels take part in the layout", MEMBER(target)},
+     .also = "random-state", OF_FIT, MEMBER(seed)},
+    {"target", NULL, OPTION_FLAG, .help = "supervised: the labels take part in the layout", OF_UMAP, MEMBER(target)},
     {"target-weight", "X", OPTION_NUMBER, 0, 1, .help = "with --target; 0: the rows alone, 1: the labels above all",
-     .with = {"--target"}, .usual = "0.5", MEMBER(fit.target_weight)},
+     .with = {"--target"}, .usual = "0.5", OF_UMAP, MEMBER(fit.target_weight)},
     {"densmap", NULL, OPTION_FLAG,
-     .help = "densMAP: what lay densely lies densely, what lay sparsely sparsely (Narayan, Berger, Cho 2021)",
+     .help = "densMAP: what lay densely lies densely, what lay sparsely sparsely (Narayan, Berger, Cho 2021)", OF_UMAP,
      MEMBER(fit.densmap)},
     {"dens-lambda", "X", OPTION_NUMBER, 0, 1e6, .help = "with --densmap: weight of that against the neighbours",
-     .usual = "2", .with = {"--densmap"}, MEMBER(fit.dens_lambda)},
+     .usual = "2", .with = {"--densmap"}, OF_UMAP, MEMBER(fit.dens_lambda)},
     {"dens-frac", "X", OPTION_NUMBER, 0, 1,
      .help = "with --densmap: share of the epochs that it takes part in, the last ones", .usual = "0.3",
-     .with = {"--densmap"}, MEMBER(fit.dens_frac)},
+     .with = {"--densmap"}, OF_UMAP, MEMBER(fit.dens_frac)},
     {"dens-var-shift", "X", OPTION_NUMBER, 0, 1e6,
      .help = "with --densmap: added to the variance of the embedded radii", .usual = "0.1", .with = {"--densmap"},
-     MEMBER(fit.dens_var_shift)},
+     OF_UMAP, MEMBER(fit.dens_var_shift)},
     {"subset", "N", OPTION_INTEGER, 1, MOST_POINTS,
      .help = "fit N rows drawn by the seed, and put the others into their embedding one by one, as --model does",
-     .default_text = "all rows are fitted", MEMBER(subset)},
+     .default_text = "all rows are fitted",
+     .without = {FITTED, "--method pca",
+                 "--densmap, whose embedding takes no other rows than those that it is fitted to"},
+     MEMBER(subset)},
     {"save-features", "FILE", OPTION_TEXT, .help = "of a run: writes what is embedded as a .npy file, a row per image",
-     MEMBER(save_features)},
-    {"save-model", "FILE", OPTION_TEXT, .help = "keeps the fitted embedding, for --model", MEMBER(save_model)},
+     OF_RUN, MEMBER(save_features)},
+    {"save-model", "FILE", OPTION_TEXT, .help = "keeps the fitted embedding, for --model",
+     .without = {FITTED, "--method pca", "--densmap, whose embedding takes no new points (--model)"},
+     MEMBER(save_model)},
     {"model", "FILE", OPTION_TEXT, .help = "puts the rows into a fitted embedding, which stays as it is",
      MEMBER(model)},
     {"out", "DIR", OPTION_TEXT, .help = "where files go", .default_text = "RUN; for X.npy X-umap", MEMBER(out)},
@@ -103,36 +115,12 @@ static void set_defaults(void *parsed) {
 
 /* ---- Options that do not go together ---- */
 
-static cf_status refuse_all(const Arguments *given, const char *const *names, const char *why) {
-    for (; *names; names++) FAIL_IF(options_given(given, *names), CF_BAD_USE, "--%s %s", *names, why);
-    return CF_OK;
-}
-
 static cf_status check_together(const Arguments *given, const UmapArguments *a) {
-    static const char *const of_runs[] = {"data",  "data-dir", "shift",         "count", "data-seed",
-                                          "split", "layer",    "save-features", NULL};
-    static const char *const of_fits[] = {"components", "metric", "seed", "method", NULL};
-    static const char *const of_umap[] = {
-        "neighbors",     "min-dist",    "spread",    "epochs",         "init",
-        "learning-rate", "save-model",  "target",    "target-weight",  "negative-sample-rate",
-        "densmap",       "dens-lambda", "dens-frac", "dens-var-shift", "subset",
-        "search",        NULL};
-    static const char *const no_meaning = "has no meaning with --model, whose embedding is fitted already";
     const bool run = given->positional_count > 0;
     FAIL_IF(run == (a->features != NULL), CF_BAD_USE,
             "%s: a run's folder or --features FILE is what is embedded; one of them was expected",
             run ? "both a run and --features are given" : "nothing to embed");
     FAIL_IF(run && a->labels, CF_BAD_USE, "--labels goes with --features; a run's images have their own labels");
-    if (!run) FORWARD(refuse_all(given, of_runs, "goes with a run, not with --features"));
-    if (a->model) FORWARD(refuse_all(given, of_fits, no_meaning));
-    if (a->model) FORWARD(refuse_all(given, of_umap, no_meaning));
-    if (a->method == METHOD_PCA) FORWARD(refuse_all(given, of_umap, "has no meaning with --method pca"));
-    FAIL_IF(
-        a->fit.densmap && a->subset, CF_BAD_USE,
-        "--subset: a densMAP embedding takes no other rows than those that it is fitted to; leave out one of the two");
-    FAIL_IF(
-        a->fit.densmap && a->save_model, CF_BAD_USE,
-        "--save-model: a densMAP embedding takes no new points (--model), so it is not kept; leave out one of the two");
     FAIL_IF(a->target && a->features && !a->labels, CF_BAD_USE, "--target needs the labels of the rows: --labels");
     return umap_options_check(&a->fit);
 }
@@ -153,17 +141,9 @@ static void print_memory(const UmapArguments *a, const EmbedInput *input, const 
                   (double)(work > judge ? work : judge) / 1e6);
 }
 
-/* For new points, which are to be moved as these were. */
-static cf_status remember_offset(const EmbedInput *input, Umap *umap) {
-    const size_t dim = (size_t)input->points.dim;
-    if (!input->offset) return CF_OK;
-    FORWARD(memory_new(dim, sizeof(double), &umap->offset));
-    memcpy(umap->offset, input->offset, dim * sizeof(double));
-    return CF_OK;
-}
-
 static cf_status embed_umap(const UmapArguments *a, const UmapOptions *fit, Embedding *embedding) {
     const Points *points = &embedding->input->points;
+    const double *offset = embedding->input->offset;
     AUTO(umap_free_at) Umap *umap = NULL;
     AUTO_FREE float *all = NULL;
     if (a->subset) FORWARD(memory_new(points->n, (size_t)fit->components * sizeof(float), &all));
@@ -175,7 +155,8 @@ static cf_status embed_umap(const UmapArguments *a, const UmapOptions *fit, Embe
         embedding->fitted = umap->n;
     }
     FORWARD(umap_density_correlation(umap, &embedding->density_correlation));
-    FORWARD(remember_offset(embedding->input, umap));
+    /* For new points, which are to be moved as these were. */
+    if (offset) FORWARD(memory_copy(offset, (size_t)points->dim, sizeof *offset, &umap->offset));
     return a->save_model ? umap_write(umap, a->save_model) : CF_OK;
 }
 
@@ -319,18 +300,11 @@ static cf_status embed_files(UmapJob *job) {
     return embed_and_write(job, folder, "");
 }
 
-/* The features as the network gives them: a fitted embedding may move its own. */
-static cf_status copy_values(const EmbedInput *input, float **values) {
-    const size_t count = input->points.n * (size_t)input->points.dim;
-    FORWARD(memory_new(count, sizeof **values, values));
-    memcpy(*values, input->points.values, count * sizeof **values);
-    return CF_OK;
-}
-
 static cf_status embed_images(UmapJob *job, const Arguments *given) {
     const UmapArguments *a = job->a;
     const RowsFrame frame = frame_of(a, job->fitted);
     const char *part = options_given(given, "split") ? part_words[a->split] : NULL;
+    const Points *points = &job->input.points;
     AUTO(run_free_at) Run *run = NULL;
     AUTO_FREE char *data = NULL, *suffix = NULL;
     FORWARD(run_open(given->positional[0], &run));
@@ -339,7 +313,9 @@ static cf_status embed_images(UmapJob *job, const Arguments *given) {
     FORWARD(check_places(a, run->folder));
     FORWARD(embed_input_from_run(run, data, a->data_dir, part, a->layer, a->threads, &job->input, &part));
     job->seconds = clock_seconds() - begin;
-    if (a->save_features) FORWARD(copy_values(&job->input, &job->features));
+    /* As the network gives them: a fitted embedding may move its own. */
+    if (a->save_features)
+        FORWARD(memory_copy(points->values, points->n * (size_t)points->dim, sizeof(float), &job->features));
     embed_input_move(&job->input, &frame);
     FORWARD(figures_suffix(run, data ? data : run->config.data, part, !a->out, &suffix));
     return embed_and_write(job, run->folder, suffix);

@@ -1,5 +1,7 @@
 #include "cli/program.h"
 
+#include "base/text.h"
+
 #include <string.h>
 
 enum { OPTION_COLUMN = 30, COMMAND_COLUMN = 18 };
@@ -64,17 +66,12 @@ static void print_entry(FILE *out, const char *left, const char *right, int colu
 }
 
 void help_option_synopsis(const Option *option, char *text, size_t size) {
-    char name[64];
-    if (option->letter)
-        snprintf(name, sizeof name, "-%c, --%s", option->letter, option->name);
-    else
-        snprintf(name, sizeof name, "--%s", option->name);
-    snprintf(text, size, "%s%s%s", name, option->argument ? " " : "", option->argument ? option->argument : "");
+    *text = '\0';
+    if (option->letter) text_append(text, size, "-%c, ", option->letter);
+    text_append(text, size, "--%s", option->name);
+    if (option->argument) text_append(text, size, " %s", option->argument);
     if (option->argument || option->kind != OPTION_CHOICE) return;
-    for (int i = 0; option->choices[i]; i++) {
-        size_t used = strlen(text);
-        snprintf(text + used, size - used, "%s%s", i ? "|" : " ", option->choices[i]);
-    }
+    for (int i = 0; option->choices[i]; i++) text_append(text, size, "%s%s", i ? "|" : " ", option->choices[i]);
 }
 
 const char *help_option_default(const Option *option) {

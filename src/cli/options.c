@@ -109,6 +109,10 @@ static void add_option(const Option *option, OptionList *list) {
     if (option->name) first->name = option->name;
     if (option->help) first->help = option->help;
     if (option->default_text) first->default_text = option->default_text;
+    for (Option *placed = first; placed < &list->options[list->count]; placed++) {
+        if (option->with[0]) memcpy(placed->with, option->with, sizeof placed->with);
+        if (option->without[0]) memcpy(placed->without, option->without, sizeof placed->without);
+    }
 }
 
 const Option *command_options(const Command *command, size_t *count) {
@@ -340,14 +344,20 @@ static cf_status store_defaults(const Parser *parser) {
 
 /* ---- What goes together ---- */
 
-/* Whether the option of "--densmap" was given, or that of "--sampler tpe" has this word. */
+/* Whether the option of "--densmap" was given, or that of "--sampler tpe" or "--figures none" has this word. */
 static bool is_met(const Parser *parser, const char *wanted) {
-    const char *name = wanted + 2, *word = strchr(wanted, ' ');
-    const Option *option = find_option(parser->all, parser->count, name, word ? (size_t)(word - name) : strlen(name));
+    const char *name = wanted + 2, *word = name + strcspn(name, " ,"), *text = NULL;
+    const Option *option = find_option(parser->all, parser->count, name, (size_t)(word - name));
+    if (!option || *word != ' ') return option && parser->arguments->given[option - parser->all];
+    const char *member = (const char *)parser->options + option->offset;
     int chosen;
-    if (!option || !word) return option && parser->arguments->given[option - parser->all];
-    memcpy(&chosen, (const char *)parser->options + option->offset, sizeof chosen);
-    return strcmp(option->choices[chosen], word + 1) == 0;
+    if (option->kind == OPTION_TEXT) {
+        memcpy(&text, member, sizeof text);
+    } else {
+        memcpy(&chosen, member, sizeof chosen);
+        text = option->choices[chosen];
+    }
+    return is_name(text, word + 1, strcspn(word + 1, ","));
 }
 
 static cf_status check_together(const Parser *parser) {
@@ -355,9 +365,14 @@ static cf_status check_together(const Parser *parser) {
         const Option *option = &parser->all[i];
         bool works = !option->with[0] || !parser->arguments->given[i];
         char list[128];
+        FAIL_IF(option->needed && !parser->arguments->given[i], CF_BAD_USE, "--%s %s is needed: %s", option->name,
+                option->argument, option->needed);
         for (int w = 0; option->with[w] && !works; w++) works = is_met(parser, option->with[w]);
         text_list(option->with, list, sizeof list);
         FAIL_IF(!works, CF_BAD_USE, "%s goes with %s", title_of(option), list);
+        for (int w = 0; option->without[w] && parser->arguments->given[i]; w++)
+            FAIL_IF(is_met(parser, option->without[w]), CF_BAD_USE, "%s has no meaning with %s", title_of(option),
+                    option->without[w]);
     }
     return CF_OK;
 }

@@ -31,11 +31,15 @@ typedef struct Option {
     int unset;                  /* what a number begins with that has no usual value and may be 0 */
     /* It is refused without one of these, "--densmap" given or "--sampler tpe" chosen; none: it works alone. */
     const char *with[3];
+    /* It is refused with any of these, written likewise, or "--figures none"; behind a comma may stand why. */
+    const char *without[4];
+    const char *needed;  /* what it is, for who leaves it out, which is refused; NULL: it may be left out */
     char letter;         /* 'n' for -n; 0: none */
     const char *also;    /* another name, as a library's users know it; NULL: none */
     size_t offset, size; /* the member of the command's own struct: OPTION_MEMBER(Struct, member) */
     /* Here stand these rows (shared_options.h) in place of one: ROWS(table), of the struct that the member is, or ROW(name), of
-     * its value. What this row says besides, name, help and default_text, is the first one's. NULL: this row itself. */
+     * its value. What this row says besides, name, help and default_text, is the first one's; `with` and `without` are all of theirs.
+     * NULL: this row itself. */
     const struct Option *rows;
     size_t row_count; /* 0: one */
     /* Here stand all options of train/train_options.h, of a cf_train_options that begins with these defaults; the member is

@@ -75,9 +75,9 @@ const Option part_options[3] = {
 
 const Option figure_look_options[2] = {
     {"theme", NULL, OPTION_CHOICE, .choices = theme_words, .help = "colours of figure files; print: for paper",
-     .default_text = "light", OPTION_MEMBER(FigureDials, theme)},
+     .default_text = "light", .without = {"--figures none"}, OPTION_MEMBER(FigureDials, theme)},
     {"dpi", "N", OPTION_INTEGER, LEAST_DPI, MOST_DPI, .help = "pixels per inch of PNG files", .default_text = "300",
-     OPTION_MEMBER(FigureDials, dpi)},
+     .without = {"--figures none"}, OPTION_MEMBER(FigureDials, dpi)},
 };
 const Option figure_options[2] = {
     {"figures", "LIST", OPTION_TEXT, .default_text = "svg", OPTION_MEMBER(FigureDials, list)},

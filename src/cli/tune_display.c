@@ -21,7 +21,7 @@ struct TuneDisplay {
     const Space *space;
     int widths[SPACE_MAX_PARAMETERS];
     RunningTrial *running;
-    size_t count, room;
+    size_t count;
     TuneObjective objective;
     int trials_ended, failed, wanted;
     Trial best; /* id 0: none yet; what it points to is not its own */
@@ -64,13 +64,7 @@ static RunningTrial *find_running(TuneDisplay *d, int trial) {
 
 /* Rows stay in the order in which trials began. */
 static cf_status add_running(TuneDisplay *d, const TuneProgress *p, RunningTrial **trial) {
-    if (d->count == d->room) {
-        const size_t room = 2 * d->room + 8;
-        RunningTrial *grown = realloc(d->running, room * sizeof *grown);
-        FAIL_IF(!grown, CF_NO_MEMORY, "out of memory for the table of %zu trials", room);
-        d->running = grown;
-        d->room = room;
-    }
+    FORWARD(memory_grow(&d->running, d->count, sizeof *d->running));
     *trial = &d->running[d->count++];
     **trial = (RunningTrial){.trial = p->trial, .point = *p->point};
     return CF_OK;

@@ -8,6 +8,12 @@
 
 #include "data/image_set.h"
 
+/* ---- set_form.c: what tools call the files of each part ---- */
+
+/* "train" of train-images-idx3-ubyte: those that are looked for, ending with NULL; the first is what is written. */
+extern const char *const set_idx_stems[SET_PARTS][3];
+extern const char *const set_mat_names[SET_PARTS]; /* "train_32x32.mat" */
+
 /* ---- idx.c: IDX files, plain or gzip, of images (3 or 4 dimensions) and labels (1 dimension) ---- */
 
 cf_status idx_read(const char *images_path, const char *labels_path, cf_set **set);

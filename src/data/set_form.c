@@ -17,8 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const idx_stems[SET_PARTS][3] = {{"train", NULL}, {"val", NULL}, {"t10k", "test", NULL}};
-static const char *const mat_names[SET_PARTS] = {"train_32x32.mat", "val_32x32.mat", "test_32x32.mat"};
+const char *const set_idx_stems[SET_PARTS][3] = {{"train", NULL}, {"val", NULL}, {"t10k", "test", NULL}};
+const char *const set_mat_names[SET_PARTS] = {"train_32x32.mat", "val_32x32.mat", "test_32x32.mat"};
 
 /* FOLDER/NAME in *path where there is such a file. */
 static cf_status find_in_folder(const char *folder, const char *name, char **path) {
@@ -68,10 +68,11 @@ static void take_kind(SetForm *form, SetKind kind) {
 
 static cf_status find_folder(const char *path, SetForm *form) {
     for (int p = 0; p < SET_PARTS; p++)
-        FORWARD(find_idx_part(path, idx_stems[p], &form->images[p], &form->labels[p], &form->missing));
+        FORWARD(find_idx_part(path, set_idx_stems[p], &form->images[p], &form->labels[p], &form->missing));
     if (form->missing) return CF_OK; /* half a part is a mistake, not a smaller set */
     take_kind(form, SET_IDX);
-    for (int p = 0; p < SET_PARTS && !form->kind; p++) FORWARD(find_in_folder(path, mat_names[p], &form->images[p]));
+    for (int p = 0; p < SET_PARTS && !form->kind; p++)
+        FORWARD(find_in_folder(path, set_mat_names[p], &form->images[p]));
     if (!form->kind) take_kind(form, SET_MAT);
     if (!form->kind) FORWARD(folder_layout_find(path, form->images, &form->beside));
     if (!form->kind) take_kind(form, SET_FOLDERS);
@@ -79,7 +80,7 @@ static cf_status find_folder(const char *path, SetForm *form) {
     return memory_print(&form->missing,
                         "%s has neither IDX files (train-images-idx3-ubyte[.gz], train-labels-idx1-ubyte[.gz]) nor %s "
                         "nor one folder of pictures (PNG, JPEG, BMP, GIF, TIFF, WebP) per class",
-                        path, mat_names[0]);
+                        path, set_mat_names[0]);
 }
 
 /* The labels of an images file: the same name with labels for images and idx1 for idx3 or idx4, packed or

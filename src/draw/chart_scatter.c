@@ -1,6 +1,7 @@
 #include "draw/charts.h"
 
 #include "base/memory.h"
+#include "base/numbers.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -78,11 +79,6 @@ static cf_status draw_points(Canvas *canvas, const ScatterPlot *plot, const Them
     return CF_OK;
 }
 
-static int by_value(const void *a, const void *b) {
-    const float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
 /* The median of one class along one axis; false where it has no finite point. `room` has place for all. */
 static bool median(const ScatterPlot *plot, int label, int axis, float *room, double *value) {
     size_t count = 0;
@@ -91,7 +87,7 @@ static bool median(const ScatterPlot *plot, int label, int axis, float *room, do
         if (plot->labels[i] == label && isfinite(v)) room[count++] = v;
     }
     if (!count) return false;
-    qsort(room, count, sizeof *room, by_value);
+    qsort(room, count, sizeof *room, compare_floats);
     *value = (double)room[count / 2];
     return true;
 }

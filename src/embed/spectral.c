@@ -109,11 +109,6 @@ static double square_between(const double *a, const double *b, size_t dim) {
     return square;
 }
 
-static int by_value(const void *left, const void *right) {
-    const double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
 /* close[parts][parts] = exp(-d^2 / median d^2): umap-learn takes exp(-d^2), which is 0 for all but small distances. */
 static cf_status closeness_of_parts(const double *mean, size_t parts, size_t dim, double *close) {
     size_t pairs = parts * (parts - 1) / 2, count = 0;
@@ -122,7 +117,7 @@ static cf_status closeness_of_parts(const double *mean, size_t parts, size_t dim
     for (size_t p = 0; p < parts; p++)
         for (size_t q = 0; q < p; q++)
             close[p * parts + q] = sorted[count++] = square_between(mean + p * dim, mean + q * dim, dim);
-    qsort(sorted, pairs, sizeof *sorted, by_value);
+    qsort(sorted, pairs, sizeof *sorted, compare_doubles);
     const double unit = sorted[pairs / 2];
     for (size_t p = 0; p < parts; p++) {
         close[p * parts + p] = 1;

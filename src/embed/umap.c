@@ -289,9 +289,8 @@ cf_status umap_fit(const Points *points, const UmapOptions *options, Umap **umap
     made->dim = points->dim;
     made->neighbors_method = "";
     FORWARD(curve_fit(options->min_dist, options->spread, &made->a, &made->b));
-    FORWARD(memory_new(values, sizeof(float), &made->points));
+    FORWARD(memory_copy(points->values, values, sizeof(float), &made->points));
     FORWARD(memory_new(n * (size_t)options->components, sizeof(float), &made->embedding));
-    memcpy(made->points, points->values, values * sizeof(float));
     fit.points = (Points){made->points, n, points->dim};
     if (n > 1) FORWARD(run_stages(&fit)); /* one point lies at 0 */
     *umap = memory_take(&fit.umap);

@@ -134,9 +134,7 @@ static cf_status take_tensor(const StoredFile *file, const char *name, size_t ro
             name, tensor->shape[1], MOST_DIMENSIONS);
     const Points view = {tensor->values, tensor->shape[0], (int)tensor->shape[1]};
     FORWARD(points_check(&view, name));
-    FORWARD(memory_new(tensor->count, sizeof(float), values));
-    memcpy(*values, tensor->values, tensor->count * sizeof(float));
-    return CF_OK;
+    return memory_copy(tensor->values, tensor->count, sizeof(float), values);
 }
 
 static cf_status take_offset(const StoredFile *file, Umap *umap) {

@@ -4,7 +4,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 typedef struct ScoredExample {
     float score;
@@ -118,8 +117,7 @@ cf_status curves_new(const Predictions *p, int steps, Curves *curves) {
         if (steps > 0) thin(&curve, steps);
         made.per_class[c] = curve;
         made.per_class[c].points = NULL; /* in memory of their own */
-        FORWARD(memory_new(curve.count, sizeof *points, &made.per_class[c].points));
-        memcpy(made.per_class[c].points, points, curve.count * sizeof *points);
+        FORWARD(memory_copy(points, curve.count, sizeof *points, &made.per_class[c].points));
     }
     average_areas(&made);
     *curves = made;

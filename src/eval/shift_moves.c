@@ -22,11 +22,6 @@ const char *const shift_move_about[SHIFT_MOVES] = {
 
 /* ---- Looks ---- */
 
-static int compare_floats(const void *a, const void *b) {
-    const float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
 /* Of values 0 to `most`: the border between two classes with the largest variance between them (Otsu 1979), in the middle of a gap. */
 static double otsu_threshold(const float *grey, int count, double ground, double most) {
     enum { BINS = 64 };

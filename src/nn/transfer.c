@@ -234,8 +234,7 @@ static cf_status take_all(Taking *t, const char *path) {
     const Parameters *parameters = &t->model->parameters;
     FORWARD(memory_new((size_t)parameters->count + t->file->tensor_count, sizeof *t->made.rows, &t->made.rows));
     FORWARD(memory_new((size_t)t->model->layers.count, sizeof *t->head, &t->head));
-    FORWARD(memory_new(parameters->total, sizeof *t->values, &t->values));
-    memcpy(t->values, parameters->values, parameters->total * sizeof *t->values);
+    FORWARD(memory_copy(parameters->values, parameters->total, sizeof *t->values, &t->values));
     layer_list_mark_heads(&t->model->layers, t->head);
     FORWARD(read_texts(t, path));
     for (int i = 0; i < parameters->count; i++)

@@ -9,18 +9,12 @@
 
 enum { PIECE = 65536 }; /* values */
 
-static cf_status copy_new(const float *values, size_t count, float **copy) {
-    FORWARD(memory_new(count, sizeof **copy, copy));
-    memcpy(*copy, values, count * sizeof **copy);
-    return CF_OK;
-}
-
 cf_status average_new(const cf_train_options *options, const Parameters *parameters, Average *average) {
     AUTO(average_free) Average made = {.ema = options->ema, .first = options->epochs, .count = parameters->total};
     /* The epoch that the share falls into; rounding must not make 28 of 0.29 x 100. */
     if (options->swa_from < 1) made.first = (int)floor(options->swa_from * options->epochs + 1e-9);
-    if (made.ema > 0) FORWARD(copy_new(parameters->values, made.count, &made.moving));
-    if (made.first < options->epochs) FORWARD(copy_new(parameters->values, made.count, &made.mean));
+    if (made.ema > 0) FORWARD(memory_copy(parameters->values, made.count, sizeof(float), &made.moving));
+    if (made.first < options->epochs) FORWARD(memory_copy(parameters->values, made.count, sizeof(float), &made.mean));
     *average = made;
     made = (Average){0};
     return CF_OK;

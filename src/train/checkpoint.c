@@ -11,7 +11,6 @@
 
 #include <float.h>
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char format_name[] = "cifra-checkpoint-2", format_before[] = "cifra-checkpoint-1";
@@ -74,8 +73,7 @@ enum { RANGE = sizeof(FakeRange) / sizeof(float) };
 /* [rows][columns]; a list where columns are 1. */
 static cf_status add_floats(TensorBag *bag, const char *name, size_t rows, size_t columns, const void *values) {
     float *copy;
-    FORWARD(memory_new(rows * columns, sizeof *copy, &copy));
-    memcpy(copy, values, rows * columns * sizeof *copy);
+    FORWARD(memory_copy(values, rows * columns, sizeof *copy, &copy));
     bag->values[bag->count] = copy;
     bag->tensors[bag->count++] = (StoredTensor){
         .name = name, .dims = columns > 1 ? 2 : 1, .shape = {rows, columns}, .count = rows * columns, .values = copy};

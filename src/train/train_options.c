@@ -323,7 +323,7 @@ static bool depends_on_length(const cf_train_options *options) {
 
 void train_options_text(const cf_train_options *options, bool settings, char text[TRAIN_OPTIONS_TEXT]) {
     char value[TRAIN_OPTION_TEXT];
-    size_t used = 0;
+    *text = '\0';
     for (const TrainOption *option = train_options; option->name; option++) {
         const bool idle = option->effect == CHANGES_WITH_SCHEDULE && !depends_on_length(options);
         if (!is_kept(option, options) || (settings && option->effect == CHANGES_NOTHING)) continue;
@@ -331,8 +331,8 @@ void train_options_text(const cf_train_options *options, bool settings, char tex
         for (char *p = value; settings && *p; p++)
             if (*p == ' ') *p = '_';
         const char *quote = strchr(value, ' ') ? "\"" : "";
-        used += (size_t)snprintf(text + used, TRAIN_OPTIONS_TEXT - used, "%s%s=%s%s%s", used ? " " : "",
-                                 settings && option->settings_name ? option->settings_name : option->name, quote,
-                                 settings && idle ? "0" : value, quote);
+        text_append(text, TRAIN_OPTIONS_TEXT, "%s%s=%s%s%s", *text ? " " : "",
+                    settings && option->settings_name ? option->settings_name : option->name, quote,
+                    settings && idle ? "0" : value, quote);
     }
 }

@@ -20,9 +20,7 @@ static cf_status group_trials(TuneResults *r) {
         const size_t at = repeats ? place[t->repeats] - 1 : r->count++;
         Configuration *c = &r->configurations[at];
         if (!repeats) place[t->id] = at + 1;
-        const Trial **grown = realloc(c->trials, (c->count + 1) * sizeof *grown);
-        FAIL_IF(!grown, CF_NO_MEMORY, "out of memory while sorting %zu trials", r->list.count);
-        c->trials = grown;
+        FORWARD(memory_grow(&c->trials, c->count, sizeof *c->trials));
         c->trials[c->count++] = t;
     }
     for (Configuration *c = r->configurations; c < r->configurations + r->count; c++) {

@@ -253,7 +253,6 @@ cf_status store_jobs(Store *store, Job **jobs, int *count) {
 
 cf_status store_correct(Store *store, Trial *trial) {
     AUTO(statement_free) sqlite3_stmt *statement = NULL;
-    AUTO_FREE unsigned char *made = NULL;
     bool there;
     if (trial->correct) return CF_OK;
     FORWARD(store_prepare(store, &statement, "SELECT correct FROM trials WHERE id = ?", "i", (int64_t)trial->id));
@@ -265,9 +264,7 @@ cf_status store_correct(Store *store, Trial *trial) {
         FAIL_IF(bytes[i] > 1, CF_BAD_INPUT,
                 "%s, trial %d: correct: 0 or 1 for each image expected, found %d for image %zu", store->path, trial->id,
                 bytes[i], i);
-    FORWARD(memory_new(count, 1, &made));
-    memcpy(made, bytes, count);
-    trial->correct = memory_take(&made);
+    FORWARD(memory_copy(bytes, count, 1, &trial->correct));
     trial->correct_count = count;
     return CF_OK;
 }

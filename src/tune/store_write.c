@@ -163,8 +163,7 @@ cf_status store_prune_waiting(Store *store) {
 /* ---- Folders ---- */
 
 bool folder_is_tune(const char *folder) {
-    AUTO_FREE char *path = NULL;
-    return !file_join(folder, "tune.db", &path) && file_exists(path);
+    return file_exists_in(folder, "tune.db");
 }
 
 cf_status store_trial_folder(const Store *store, int trial, char **folder) {

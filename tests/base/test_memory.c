@@ -77,6 +77,20 @@ static void test_room_doubles(void **state) {
     assert_null(huge);
 }
 
+static void test_copy_is_its_own(void **state) {
+    (void)state;
+    int values[] = {3, 1, 4};
+    AUTO_FREE int *copy = NULL;
+    AUTO_FREE int *nothing = NULL;
+    assert_ok(memory_copy(values, COUNT_OF(values), sizeof *values, &copy));
+    values[1] = 5;
+    assert_true(copy[0] == 3 && copy[1] == 1 && copy[2] == 4);
+    assert_ok(memory_copy(NULL, 0, sizeof *values, &nothing));
+    assert_non_null(nothing);
+    assert_int_equal(memory_copy(values, SIZE_MAX, 2, &copy), CF_NO_MEMORY);
+    assert_int_equal(copy[0], 3);
+}
+
 static void test_blocks_are_given_up_together(void **state) {
     (void)state;
     AUTO(blocks_free) Blocks blocks = {0};
@@ -95,6 +109,7 @@ static void test_blocks_are_given_up_together(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_copy_is_its_own),
         cmocka_unit_test(test_scope_releases), cmocka_unit_test(test_take_leaves_nothing),
         cmocka_unit_test(test_room_doubles), cmocka_unit_test(test_blocks_are_given_up_together)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,7 +38,8 @@ die_often() {
             life=$((life * 3 / 2)) since=0
         fi
     done
-    "$@" >/dev/null 2>last.err || bad "after $kills kills: $(cat last.err)"
+    # In a shell of its own: COMMAND may be a function that ends with exec.
+    ("$@") >/dev/null 2>last.err || bad "after $kills kills: $(cat last.err)"
     ends=$((ends + 1))
     "$finished"
 }

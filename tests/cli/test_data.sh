@@ -149,7 +149,7 @@ check "data show --json has the number of variants" grep -q '"variants": 3' show
 "$CIFRA" data show bars --augment "flip" --per-class 60 --variants 1 --out many.svg >/dev/null 2>notice.txt
 check "more rows than a page holds are told" grep -q "the first 100 of [0-9]* images are drawn" notice.txt
 refuses 2 "did you mean brightness" "$CIFRA" data show hand --augment "flip | brigthness 0.3" --out x.png
-refuses 2 "variants is for --augment" "$CIFRA" data show hand --variants 3 --out x.png
+refuses 2 "--variants goes with --augment" "$CIFRA" data show hand --variants 3 --out x.png
 refuses 2 "leave --beside bars out" "$CIFRA" data show hand --augment flip --beside bars --out x.png
 cp figure.png kept.png
 refuses 1 "kept.png" bash -c 'ulimit -f 1; exec "$@"' _ "$CIFRA" data show hand --out kept.png

@@ -134,4 +134,15 @@ same "figures change no weight" "$(sha_of bare)" "$(sha_of run)"
 refuses 2 "did you mean png?" "$CIFRA" train "${settings[@]}" --out never --figures svg,pgn
 check "a wrong word is found before training" test ! -e never
 refuses 2 "none stands alone" "$CIFRA" eval run --figures none,svg
+
+# Looks of figures that nobody draws.
+for look in "--theme dark" "--dpi 100"; do
+    for command in "train --data $work/bars --out never" "eval run" "report run" "umap run"; do
+        # shellcheck disable=SC2086
+        refuses 2 "${look% *} has no meaning with --figures none" "$CIFRA" $command --figures none $look
+    done
+    # shellcheck disable=SC2086
+    refuses 2 "figures of several runs need a folder" "$CIFRA" eval run bare $look
+done
+check "nothing was trained for them" test ! -e never
 finish

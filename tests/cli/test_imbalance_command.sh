@@ -86,7 +86,7 @@ check "pretrained with those of the source" grep -q '"from": {' pre/8_24-pretrai
 check "both have its network" test "$(cat pre/8_24-*/config.json | grep -c 'conv 6 5x5')" = 2
 
 # ---- What is refused, before anything is made ----
-refuses 2 '--cases is needed' "$CIFRA" imbalance --data hand:n=300
+refuses 2 '--cases LIST is needed' "$CIFRA" imbalance --data hand:n=300
 vary --remedies balancd
 refuses 2 'did you mean balanced?' "$CIFRA" "${varied[@]}" --out new
 refuses 2 'all trainings of a lab have the same number of steps' "$CIFRA" "${lab[@]}" --epochs 3 --out new

@@ -73,7 +73,7 @@ same "the runs are told" "$(sed -n 's/^places //p' followed)" "seed 1, 1 of 2 | 
 check "the group's report is given" cmp -s got/report.html group/report.html
 
 # ---- Wrong use ----
-refuses 2 "--port is where --live has its page" "${train[@]}" --epochs 1 --port 8080 --out none
+refuses 2 "--port goes with --live" "${train[@]}" --epochs 1 --port 8080 --out none
 refuses 2 "65535" "${train[@]}" --epochs 1 --live --port 65536 --out none
 refuses 2 "nowhere" "$CIFRA" train --data nowhere --live --out none
 check "nothing was made" test ! -e none

@@ -32,6 +32,8 @@ same "the rate of a training does not" "$(sha256sum <same.json)" "$(sha256sum <1
 
 refuses 2 "--from 1 must be below --to 0.5" "$CIFRA" lr hand --from 1 --to 0.5
 refuses 2 "must end with .svg, .png or .pdf" "$CIFRA" lr hand --out curve.gif
+refuses 2 "--theme goes with --out" "$CIFRA" lr hand --theme dark
+refuses 2 "--dpi goes with --out" "$CIFRA" lr hand --dpi 100
 refuses 2 "--steps takes" "$CIFRA" lr hand --steps 3
 refuses 2 "no data set \"nowhere\"" "$CIFRA" lr nowhere
 check "the overview has it" bash -c '"$0" help | grep -q "^  lr  "' "$CIFRA"

@@ -6,7 +6,7 @@
 same "the file is named" "$("$CIFRA" export run net.onnx --to onnx)" net.onnx
 "$CIFRA" export run logits.onnx --to onnx --logits >/dev/null
 check "another output without the softmax" grep -qa logits logits.onnx
-refuses 2 "--logits is for --to onnx" "$CIFRA" export run net.safetensors --logits
+refuses 2 "--logits goes with --to onnx or --to onnx-int8" "$CIFRA" export run net.safetensors --logits
 check "and nothing is written" [ ! -e net.safetensors ]
 
 "$CIFRA" import net.onnx --out bare >out || bad "import"
@@ -29,7 +29,7 @@ check "the page is there" [ -s own/report.html ]
 
 "$CIFRA" import net.onnx --normalize "0.5 0.25" --out normalized >out || bad "import with --normalize"
 check "the layer in front" grep -qF "normalize 0.5 0.25 | conv 4 3x3" out
-refuses 2 "--out RUN expected" "$CIFRA" import net.onnx
+refuses 2 "--out RUN is needed" "$CIFRA" import net.onnx
 refuses 2 "means and then as many deviations expected" "$CIFRA" import net.onnx --out wrong --normalize "1 2 3"
 "$CIFRA" train --data street -n 100 --classes 1,2,3 --model "dense classes" --epochs 1 --figures none --quiet --out three >/dev/null
 "$CIFRA" export three three.onnx --to onnx >/dev/null

@@ -88,6 +88,7 @@ static const Option train_table[] = {
     {.name = "resume",
      .letter = 'r',
      .help = "go on where the run in --out was stopped",
+     .without = {"--out none, which keeps nothing", "--optimizer adam"},
      OPTION_MEMBER(TrainOptions, resume)},
 };
 
@@ -302,7 +303,8 @@ static void test_rows_say_the_defaults(void **state) {
     assert_memory_equal(&training, &usual, sizeof usual);
 }
 
-/* Rows of a struct, and of one value, where a command has them; what its own row says besides is the first one's. */
+/* Rows of a struct, and of one value, where a command has them; what its own row says besides is the first one's, and what they go with
+ * all of theirs. */
 static void test_shared_rows(void **state) {
     (void)state;
     typedef struct Pair {
@@ -317,7 +319,7 @@ static void test_shared_rows(void **state) {
     static const Option one = {"count", "N", OPTION_INTEGER, 0, 9, .help = "of one value", .usual = "4"};
     static const Option two[] = {{.rows = &one, OPTION_MEMBER(Pair, first)},
                                  {"rate", "X", OPTION_NUMBER, 0, 1, .help = "a rate", .usual = "0.5", OPTION_MEMBER(Pair, second)}};
-    static const Option rows[] = {{ROWS(two), .help = "the pair's", OPTION_MEMBER(Whole, pair)},
+    static const Option rows[] = {{ROWS(two), .help = "the pair's", .with = {"--alone"}, OPTION_MEMBER(Whole, pair)},
                                   {"alone", .rows = &one, .default_text = "four", OPTION_MEMBER(Whole, alone)}};
     const Command command = {.name = "shares", .usage = "", COMMAND_OPTIONS(rows, Whole)};
     Whole whole = {0};
@@ -337,6 +339,8 @@ static void test_shared_rows(void **state) {
     assert_true(whole.pair.second == 0.25);
     assert_int_equal(whole.alone, 7);
     assert_true(arguments.quiet && options_given(&arguments, "alone") && !options_given(&arguments, "count"));
+    argc = split("--rate 0.25", words_of);
+    assert_fails(options_parse(&command, argc, words_of, &whole, &arguments), CF_BAD_USE, "--rate goes with --alone");
     argc = split("--count 10", words_of);
     assert_fails(options_parse(&command, argc, words_of, &whole, &arguments), CF_BAD_USE, "--count takes a whole number from 0 to 9");
 }
@@ -354,9 +358,24 @@ static void test_what_goes_with_what(void **state) {
         {"m --warmup 1 --optimizer sgd", "--warmup goes with --optimizer adam"},
         {"m --beta 3", "--beta goes with --warmup"},
         {"m --beta 3 --optimizer adam", "--beta goes with --warmup"},
+        {"m --resume --out none", "-r (--resume) has no meaning with --out none, which keeps nothing"},
+        {"m --optimizer adam -r", "-r (--resume) has no meaning with --optimizer adam"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         assert_fails(parse(cases[i][0], &options, &arguments), CF_BAD_USE, cases[i][1]);
+}
+
+static void test_what_must_be_given(void **state) {
+    (void)state;
+    static const Option row = {"out", "DIR", OPTION_TEXT, .help = "a folder", .needed = "the folder to write", .size = sizeof(char *)};
+    const Command command = {.name = "writes", .usage = "", .options = &row, .option_count = 1, .options_size = sizeof(char *)};
+    const char *out = NULL;
+    Arguments arguments;
+    int argc = split("--quiet", words_of);
+    assert_fails(options_parse(&command, argc, words_of, &out, &arguments), CF_BAD_USE, "--out DIR is needed: the folder to write");
+    argc = split("--out here", words_of);
+    assert_ok(options_parse(&command, argc, words_of, &out, &arguments));
+    assert_string_equal(out, "here");
 }
 
 static void test_help_needs_nothing_else(void **state) {
@@ -585,6 +604,7 @@ int main(void) {
         cmocka_unit_test(test_rows_say_the_defaults),
         cmocka_unit_test(test_shared_rows),
         cmocka_unit_test(test_what_goes_with_what),
+        cmocka_unit_test(test_what_must_be_given),
         cmocka_unit_test(test_help_needs_nothing_else),
         cmocka_unit_test(test_table_that_does_not_fit_is_refused),
         cmocka_unit_test(test_finding_commands),

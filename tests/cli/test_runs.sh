@@ -203,6 +203,12 @@ refuses 1 "train.bacth: there is no such key; did you mean batch?" "$CIFRA" eval
 refuses 1 "train.bacth" "$CIFRA" train --config typo/config.json --out repeated --quiet
 check "nothing was trained" test ! -e repeated
 
+# ---- A folder without runs ----
+mkdir without without/some
+same "no runs" "$("$CIFRA" runs list without)" "no runs in without; cifra runs list FOLDER lists those of another folder"
+same "no runs here" "$(cd without && "$CIFRA" runs list)" "no runs in runs; cifra runs list FOLDER lists those of another folder"
+same "no runs, as JSON" "$("$CIFRA" runs list without --json | tr -d ' \n')" '{"runs":[],"groups":[]}'
+
 # ---- States ----
 state() { "$CIFRA" runs list states --json | awk -v run="\"states/$1\"" '/"run":/ { found = index($0, run) } found && /"state":/ { print $2; exit }'; }
 cp -r runs/one/ states && rm -r states && mkdir states && cp -r runs/one states/done

@@ -59,7 +59,8 @@ same "and has the bits of a single run" "$(sha_of three/s4)" "$(sha_of single4)"
 before=$(snapshot three)
 refuses 2 "holds a group of runs already" "$CIFRA" train "${quick[@]}" --seeds 4 --out three
 refuses 2 "holds a group of runs" "$CIFRA" train "${quick[@]}" --out three
-refuses 2 "choose one of them" "$CIFRA" train "${quick[@]}" --seeds 4 --splits 3 --out new
+refuses 2 "--seeds has no meaning with --splits, which makes another kind of group" "$CIFRA" train "${quick[@]}" --seeds 4 --splits 3 --out new
+refuses 2 "--config has no meaning with --resume" "$CIFRA" train --resume --out three --config single1
 refuses 2 "make more, not fewer" "$CIFRA" train --resume --out three --seeds 2
 refuses 2 "is a group of seeds, not of folds" "$CIFRA" train --resume --out three --splits 4
 refuses 2 "first seed is 1" "$CIFRA" train --resume --out three --seed 2

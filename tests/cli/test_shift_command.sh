@@ -48,7 +48,7 @@ same "files elsewhere" "$(find elsewhere -type f | wc -l)" 4
 
 # ---- Refusals: nothing is written ----
 before=$(find . -type f -not -name std\* | sort | xargs sha256sum | sha256sum)
-refuses 2 "--to SET expected" "$CIFRA" shift run
+refuses 2 "--to SET is needed" "$CIFRA" shift run
 refuses 2 "is what the run was trained on" "$CIFRA" shift run --to hand:n=800,test=100
 refuses 2 "test, official-test, all or at:N expected" "$CIFRA" shift run --to street:n=1,test=50 --split odd
 refuses 2 "at:N expected" "$CIFRA" shift run --to street:n=1,test=50 --split at:x

@@ -45,7 +45,7 @@ check "it is tested" [ -s half/metrics.json ]
 "$CIFRA" train "${data[@]}" --from half --epochs 1 --out tuned >/dev/null 2>err || bad "train --from a pruned run: $(cat err)"
 check "all was taken" grep -q '"new": 0' tuned/config.json
 refuses 2 "holds a run already" "$CIFRA" prune large --out half
-refuses 2 "--out RUN expected" "$CIFRA" prune large
+refuses 2 "--out RUN is needed" "$CIFRA" prune large
 
 # ---- Exports ----
 "$CIFRA" export rounded net.onnx --to onnx-int8 --json >net.json 2>err || bad "export: $(cat err)"

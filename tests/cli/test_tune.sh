@@ -138,7 +138,7 @@ sed 's/0.02/0.03/' space.yaml >other.yaml
 refuses 2 'space.parameters.lr: {"name":"lr","values":["0.1","0.02","1e6"]} there' \
     "$CIFRA" "${grid[@]/space.yaml/other.yaml}" --out one
 refuses 2 "a grid needs lists" "$CIFRA" tune "${data[@]}" --grid ranges.yaml --out never
-refuses 2 "a grid has as many trials as points" "$CIFRA" tune "${data[@]}" --trials 3 --out never
+refuses 2 "--trials has no meaning with --sampler grid, which has as many trials as points" "$CIFRA" tune "${data[@]}" --trials 3 --out never
 # An option whose help names a sampler or a pruner is refused with another one, and not ignored.
 refuses 2 "--startup goes with --sampler tpe" "$CIFRA" tune "${data[@]}" --sampler random --startup 3 --out never
 refuses 2 "--leading goes with --seeds" "$CIFRA" tune "${data[@]}" --leading 2 --out never

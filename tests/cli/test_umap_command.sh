@@ -94,7 +94,7 @@ for option in "--dens-lambda 0.5" "--dens-frac 0.6" "--dens-var-shift 1"; do
     # shellcheck disable=SC2086
     refuses 2 "goes with --densmap" "${umap[@]}" --features X.npy $option
 done
-refuses 2 "takes no new points" "${umap[@]}" --features X.npy --densmap --save-model never
+refuses 2 "--save-model has no meaning with --densmap, whose embedding takes no new points" "${umap[@]}" --features X.npy --densmap --save-model never
 refuses 2 "no other rows" "${umap[@]}" --features X.npy --densmap --subset 100
 "${umap[@]}" --features X.npy --labels y.npy --subset 200 --threads 1 --json --quiet >part.json || bad "--subset"
 same "a subset is told" "$(value part.json fitted_rows)" 200
@@ -207,6 +207,8 @@ refuses 2 "needs the labels" "${umap[@]}" --features X.npy --target
 refuses 2 "goes with --target" "${umap[@]}" --features X.npy --target-weight 0.3
 refuses 2 "no meaning with --model" "${umap[@]}" --features X.npy --model plane --neighbors 5
 refuses 2 "no meaning with --method pca" "${umap[@]}" --features X.npy --method pca --min-dist 0.3
+refuses 2 "--metric has no meaning with --model, whose embedding is fitted already" "${umap[@]}" --features X.npy --model plane --metric cosine
+refuses 2 "--fit has no meaning with --features" "${umap[@]}" --features X.npy --fit crop
 refuses 2 "min-dist" "${umap[@]}" --features X.npy --min-dist 3
 refuses 2 "2 to 1024" "${umap[@]}" --features X.npy --neighbors 1
 "$MAKE_POINTS" groups 50 7 other.npy

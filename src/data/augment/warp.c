@@ -3,6 +3,8 @@
  * edge, and between mirrored pixels it is the mirrored place; zeros are the edge of an image with a ring of zeros. */
 #include "data/augment/warp.h"
 
+#include "base/numbers.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,11 +35,6 @@ void picture_clamp(Picture *picture) {
         const float value = picture->x[i] > 0 ? picture->x[i] : 0;
         picture->x[i] = value < 1 ? value : 1;
     }
-}
-
-static int compare_floats(const void *a, const void *b) {
-    const float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
 }
 
 float picture_ground(const Picture *picture, int channel) {

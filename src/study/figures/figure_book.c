@@ -45,17 +45,9 @@ void figure_list_free(FigureList *list) {
 }
 
 cf_status figure_list_add(FigureList *list, char *path) {
-    if (list->count == list->room) {
-        const size_t room = 2 * list->room + 16;
-        char **grown = realloc(list->paths, room * sizeof *grown);
-        if (!grown) {
-            free(path);
-            return FAIL(CF_NO_MEMORY, "out of memory while drawing figures");
-        }
-        list->paths = grown;
-        list->room = room;
-    }
-    list->paths[list->count++] = path;
+    AUTO_FREE char *own = path;
+    FORWARD(memory_grow(&list->paths, list->count, sizeof *list->paths));
+    list->paths[list->count++] = memory_take(&own);
     return CF_OK;
 }
 

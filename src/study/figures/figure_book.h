@@ -20,7 +20,7 @@ cf_status figure_formats_from_text(const char *text, int theme, int dpi, unsigne
 /* The files that were made, in order: figures without their CSV files. Begins zeroed. */
 typedef struct FigureList {
     char **paths;
-    size_t count, room;
+    size_t count;
 } FigureList;
 void figure_list_free(FigureList *list);
 /* Takes over `path`, also on failure. */

@@ -120,10 +120,8 @@ static cf_status train_run(Training *t, RunConfig *config, int place, const char
 /* The first run that is there tells which data all are of. */
 static cf_status take_record(Training *t, const char *folder) {
     AUTO(run_config_free) RunConfig config = {0};
-    AUTO_FREE char *path = NULL;
-    FORWARD(file_join(folder, "config.json", &path));
-    if (!file_exists(path)) return CF_OK;
-    FORWARD(run_config_read(path, &config));
+    if (!file_exists_in(folder, "config.json")) return CF_OK;
+    FORWARD(run_config_read_in(folder, &config));
     if (!t->record.sha256[0]) return record_copy(&config.record, &t->record);
     FAIL_IF(strcmp(t->record.sha256, config.record.sha256) != 0, CF_BAD_INPUT,
             "%s was trained on other data than the runs before it: their checksums differ; it is none of this group",

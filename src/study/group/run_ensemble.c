@@ -6,9 +6,7 @@
 /* ---- The members ---- */
 
 static cf_status open_one(const char *folder, RunEnsemble *e) {
-    Run **more = realloc(e->runs, (e->count + 1) * sizeof(Run *));
-    FAIL_IF(!more, CF_NO_MEMORY, "out of memory while opening %s", folder);
-    e->runs = more;
+    FORWARD(memory_grow(&e->runs, e->count, sizeof *e->runs));
     FORWARD(run_open(folder, &e->runs[e->count]));
     e->count++;
     return CF_OK;

@@ -14,7 +14,7 @@ typedef struct ClaimList {
     const json_t *results;
     const char *section; /* of the row under way */
     Claim *claims;
-    size_t count, room;
+    size_t count;
 } ClaimList;
 
 static void claim_list_free(ClaimList *list) {
@@ -36,13 +36,7 @@ static const ClaimSubject *subject_of(const ClaimList *list, const char *runs) {
 
 /* A claim with room for its strings. */
 static cf_status new_claim(ClaimList *list, const ClaimRow *row, Claim **claim) {
-    if (list->count == list->room) {
-        const size_t room = list->room ? 2 * list->room : 64;
-        Claim *more = realloc(list->claims, room * sizeof *more);
-        FAIL_IF(!more, CF_NO_MEMORY, "out of memory for %zu claims", room);
-        list->claims = more;
-        list->room = room;
-    }
+    FORWARD(memory_grow(&list->claims, list->count, sizeof *list->claims));
     *claim = &list->claims[list->count++];
     **claim = (Claim){.section = list->section,
                       .part = row->part ? row->part : "",

@@ -7,7 +7,6 @@
 #include "nn/features.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 cf_status embedding_fit(Embedding *embedding, const UmapOptions *options) {
@@ -18,9 +17,8 @@ cf_status embedding_fit(Embedding *embedding, const UmapOptions *options) {
 }
 
 cf_status embedding_take(Embedding *embedding, const Umap *umap) {
-    const size_t size = umap->n * (size_t)umap->options.components * sizeof(float);
-    FORWARD(memory_new(size, 1, &embedding->coordinates));
-    memcpy(embedding->coordinates, umap->embedding, size);
+    const size_t count = umap->n * (size_t)umap->options.components;
+    FORWARD(memory_copy(umap->embedding, count, sizeof(float), &embedding->coordinates));
     memcpy(embedding->init_used, umap->init_used, sizeof embedding->init_used);
     embedding->components = umap->options.components;
     embedding->neighbors_method = umap->neighbors_method;

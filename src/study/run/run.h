@@ -46,6 +46,8 @@ cf_status run_config_text(char **field, const char *text);
 /* The same for the texts of config->split. */
 cf_status run_config_split_text(const char **field, const char *text);
 cf_status run_config_read(const char *path, RunConfig *config);
+/* FOLDER/config.json. */
+cf_status run_config_read_in(const char *folder, RunConfig *config);
 /* The same of a document in memory; a message names the key. */
 cf_status run_config_from_json(const json_t *json, RunConfig *config);
 /* The configuration as JSON objects "data", "split", "model", "train"; a new reference. */

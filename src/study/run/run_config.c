@@ -307,3 +307,9 @@ cf_status run_config_read(const char *path, RunConfig *config) {
     const cf_status status = run_config_from_json(root, config);
     return status ? status_prefix(status, "%s", path) : CF_OK;
 }
+
+cf_status run_config_read_in(const char *folder, RunConfig *config) {
+    AUTO_FREE char *path = NULL;
+    FORWARD(file_join(folder, "config.json", &path));
+    return run_config_read(path, config);
+}
