@@ -29,15 +29,6 @@ void status_clear(void);
         cf_status forwarded_ = (call);                                                                                 \
         if (forwarded_) return status_pass(forwarded_, __FILE__, __LINE__);                                            \
     } while (0)
-/* For functions that have something to release: needs a `cf_status status` in scope. */
-#define FORWARD_TO(label, call)                                                                                        \
-    do {                                                                                                               \
-        status = (call);                                                                                               \
-        if (status) {                                                                                                  \
-            status_pass(status, __FILE__, __LINE__);                                                                   \
-            goto label;                                                                                                \
-        }                                                                                                              \
-    } while (0)
 
 /* Says something through the caller's notice handler (cf_set_notice_handler). */
 void notice(const char *format, ...) __attribute__((format(printf, 1, 2)));

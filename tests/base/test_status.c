@@ -18,14 +18,6 @@ static cf_status forwards(int number) {
     return CF_OK;
 }
 
-static cf_status forwards_and_releases(int number, int *released) {
-    cf_status status;
-    FORWARD_TO(done, fails(number));
-done:
-    ++*released;
-    return status;
-}
-
 static void test_message_is_kept(void **state) {
     (void)state;
     unsetenv("CIFRA_TRACE");
@@ -55,15 +47,6 @@ static void test_messages_control_no_terminal(void **state) {
     notice("%s", "\x1b[2J");
     cf_set_notice_handler(NULL, NULL);
     assert_string_equal(kept, "?[2J");
-}
-
-static void test_forward_to_releases(void **state) {
-    (void)state;
-    int released = 0;
-    assert_fails(forwards_and_releases(9, &released), CF_BAD_INPUT, "9 is more than 3");
-    assert_int_equal(released, 1);
-    assert_ok(forwards_and_releases(1, &released));
-    assert_int_equal(released, 2);
 }
 
 static void test_trace_names_the_lines(void **state) {
@@ -157,7 +140,7 @@ static void test_memory_sizes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_message_is_kept),       cmocka_unit_test(test_forward_to_releases),
+        cmocka_unit_test(test_message_is_kept),
         cmocka_unit_test(test_trace_names_the_lines), cmocka_unit_test(test_prefix_and_length),
         cmocka_unit_test(test_message_is_per_thread), cmocka_unit_test(test_notice_reaches_the_handler),
         cmocka_unit_test(test_memory_sizes),          cmocka_unit_test(test_messages_control_no_terminal),

@@ -106,23 +106,16 @@ static inline cf_status onnx_images(Shape shape, size_t count, cf_set **set) {
 /* Probabilities [count][classes] of the first images of a set of the model's shape. */
 static inline cf_status onnx_probabilities(const cf_model *model, const cf_set *set, size_t count,
                                            float *probabilities) {
-    uint32_t *images;
     StepResult result;
-    Feed feed = {0};
-    Plan *plan = NULL;
+    AUTO_FREE uint32_t *images = NULL;
+    AUTO(feed_free) Feed feed = {0};
+    AUTO(plan_free_at) Plan *plan = NULL;
     Parameters borrowed = model->parameters;
     const PlanOptions options = {.engine = &reference_engine, .batch = (int)count, .threads = 1};
-    cf_status status;
     FORWARD(memory_new(count, sizeof *images, &images));
     for (size_t i = 0; i < count; i++) images[i] = (uint32_t)i;
-    FORWARD_TO(done, plan_new(&model->layers, &borrowed, &options, &plan));
-    FORWARD_TO(done,
-               feed_new(set, model->layers.input, (const char *const *)model->class_names, model->classes, 1, &feed));
-    FORWARD_TO(done, plan_use_parameters(plan));
-    FORWARD_TO(done, classify_with(plan, &feed, images, count, model->classes, probabilities, &result));
-done:
-    feed_free(&feed);
-    plan_free(plan);
-    free(images);
-    return status;
+    FORWARD(plan_new(&model->layers, &borrowed, &options, &plan));
+    FORWARD(feed_new(set, model->layers.input, (const char *const *)model->class_names, model->classes, 1, &feed));
+    FORWARD(plan_use_parameters(plan));
+    return classify_with(plan, &feed, images, count, model->classes, probabilities, &result);
 }
