@@ -265,7 +265,7 @@ static void yaml(void **state) {
                                "parameters:\n  - {name: width, values: [4, 6]}\n  - {name: lr, log: [0.001, 0.1]}\n";
     write_bytes(in_scratch("space.yaml"), text, sizeof text - 1);
     for_each_failing_allocation("a space in YAML", space, NULL);
-    static const char mine[] = "data: [hand, street]\nmodel: dense 8 | relu | dense classes\ngrid: space.yaml\n"
+    static const char mine[] = "data: [hand, street]\nmodel: dense {width} | relu | dense classes\ngrid: space.yaml\n"
                                "train: {epochs: 2}\nfinal: {epochs: 3, lr: 0.1}\n"
                                "imbalance: {classes: [1, 2, 3], cases: [\"1:50,2:100\", all]}\n";
     write_bytes(in_scratch("mine.yaml"), mine, sizeof mine - 1);

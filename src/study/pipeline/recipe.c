@@ -113,7 +113,10 @@ cf_status recipe_space(const Recipe *recipe, Space *space) {
     FORWARD(space_read(recipe->grid, &made));
     if (recipe->model_given && strcmp(recipe->base.model, made.name) != 0) {
         FORWARD(run_config_text(&made.model, recipe->base.model));
-        if (space_check(&made)) return status_prefix(CF_BAD_INPUT, "model: %s with the grid %s", recipe->base.model, recipe->grid);
+        const cf_status status = space_check(&made);
+        if (status)
+            return status_prefix(status == CF_BAD_USE ? CF_BAD_INPUT : status, "model: %s with the grid %s",
+                                 recipe->base.model, recipe->grid);
     }
     *space = made;
     made = (Space){0};
