@@ -53,7 +53,7 @@ void blocks_free(Blocks *blocks);
  *
  * It has a value from its declaration on, which its release takes for nothing (NULL, {0}). A function with such variables has no goto.
  * (GNU C, as systemd's _cleanup_ and GLib's g_auto are; jansson's json_auto_t is the same for JSON.) */
-#define AUTO(release) __attribute__((cleanup(release)))
+#define AUTO(release) __attribute__((cleanup(release), unused)) /* owning is use enough */
 #define AUTO_FREE     AUTO(memory_free)
 
 /* free() of the pointer at `pointer`. */

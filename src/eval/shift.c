@@ -173,7 +173,7 @@ static cf_status measure_moves(const ShiftQuestion *q, Shift *shift) {
     char about[160] = "", why[160];
     for (int move = 0; move < SHIFT_MOVES; move++) {
         ShiftRow *row = next_row(shift, SHIFT_MOVED, shift_move_names[move], shift_move_about[move]);
-        if (shift_cannot_move(&shift->source, move, why)) {
+        if (shift_cannot_move(&shift->source, (ShiftMove)move, why)) {
             snprintf(row->cannot, sizeof row->cannot, "%s", why);
             continue;
         }

@@ -34,12 +34,12 @@ static const YamlKey parameter_keys[] = {{"name", YAML_TEXT, YAML_AT(YamlParamet
                                          {"uniform", YAML_NUMBER, YAML_LIST(YamlParameter, uniform, 2, 2)},
                                          {"log", YAML_NUMBER, YAML_LIST(YamlParameter, log, 2, 2)},
                                          {"integer", YAML_NUMBER, YAML_LIST(YamlParameter, integer, 2, 2)},
-                                         {NULL}};
+                                         {.name = NULL}};
 static const YamlKey space_keys[] = {
     {"model", YAML_TEXT, YAML_AT(YamlSpace, model)},
     {"model", YAML_TEXT, YAML_LIST(YamlSpace, models, 1, SPACE_MAX_VALUES)},
     {"parameters", YAML_MAPPINGS(YamlSpace, parameters, 0, SPACE_MAX_PARAMETERS, parameter_keys)},
-    {NULL}};
+    {.name = NULL}};
 
 /* ---- Into a space ---- */
 

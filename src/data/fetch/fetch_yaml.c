@@ -43,17 +43,17 @@ static const YamlKey file_keys[] = {{"name", YAML_TEXT, YAML_AT(YamlFile, name),
                                     {"size", YAML_WHOLE, YAML_AT(YamlFile, size), .needed = true},
                                     {"sha256", YAML_TEXT, YAML_AT(YamlFile, sha256)},
                                     {"md5", YAML_TEXT, YAML_AT(YamlFile, md5)},
-                                    {NULL}};
+                                    {.name = NULL}};
 static const YamlKey set_keys[] = {
     {"name", YAML_TEXT, YAML_AT(YamlSet, name), .needed = true},
     {"folder", YAML_TEXT, YAML_AT(YamlSet, folder)},
     {"mirrors", YAML_TEXT, YAML_LIST(YamlSet, mirrors, 1, MOST_FETCH_MIRRORS), .needed = true},
     {"files", YAML_MAPPINGS(YamlSet, files, 1, MOST_FETCH_FILES, file_keys)},
-    {NULL}};
+    {.name = NULL}};
 static const YamlKey mirrors_keys[] = {
     {"only", YAML_BOOL, YAML_AT(YamlMirrors, only)},
     {"sets", YAML_MAPPINGS(YamlMirrors, sets, 1, MOST_FETCH_SETS, set_keys), .needed = true},
-    {NULL}};
+    {.name = NULL}};
 
 /* ---- What values mean ---- */
 

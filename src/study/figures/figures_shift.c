@@ -83,7 +83,7 @@ static cf_status add_groups(const Shift *shift, Shape input, MovedSamples *sampl
     char why[160];
     FORWARD(add_group(shift, input, 0, "as it is", samples));
     for (int move = 0; move < SHIFT_MOVES; move++) {
-        if (shift_cannot_move(&shift->source, move, why)) continue;
+        if (shift_cannot_move(&shift->source, (ShiftMove)move, why)) continue;
         all |= 1U << move;
         FORWARD(add_group(shift, input, 1U << move, shift_move_names[move], samples));
     }

@@ -12,7 +12,7 @@ static const char *const senses[] = {[MORE_IS_BETTER] = "more", [LESS_IS_BETTER]
 static const YamlKey set_keys[] = {{"key", YAML_TEXT, YAML_AT(ClaimSet, key), .needed = true},
                                    {"name", YAML_TEXT, YAML_AT(ClaimSet, name), .needed = true},
                                    {"images", YAML_NUMBER, YAML_LIST(ClaimSet, images, 1, MAX_CLASSES)},
-                                   {NULL}};
+                                   {.name = NULL}};
 static const YamlKey row_keys[] = {{"section", YAML_TEXT, YAML_AT(ClaimRow, section)},
                                    {"id", YAML_TEXT, YAML_AT(ClaimRow, id)},
                                    {"what", YAML_TEXT, YAML_AT(ClaimRow, what), .needed = true},
@@ -27,12 +27,12 @@ static const YamlKey row_keys[] = {{"section", YAML_TEXT, YAML_AT(ClaimRow, sect
                                    {"reported", YAML_NUMBER, YAML_AT(ClaimRow, reported)},
                                    {"sense", YAML_WORD, YAML_AT(ClaimRow, sense), .words = senses},
                                    {"detail", YAML_BOOL, YAML_AT(ClaimRow, detail)},
-                                   {NULL}};
+                                   {.name = NULL}};
 static const YamlKey file_keys[] = {
     {"sets", YAML_MAPPINGS(ClaimFile, sets, 1, CLAIM_SETS, set_keys), .needed = true},
     {"split", YAML_TEXT, YAML_AT(ClaimFile, split)},
     {"claims", YAML_MAPPINGS(ClaimFile, claims, 1, MOST_ROWS, row_keys), .needed = true},
-    {NULL}};
+    {.name = NULL}};
 
 static bool is_set(const ClaimFile *file, const char *word, size_t length) {
     for (unsigned i = 0; i < file->sets_count; i++)

@@ -50,10 +50,10 @@ typedef struct YamlRecipe {
 static YamlKey train_keys[MOST_TRAIN_OPTIONS + 1]; /* name_options fills it */
 static const YamlKey features_keys[] = {{"neighbors", YAML_INT, YAML_AT(YamlFeatures, neighbors)},
                                         {"min_dist", YAML_NUMBER, YAML_AT(YamlFeatures, min_dist)},
-                                        {NULL}};
+                                        {.name = NULL}};
 static const YamlKey model_keys[] = {{"name", YAML_TEXT, YAML_AT(YamlModel, name), .needed = true},
                                      {"model", YAML_TEXT, YAML_AT(YamlModel, model), .needed = true},
-                                     {NULL}};
+                                     {.name = NULL}};
 static const YamlKey imbalance_keys[] = {
     {"classes", YAML_TEXT, YAML_LIST(YamlSection, classes, 1, MAX_CLASSES), .needed = true},
     {"cases", YAML_TEXT, YAML_LIST(YamlSection, cases, 1, RECIPE_CASES), .needed = true},
@@ -62,23 +62,23 @@ static const YamlKey imbalance_keys[] = {
     {"steps", YAML_INT, YAML_AT(YamlSection, steps)},
     {"seeds", YAML_INT, YAML_AT(YamlSection, seeds)},
     {"train", YAML_MAPPING, YAML_AT(YamlSection, train), .keys = train_keys},
-    {NULL}};
+    {.name = NULL}};
 static const YamlKey transfer_keys[] = {
     {"sizes", YAML_TEXT, YAML_LIST(YamlSection, list, 1, RECIPE_SIZES), .needed = true},
     {"steps", YAML_INT, YAML_AT(YamlSection, steps)},
     {"seeds", YAML_INT, YAML_AT(YamlSection, seeds)},
     {"train", YAML_MAPPING, YAML_AT(YamlSection, train), .keys = train_keys},
-    {NULL}};
+    {.name = NULL}};
 static const YamlKey adaptation_keys[] = {
     {"methods", YAML_TEXT, YAML_LIST(YamlSection, list, 1, RECIPE_METHODS), .needed = true},
     {"seeds", YAML_INT, YAML_AT(YamlSection, seeds)},
     {"train", YAML_MAPPING, YAML_AT(YamlSection, train), .keys = train_keys},
-    {NULL}};
+    {.name = NULL}};
 static const YamlKey attention_keys[] = {
     {"models", YAML_MAPPINGS(YamlSection, models, 2, RECIPE_MODELS, model_keys), .needed = true},
     {"seeds", YAML_INT, YAML_AT(YamlSection, seeds)},
     {"train", YAML_MAPPING, YAML_AT(YamlSection, train), .keys = train_keys},
-    {NULL}};
+    {.name = NULL}};
 static const YamlKey recipe_keys[] = {
     {"data", YAML_TEXT, YAML_LIST(YamlRecipe, data, 1, RECIPE_MOST_SETS)},
     {"images", YAML_WHOLE, YAML_AT(YamlRecipe, images), .or_null = true},
@@ -98,7 +98,7 @@ static const YamlKey recipe_keys[] = {
     {"transfer", YAML_MAPPING, YAML_AT(YamlRecipe, transfer), .keys = transfer_keys, .or_null = true},
     {"adaptation", YAML_MAPPING, YAML_AT(YamlRecipe, adaptation), .keys = adaptation_keys, .or_null = true},
     {"attention", YAML_MAPPING, YAML_AT(YamlRecipe, attention), .keys = attention_keys, .or_null = true},
-    {NULL}};
+    {.name = NULL}};
 
 /* The keys of the table; the same whenever it is done. */
 static void name_options(void) {
