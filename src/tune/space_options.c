@@ -94,7 +94,7 @@ static cf_status check_range(const SpaceParameter *p, const TrainOption *option)
 
 static cf_status fail_unknown(const char *name) {
     const char *names[MOST_TRAIN_OPTIONS];
-    char list[400];
+    char list[800]; /* of all of them */
     size_t count = 0;
     for (const TrainOption *option = train_options; option->name; option++)
         if (!option->fixed) names[count++] = option->name;

@@ -101,6 +101,8 @@ static void test_the_grids_line(void **state) {
     recipe_free(&r);
     refuse("data: [a]\nmodel: conv 4 5x5 | relu | dense classes\ngrid: paper\n",
            "bad.yaml:3: model: conv 4 5x5 | relu | dense classes with the grid paper: parameter activation");
+    refuse("data: [a]\nmodel: conv 4 5x5 | relu | dense classes\ngrid: paper\n",
+           "or quantize) nor a place {activation}");
     const char *path = path_in(scratch_folder(), "bad.yaml");
     write_bytes(path, "data: [a]\ngrid: nowhere.yaml\n", 29);
     assert_fails(recipe_read(path, &r), CF_BAD_USE, "bad.yaml:2: grid ");
@@ -315,7 +317,8 @@ static void test_sections(void **state) {
            "bad.yaml:5: transfer: 1 to 100000 steps expected, found 0");
     refuse("data: [a]\ntrain: {lr: 1}\ntransfer:\n  sizes: [1]\n  train:\n    lr: many\n", "bad.yaml:6: transfer.lr");
     refuse("data: [a]\nattention:\n  models: [{name: a, model: paper}]\n", "bad.yaml:3");
-    refuse("data: [a]\nadaptation:\n  methods: [adabn, dann]\n", "bad.yaml:3: methods: adabn, coral, mean-teacher or self-train");
+    refuse("data: [a]\nadaptation:\n  methods: [adabn, dann]\n",
+           "bad.yaml:3: methods: adabn, coral, mean-teacher or self-train");
     r = read_text("data: [a, b]\nadaptation:\n  methods: [adabn, self-train]\n  seeds: 3\n");
     assert_string_equal(r.methods, "adabn,self-train");
     assert_int_equal(r.adaptation.seeds, 3);
