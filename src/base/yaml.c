@@ -39,9 +39,9 @@ int yaml_line(const Yaml *yaml, const void *value) {
 }
 
 cf_status yaml_at(const Yaml *yaml, const void *value, cf_status status) {
+    if (!status) return CF_OK;
     const int line = yaml_line(yaml, value);
-    if (status && line) return status_prefix(status, "%s:%d", yaml->path, line);
-    return status ? status_prefix(status, "%s", yaml->path) : CF_OK;
+    return line ? status_prefix(status, "%s:%d", yaml->path, line) : status_prefix(status, "%s", yaml->path);
 }
 
 /* ---- Events ---- */

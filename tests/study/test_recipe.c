@@ -84,20 +84,15 @@ static void refuse(const char *text, const char *message) {
 /* The recipe's line takes the place of the grid's; it needs the grid's places, and no others. */
 static void test_the_grids_line(void **state) {
     (void)state;
-    Space space;
     char *line;
     Recipe r = read_text("data: [a]\nmodel: conv 4 5x5 | {activation} | dense classes\ngrid: paper\n");
-    assert_ok(recipe_space(&r, &space));
-    assert_string_equal(space.model, "conv 4 5x5 | {activation} | dense classes");
+    assert_string_equal(r.space.model, "conv 4 5x5 | {activation} | dense classes");
     assert_ok(recipe_model_line(&r, &line));
     assert_string_equal(line, "conv 4 5x5 | relu | dense classes");
     free(line);
-    space_free(&space);
     recipe_free(&r);
     r = read_text("data: [a]\nmodel: paper\ngrid: paper\n");
-    assert_ok(recipe_space(&r, &space));
-    assert_non_null(strstr(space.model, "conv 64 3x3 | bn | {activation}"));
-    space_free(&space);
+    assert_non_null(strstr(r.space.model, "conv 64 3x3 | bn | {activation}"));
     recipe_free(&r);
     refuse("data: [a]\nmodel: conv 4 5x5 | relu | dense classes\ngrid: paper\n",
            "bad.yaml:3: model: conv 4 5x5 | relu | dense classes with the grid paper: parameter activation");

@@ -25,6 +25,7 @@ void recipe_free(Recipe *recipe) {
                      recipe->methods, recipe->remedies, recipe->augment_with};
     json_t *documents[] = {recipe->final, recipe->transfer.train, recipe->adaptation.train, recipe->attention.train,
                            recipe->remedied.train};
+    space_free(&recipe->space);
     for (size_t i = 0; i < COUNT_OF(texts); i++) free(texts[i]);
     for (size_t i = 0; i < COUNT_OF(documents); i++) json_decref(documents[i]);
     for (int i = 0; i < RECIPE_MOST_SETS; i++) free(recipe->data[i]);
@@ -108,30 +109,14 @@ void recipe_size_text(int64_t size, char text[24]) {
         snprintf(text, 24, "all");
 }
 
-cf_status recipe_space(const Recipe *recipe, Space *space) {
-    AUTO(space_free) Space made = {0};
-    FORWARD(space_read(recipe->grid, &made));
-    if (recipe->model_given && strcmp(recipe->base.model, made.name) != 0) {
-        FORWARD(run_config_text(&made.model, recipe->base.model));
-        const cf_status status = space_check(&made);
-        if (status)
-            return status_prefix(status == CF_BAD_USE ? CF_BAD_INPUT : status, "model: %s with the grid %s",
-                                 recipe->base.model, recipe->grid);
-    }
-    *space = made;
-    made = (Space){0};
-    return CF_OK;
-}
-
 cf_status recipe_model_line(const Recipe *recipe, char **line) {
-    AUTO(space_free) Space space = {0};
+    const Space *space = &recipe->space;
     cf_train_options options = recipe->base.train;
     SpacePoint first = {{0}}; /* of lists, the first value */
     if (!recipe->grid) return memory_copy_string(recipe->base.model, line);
-    FORWARD(recipe_space(recipe, &space));
-    for (int i = 0; i < space.count; i++)
-        if (space.parameters[i].kind != PARAMETER_LIST) first.values[i] = space.parameters[i].low;
-    return space_apply(&space, &first, &options, line);
+    for (int i = 0; i < space->count; i++)
+        if (space->parameters[i].kind != PARAMETER_LIST) first.values[i] = space->parameters[i].low;
+    return space_apply(space, &first, &options, line);
 }
 
 cf_status recipe_check(const Recipe *recipe) {

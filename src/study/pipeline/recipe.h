@@ -35,7 +35,7 @@ typedef struct Recipe {
         claims; /* of a report, which the study is held against: "report", or a file (ledger/claims.h); NULL: no ledger */
     int64_t images;       /* training images of each set whose text says no number itself; 0: all */
     char *grid;           /* "paper", or a file of a search space; NULL: train as `base` says */
-    bool model_given;     /* base.model is more than the default */
+    Space space;          /* of the grid; a model that the recipe names itself is in the place of the grid's own line */
     bool prune;           /* leave poor trials early (ASHA) */
     RunConfig base;       /* model, split, training: what the search leaves open; its data are NULL */
     json_t *final;        /* keys of config.json's "train" that the trainings after the search have anew; NULL: none */
@@ -76,8 +76,6 @@ cf_status recipe_set_text(const Recipe *recipe, int place, char **text);
 static inline uint64_t recipe_split(const Recipe *recipe, int seed_number) {
     return (uint64_t)(seed_number % recipe->splits);
 }
-/* The grid's space; a model that the recipe names itself takes the place of the grid's own line. */
-cf_status recipe_space(const Recipe *recipe, Space *space);
 /* The line of all trainings, or of the grid's first configuration, in a new string. */
 cf_status recipe_model_line(const Recipe *recipe, char **line);
 /* Everything fits together: data are there, cases name classes. */

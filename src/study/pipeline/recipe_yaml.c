@@ -230,6 +230,17 @@ static cf_status take_source(const YamlRecipe *given, Recipe *recipe) {
     return transfer_sha256(path, base->source.sha256);
 }
 
+/* `line`: the recipe's own model, NULL: none. */
+static cf_status read_space(Recipe *recipe, const char *line) {
+    Space *space = &recipe->space;
+    FORWARD(space_read(recipe->grid, space));
+    if (!line || strcmp(line, space->name) == 0) return CF_OK;
+    FORWARD(run_config_text(&space->model, line));
+    const cf_status status = space_check(space);
+    if (!status) return CF_OK;
+    return status_prefix(status == CF_BAD_USE ? CF_BAD_INPUT : status, "model: %s with the grid %s", line, recipe->grid);
+}
+
 static cf_status fill_recipe(const Yaml *yaml, const char *path, const YamlRecipe *given, Recipe *recipe) {
     for (unsigned i = 0; i < given->data_count; i++) FORWARD(run_config_text(&recipe->data[i], given->data[i]));
     recipe->images = given->images;
@@ -238,17 +249,13 @@ static cf_status fill_recipe(const Yaml *yaml, const char *path, const YamlRecip
                        FAIL(CF_BAD_INPUT,
                             "images: 1 to %u training images of each set expected, or null for all; found %lld",
                             UINT32_MAX, (long long)given->images));
-    recipe->model_given = given->model != NULL;
     if (given->model) FORWARD(run_config_text(&recipe->base.model, given->model));
     if (given->split) FORWARD(yaml_at(yaml, &given->split, split_from_text(given->split, &recipe->base.split)));
     if (given->grid) FORWARD(take_file(path, given->grid, strcmp(given->grid, "paper") == 0, &recipe->grid));
     if (given->claims)
         FORWARD(take_file(path, given->claims, yaml_built_in(claim_files, given->claims) != NULL, &recipe->claims));
     if (given->from) FORWARD(yaml_at(yaml, &given->from, take_source(given, recipe)));
-    if (recipe->grid) {
-        AUTO(space_free) Space space = {0};
-        FORWARD(yaml_at(yaml, &given->grid, recipe_space(recipe, &space)));
-    }
+    if (recipe->grid) FORWARD(yaml_at(yaml, &given->grid, read_space(recipe, given->model)));
     recipe->prune = given->prune;
     recipe->cross = given->cross;
     recipe->splits = given->splits;

@@ -6,7 +6,7 @@
 #include "study/report/report.h"
 #include "study/run/run_ranks.h"
 
-static cf_status search(const Study *study, const Stage *stage, const StudySet *set, const Space *space) {
+static cf_status search(const Study *study, const Stage *stage, const StudySet *set) {
     const Recipe *recipe = study->recipe;
     AUTO(cf_split_free_at) cf_split *split = NULL;
     json_auto_t *source = NULL;
@@ -15,7 +15,7 @@ static cf_status search(const Study *study, const Stage *stage, const StudySet *
     split_to_text(&set->chosen.split, split_text);
     if (ranks_size() > 1) FORWARD(ranks_describe_data(&set->chosen, set->set, &source));
     options.source = source;
-    options.space = space;
+    options.space = &recipe->space;
     options.out = stage->folder;
     options.data = set->chosen.data;
     options.split_text = split_text;
@@ -69,39 +69,27 @@ static cf_status describe_best(const StudySet *set, Store *store, const Space *s
 }
 
 static cf_status do_search(Study *study, StudyStage *of, const Stage *stage, json_t **result) {
-    AUTO(space_free) Space space = {0};
     AUTO(store_close_at) Store *store = NULL;
-    FORWARD(recipe_space(study->recipe, &space));
-    FORWARD(search(study, stage, of->place.set, &space));
+    FORWARD(search(study, stage, of->place.set));
     FORWARD(write_report(study, stage));
     FORWARD(store_open_existing(stage->folder, &store));
-    return describe_best(of->place.set, store, &space, result);
+    return describe_best(of->place.set, store, &study->recipe->space, result);
 }
 
 static int count_searches(const Study *study) {
     return study->recipe->grid != NULL;
 }
 
-static cf_status check_search(const Study *study, const StudyPlace *place) {
-    AUTO(space_free) Space space = {0};
-    (void)place;
-    return recipe_space(study->recipe, &space);
-}
-
 static void load_search(const Study *study, const StudyPlace *place, StudyLoad *load) {
-    AUTO(space_free) Space space = {0};
     (void)place;
-    if (recipe_space(study->recipe, &space)) return; /* check_search has read it */
-    estimate_search(study->recipe, (int)space_points(&space), load);
+    estimate_search(study->recipe, (int)space_points(&study->recipe->space), load);
 }
 
 static cf_status prepare_search(Study *study, StudyStage *stage) {
     const StudySet *set = stage->place.set;
-    AUTO(space_free) Space space = {0};
     json_auto_t *config = NULL, *described = NULL;
-    FORWARD(recipe_space(study->recipe, &space));
     FORWARD(run_config_json(&set->chosen, &config));
-    FORWARD(space_json(&space, &described));
+    FORWARD(space_json(&study->recipe->space, &described));
     json_object_del(config, "data_dir");
     stage->inputs = json_pack("{s:O s:s s:O s:b}", "config", config, "data", set->data_print, "space", described,
                               "prune", study->recipe->prune);
@@ -126,7 +114,6 @@ static cf_status finish_search(Study *study, const StudyPlace *place) {
 
 const StageKind study_search_kind = {.key = "search",
                                      .count = count_searches,
-                                     .check = check_search,
                                      .load = load_search,
                                      .prepare = prepare_search,
                                      .finish = finish_search};

@@ -111,10 +111,6 @@ void table_head(FILE *out, const char *name, bool number) {
     fputs("</th>", out);
 }
 
-void table_heads(FILE *out, const char *const *names, bool number) {
-    for (; *names; names++) table_head(out, *names, number);
-}
-
 void table_columns(FILE *out, const char *heads) {
     for (const char *end; *heads; heads = end + (*end == '|')) {
         char name[64];

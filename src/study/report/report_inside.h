@@ -56,8 +56,6 @@ typedef struct TableStyle {
 /* Head, rows and end in this order: table_begin, heads, table_body, rows, (table_foot, rows,) table_end. `caption` NULL: none. */
 void table_begin(FILE *out, TableStyle style, const char *caption);
 void table_head(FILE *out, const char *name, bool number);
-/* Several; `names` ends with NULL. */
-void table_heads(FILE *out, const char *const *names, bool number);
 /* Heads that are known beforehand, those of numbers behind a '>': "Class|>Precision|>Recall". */
 void table_columns(FILE *out, const char *heads);
 void table_body(FILE *out);
