@@ -123,8 +123,7 @@ static cf_status write_place(FILE *out, const char *name, size_t length, const v
 }
 
 cf_status lab_page_write(const char *folder, const Lab *lab, const json_t *results) {
-    AUTO_FREE char *path = NULL, *title = NULL;
+    AUTO_FREE char *title = NULL;
     FORWARD(data_title(lab->base->data, &title));
-    FORWARD(file_join(folder, "report.html", &path));
-    return page_file(path, "imbalance.html", write_place, &(LabPage){folder, title, lab, results});
+    return page_report(folder, "imbalance.html", write_place, &(LabPage){folder, title, lab, results});
 }

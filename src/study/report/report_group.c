@@ -158,10 +158,9 @@ static cf_status write_place(FILE *out, const char *name, size_t length, const v
 
 cf_status report_group_write(const char *folder) {
     AUTO(group_free) Group group = {0};
-    AUTO_FREE char *path = NULL, *pictures = NULL, *title = NULL;
+    AUTO_FREE char *pictures = NULL, *title = NULL;
     FORWARD(group_read(folder, &group));
     FORWARD(file_join(folder, "figures", &pictures));
-    FORWARD(file_join(folder, "report.html", &path));
     FORWARD(page_folder_name(folder, &title));
-    return page_file(path, "group.html", write_place, &(GroupPage){&group, title, pictures});
+    return page_report(folder, "group.html", write_place, &(GroupPage){&group, title, pictures});
 }

@@ -93,6 +93,8 @@ typedef cf_status (*PagePlace)(FILE *out, const char *name, size_t length, const
 cf_status page_write(FILE *out, const char *template, PagePlace place, const void *context);
 /* The same into a file, with a notice where it is larger than REPORT_LARGEST. */
 cf_status page_file(const char *path, const char *template, PagePlace place, const void *context);
+/* The same as the report.html of a folder. */
+cf_status page_report(const char *folder, const char *template, PagePlace place, const void *context);
 bool page_place_is(const char *name, size_t length, const char *word);
 cf_status page_unknown_place(const char *template, const char *name, size_t length);
 /* What a page of a folder is called: the folder's own name, also where it was given as "."; a new string. */

@@ -95,6 +95,12 @@ cf_status page_file(const char *path, const char *template, PagePlace place, con
     return CF_OK;
 }
 
+cf_status page_report(const char *folder, const char *template, PagePlace place, const void *context) {
+    AUTO_FREE char *path = NULL;
+    FORWARD(file_join(folder, "report.html", &path));
+    return page_file(path, template, place, context);
+}
+
 cf_status page_unknown_place(const char *template, const char *name, size_t length) {
     return FAIL(CF_INTERNAL, "%s asks for {{%.*s}}, which nobody writes", template, (int)length, name);
 }

@@ -75,10 +75,8 @@ static size_t room_for_images(const ReportInput *input) {
 cf_status report_write(const char *folder, const cf_set *set, const char *data_dir) {
     AUTO(report_input_free) ReportInput input = {0};
     AUTO(report_images_free) ReportImages images = {0};
-    AUTO_FREE char *path = NULL;
     size_t bytes = FIGURES_LARGEST;
     FORWARD(report_input_read(folder, set, data_dir, &input));
     FORWARD(report_images_choose(&input, room_for_images(&input), &images));
-    FORWARD(file_join(folder, "report.html", &path));
-    return page_file(path, "page.html", write_place, &(ReportContent){&input, &images, &bytes});
+    return page_report(folder, "page.html", write_place, &(ReportContent){&input, &images, &bytes});
 }

@@ -264,10 +264,9 @@ static cf_status write_place(FILE *out, const char *name, size_t length, const v
 
 cf_status report_tune_write(const char *folder) {
     AUTO(results_free) TuneResults results = {0};
-    AUTO_FREE char *path = NULL, *figures = NULL, *title = NULL;
+    AUTO_FREE char *figures = NULL, *title = NULL;
     FORWARD(results_read(folder, &results));
     FORWARD(file_join(folder, "figures", &figures));
-    FORWARD(file_join(folder, "report.html", &path));
     FORWARD(page_folder_name(folder, &title));
-    return page_file(path, "tune.html", write_place, &(TunePage){&results, title, {figures, "", FIGURES_LARGEST, 1}});
+    return page_report(folder, "tune.html", write_place, &(TunePage){&results, title, {figures, "", FIGURES_LARGEST, 1}});
 }
